@@ -1,0 +1,1 @@
+"""Amazon SageMaker: one module per family of operations, each with a `register(service, world)`."""
