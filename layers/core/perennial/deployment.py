@@ -1,0 +1,227 @@
+"""Which version should serve, and what that takes: desired state against actual state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from perennial import layout
+from perennial.config import ModelConfig
+from perennial.names import Names
+
+VARIANT = "AllTraffic"  # guardrails need the same variant name in every config
+IN_PROGRESS = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+BROKEN = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
+# Describe may still show the old config for a moment after UpdateEndpoint was accepted.
+ACCEPTANCE = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class PackageVersion:
+    """A version in the registry. `artefact` and `image` are needed only of the one in service."""
+
+    version: int
+    arn: str
+    approval: str
+    created_at: datetime
+    artefact: str | None = None
+
+
+@dataclass(frozen=True)
+class EndpointState:
+    """An endpoint as DescribeEndpoint tells it."""
+
+    name: str
+    status: str
+    config_name: str
+    failure_reason: str = ""
+    modified_at: datetime | None = None
+    instance_type: str | None = None
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """Our last attempt at this endpoint, as we remember it."""
+
+    config_name: str
+    version: int
+    started_at: datetime
+    status: Literal["started", "succeeded", "failed", "rolled_back"]
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DeploymentPlan:
+    """`action`: nothing, wait (something is under way), create, update, or delete (of a broken endpoint)."""
+
+    action: Literal["nothing", "wait", "create", "update", "delete"]
+    reason: str
+    version: PackageVersion | None = None
+    config_name: str | None = None
+    needs_person: bool = False
+
+
+def reconcile(
+    versions: Sequence[PackageVersion],
+    endpoint: EndpointState | None,
+    rollout: Rollout | None,
+    config: ModelConfig,
+    names: Names,
+    now: datetime,
+) -> DeploymentPlan:
+    """Compare the newest approved version and its config with what the endpoint has."""
+    approved = [version for version in versions if version.approval == "Approved"]
+    if not approved:
+        return _without_approved(endpoint, names)
+    target = max(approved, key=lambda version: version.version)
+    wanted = names.endpoint_config(config.model, target.version, config.endpoint_hash)
+
+    def answer(action: Any, reason: str, needs_person: bool = False) -> DeploymentPlan:
+        return DeploymentPlan(action, reason, target, wanted, needs_person)
+
+    if endpoint and endpoint.status in IN_PROGRESS:
+        return answer("wait", f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins")
+    tried = rollout if rollout and rollout.config_name == wanted else None
+    if tried and tried.status in ("failed", "rolled_back"):
+        words = "failed" if tried.status == "failed" else "was rolled back"
+        return answer(
+            "nothing",
+            f"version {target.version} {words} ({tried.reason}); it is tried again after a new approval",
+            needs_person=True,
+        )
+    if endpoint is None:
+        if tried and tried.status == "started" and now - tried.started_at < ACCEPTANCE:
+            return answer("wait", "the endpoint was asked for a moment ago")
+        return answer("create", f"version {target.version} is approved and there is no endpoint yet")
+    if endpoint.status in BROKEN:
+        if tried and tried.status == "started":
+            return answer("wait", f"the endpoint is {endpoint.status}; the rollout is being settled")
+        return answer("delete", f"the endpoint is {endpoint.status}, which only a new one mends: {endpoint.failure_reason}")
+    if endpoint.config_name == wanted:
+        return answer("nothing", f"version {target.version} is in service")
+    if tried and tried.status == "started":
+        return answer("wait", f"the rollout of version {target.version} is being settled")
+    current = names.parse_endpoint_config(endpoint.config_name)
+    if current is None:
+        serving = f"config {endpoint.config_name}, which is not ours"
+    elif current.version == target.version:
+        serving = "the same version with other settings"
+    elif current.version > target.version:
+        serving = f"version {current.version}, which is no longer approved"
+    else:
+        serving = f"version {current.version}"
+    return answer("update", f"version {target.version} is the newest approved; the endpoint serves {serving}")
+
+
+def _without_approved(endpoint: EndpointState | None, names: Names) -> DeploymentPlan:
+    if endpoint is None:
+        return DeploymentPlan("nothing", "no version is approved")
+    current = names.parse_endpoint_config(endpoint.config_name)
+    serving = f"version {current.version}" if current else endpoint.config_name
+    return DeploymentPlan(
+        "nothing",
+        f"no approved version remains, so the endpoint keeps serving {serving}: approve a version, or delete the endpoint",
+        needs_person=True,
+    )
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How a rollout ended: `outcome` is None while it goes on, or when there is none to settle."""
+
+    outcome: Literal["succeeded", "failed", "rolled_back"] | None
+    reason: str
+
+
+def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetime) -> Settlement:
+    """A rollout succeeded only when the endpoint is InService with *our* config: SageMaker rolls back silently."""
+    if rollout is None or rollout.status != "started":
+        return Settlement(None, "no rollout of ours is under way")
+    fresh = now - rollout.started_at < ACCEPTANCE
+    if endpoint is None:
+        if fresh:
+            return Settlement(None, "the endpoint was asked for a moment ago")
+        return Settlement("failed", "the endpoint is gone")
+    if endpoint.status in IN_PROGRESS:
+        return Settlement(None, f"the endpoint is {endpoint.status}")
+    if endpoint.status in BROKEN:
+        return Settlement("failed", endpoint.failure_reason or f"the endpoint is {endpoint.status}")
+    if endpoint.config_name == rollout.config_name:
+        return Settlement("succeeded", f"InService with {rollout.config_name}")
+    if fresh and (endpoint.modified_at is None or endpoint.modified_at <= rollout.started_at):
+        return Settlement(None, "the update was asked for a moment ago")
+    why = endpoint.failure_reason or "SageMaker gave no reason: an alarm of the rollout fired, or the new fleet was unhealthy"
+    return Settlement("rolled_back", f"the endpoint is InService with {endpoint.config_name}, not ours: {why}")
+
+
+def production_variant(config: ModelConfig, model_name: str) -> dict[str, Any]:
+    """The one variant of an endpoint config."""
+    variant: dict[str, Any] = {"VariantName": VARIANT, "ModelName": model_name}
+    serverless = config.endpoint.serverless
+    if serverless:
+        size = {"MemorySizeInMB": serverless.memory_mb, "MaxConcurrency": serverless.max_concurrency}
+        if serverless.provisioned:
+            size["ProvisionedConcurrency"] = serverless.provisioned
+        return variant | {"ServerlessConfig": size}
+    return variant | {
+        "InstanceType": config.endpoint.instance,
+        "InitialInstanceCount": config.endpoint.instances,
+        "InitialVariantWeight": 1.0,
+    }
+
+
+def config_request(name: str, model_name: str, config: ModelConfig, bucket: str) -> dict[str, Any]:
+    """The CreateEndpointConfig request. Serverless endpoints have no Data Capture."""
+    request: dict[str, Any] = {
+        "EndpointConfigName": name,
+        "ProductionVariants": [production_variant(config, model_name)],
+        "Tags": [{"Key": "perennial:model", "Value": config.model}],
+    }
+    if config.capture.percent and not config.endpoint.serverless:
+        request["DataCaptureConfig"] = {
+            "EnableCapture": True,
+            "InitialSamplingPercentage": config.capture.percent,
+            "DestinationS3Uri": f"s3://{bucket}/{layout.capture_prefix(config.model)}",
+            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
+            "CaptureContentTypeHeader": {
+                "CsvContentTypes": ["text/csv"],
+                "JsonContentTypes": ["application/json", "application/jsonlines"],
+            },
+        }
+    return request
+
+
+def deployment_config(config: ModelConfig) -> dict[str, Any] | None:
+    """The DeploymentConfig of an update; None lets SageMaker use its default (serverless knows no guardrails)."""
+    if config.endpoint.serverless:
+        return None
+    rollout = config.endpoint.rollout
+    wait = rollout.bake_minutes * 60
+    size = {"Type": "CAPACITY_PERCENT", "Value": rollout.percent}
+    # The time limit must exceed all waits together; SageMaker takes 600 to 28,800 seconds.
+    steps = 1 if rollout.type in ("canary", "all_at_once") else -(-100 // rollout.percent)
+    limit = min(28_800, max(3_600, steps * wait + 3_600))
+    if rollout.type == "rolling":
+        policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": wait, "MaximumExecutionTimeoutInSeconds": limit}
+        return {"RollingUpdatePolicy": policy}
+    routing: dict[str, Any] = {"Type": rollout.type.upper(), "WaitIntervalInSeconds": wait}
+    if rollout.type == "canary":
+        routing["CanarySize"] = size
+    elif rollout.type == "linear":
+        routing["LinearStepSize"] = size | {"Value": max(10, rollout.percent)}
+    return {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": routing,
+            "TerminationWaitInSeconds": 0,
+            "MaximumExecutionTimeoutInSeconds": limit,
+        }
+    }
+
+
+def forgotten(config_names: Sequence[tuple[str, datetime]], in_use: frozenset[str], keep: int = 3) -> list[str]:
+    """Our old configs beyond the last few, oldest first, never one in use."""
+    by_age = [name for name, _ in sorted(config_names, key=lambda item: item[1]) if name not in in_use]
+    spare = max(0, keep - len(in_use))
+    return by_age[: len(by_age) - spare] if spare else by_age

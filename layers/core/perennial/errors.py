@@ -1,0 +1,39 @@
+"""What can go wrong, as one tree.
+
+    PerennialError
+    ├── ConfigError       model.yaml cannot be used; every problem names its line, key and remedy
+    ├── NameTooLong       a model's name does not fit SageMaker's 63 characters behind this stack's prefix
+    └── TransientError    trying again may help: raised out of the handler, so that Lambda's retry is the retry
+        └── Conflict      somebody else changed the same state first
+
+Anything else that escapes a handler is a bug. It, too, is retried by Lambda and then lands in the
+dead-letter queue, whose alarm tells a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PerennialError(Exception):
+    """The root of all failures that we foresee."""
+
+
+class ConfigError(PerennialError):
+    """model.yaml cannot be used."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = tuple(problems)
+
+
+class NameTooLong(PerennialError):
+    """A SageMaker name would pass 63 characters."""
+
+
+class TransientError(PerennialError):
+    """Trying again may help."""
+
+
+class Conflict(TransientError):
+    """Somebody else changed the same state first."""

@@ -1,0 +1,135 @@
+"""The events that wake our functions: AWS's own, and the two that we put on our bus.
+
+SageMaker may send several events per change, late and out of order: we take from an event only the name
+of the thing, and Describe it. AWS spells its fields in PascalCase; we read them in snake_case.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_pascal
+
+from perennial.decision import Severity
+
+SOURCE = "perennial"
+ReactionName = Literal["start_training", "register_model", "deploy_model", "settle_endpoint"]
+
+
+class _Detail(BaseModel):
+    model_config = ConfigDict(frozen=True, alias_generator=to_pascal, populate_by_name=True, protected_namespaces=())
+
+
+class S3Bucket(BaseModel):
+    name: str
+
+
+class S3Object(BaseModel):
+    """`key` is not URL-encoded here, other than in S3's own notifications."""
+
+    key: str
+    size: int = 0
+
+
+class S3ObjectDetail(BaseModel):
+    bucket: S3Bucket
+    object: S3Object
+
+
+class ObjectCreated(EventBridgeModel):
+    """`Object Created`, from S3."""
+
+    detail_type: Literal["Object Created"] = Field(alias="detail-type")
+    detail: S3ObjectDetail
+
+
+class TrainingJobDetail(_Detail):
+    training_job_name: str
+    training_job_status: Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+
+
+class TrainingJobStateChange(EventBridgeModel):
+    """`SageMaker Training Job State Change`: also for changes of the secondary status."""
+
+    detail_type: Literal["SageMaker Training Job State Change"] = Field(alias="detail-type")
+    detail: TrainingJobDetail
+
+
+class ModelPackageDetail(_Detail):
+    """`updated_model_package_fields` is absent when the package was just created."""
+
+    model_package_group_name: str
+    model_package_version: int
+    model_approval_status: str | None = None
+    updated_model_package_fields: tuple[str, ...] | None = None
+
+    @property
+    def approval_changed(self) -> bool:
+        """Whether the approval may have changed. Our own metadata writes come back as events of this kind, too."""
+        fields = self.updated_model_package_fields
+        return fields is None or "ModelApprovalStatus" in fields
+
+
+class ModelPackageStateChange(EventBridgeModel):
+    """`SageMaker Model Package State Change`."""
+
+    detail_type: Literal["SageMaker Model Package State Change"] = Field(alias="detail-type")
+    detail: ModelPackageDetail
+
+
+class EndpointDetail(_Detail):
+    """`endpoint_status` is UPPER_SNAKE here, other than in Describe: a hint only."""
+
+    endpoint_name: str
+    endpoint_status: str | None = None
+
+
+class EndpointStateChange(EventBridgeModel):
+    """`SageMaker Endpoint State Change` and `SageMaker Endpoint Deployment State Change`."""
+
+    detail_type: Literal["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"] = Field(
+        alias="detail-type"
+    )
+    detail: EndpointDetail
+
+
+class HintDetail(BaseModel):
+    """A model that a reaction should look at. `subject` is the drop or the training job meant, if any."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model: str
+    reaction: ReactionName
+    subject: str | None = None
+    because: str
+
+
+class ModelDue(EventBridgeModel):
+    """`Model Due`, from us: one reaction hands on to the next, and the sweep heals what events lost."""
+
+    detail_type: Literal["Model Due"] = Field(alias="detail-type")
+    detail: HintDetail
+
+
+class NoticeDetail(BaseModel):
+    """A decision that is news for a person."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model: str
+    fact: str
+    outcome: str
+    reason: str
+    news: Severity
+    details: dict[str, str] = {}
+
+
+class DecisionMade(EventBridgeModel):
+    """`Decision Made`, from us: news for people, and for whoever subscribes to our bus."""
+
+    detail_type: Literal["Decision Made"] = Field(alias="detail-type")
+    detail: NoticeDetail
+
+
+class Scheduled(BaseModel):
+    """The sweep's tick carries nothing that we need."""

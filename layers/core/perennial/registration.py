@@ -1,0 +1,99 @@
+"""What the registry keeps of a trained model. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from perennial import layout
+from perennial.config import ModelConfig
+from perennial.evaluation import Evaluation
+from perennial.gate import Verdict
+from perennial.names import Names, TrainingJobName, digest
+from perennial.training import TrainingJob
+
+CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
+LONGEST_VALUE = 256  # of CustomerMetadataProperties
+INSTANCE_TYPES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.m6g.large", "ml.c6g.large"]
+
+
+def package_request(
+    job: TrainingJob,
+    parsed: TrainingJobName,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    config: ModelConfig,
+    bucket: str,
+    names: Names,
+) -> dict[str, Any]:
+    """The CreateModelPackage request. ClientToken makes a second one for the same job the same package."""
+    tags = job.tags or {}
+    code_version = tags.get("perennial:code-version", "unknown")
+    evaluation_uri = f"s3://{bucket}/{layout.training_key(config.model, job.name, 'evaluation.json')}"
+    report = {"ContentType": "application/json", "S3Uri": evaluation_uri}
+    metrics: dict[str, Any] = {"ModelQuality": {"Statistics": report}}
+    if evaluation.bias:
+        metrics["Bias"] = {"Report": report}
+    return {
+        "ModelPackageGroupName": names.package_group(config.model),
+        "ModelPackageDescription": f"Trained on dataset {parsed.dataset} by {job.name}"[:1024],
+        "InferenceSpecification": {
+            "Containers": [{"Image": job.image, "ModelDataUrl": job.artefact}],
+            "SupportedContentTypes": CONTENT_TYPES,
+            "SupportedResponseMIMETypes": CONTENT_TYPES,
+            "SupportedRealtimeInferenceInstanceTypes": sorted({*INSTANCE_TYPES, config.endpoint.instance}),
+        },
+        "ModelApprovalStatus": verdict.status,
+        "ApprovalDescription": verdict.reason[:1024],
+        "MetadataProperties": {"CommitId": code_version[:1024], "GeneratedBy": job.arn},
+        "ModelMetrics": metrics,
+        "CustomerMetadataProperties": _metadata(job, parsed, evaluation, verdict, config, bucket, tags),
+        "ClientToken": hashlib.sha256(job.arn.encode()).hexdigest()[:36],
+    }
+
+
+def _metadata(
+    job: TrainingJob,
+    parsed: TrainingJobName,
+    evaluation: Evaluation,
+    verdict: Verdict,
+    config: ModelConfig,
+    bucket: str,
+    tags: Mapping[str, str],
+) -> dict[str, str]:
+    given = dict(job.hyperparameters or {})
+    dataset = f"s3://{bucket}/{layout.dataset_prefix(config.model, parsed.dataset)}"
+    metadata = {
+        "dataset-version": parsed.dataset,
+        "dataset": dataset + "dataset.json",
+        "drop": tags.get("perennial:drop", ""),
+        "code-version": tags.get("perennial:code-version", "unknown"),
+        "config-hash": parsed.config,
+        "training-job": job.name,
+        "champion": tags.get("perennial:champion", "none"),
+        "gate": verdict.reason,
+        "baselines": f"s3://{bucket}/{layout.training_key(config.model, job.name, 'baseline/')}",
+        "hyperparameters-hash": digest(given, 12),
+        "hyperparameters-uri": f"s3://{bucket}/{layout.training_key(config.model, job.name, 'hyperparameters.json')}",
+        "holdout-rows": str(evaluation.rows.holdout),
+    }
+    # Small sets are readable in the console; large ones are in the file, and the hash tells them apart.
+    inline = json.dumps(given, sort_keys=True)
+    if len(inline) <= LONGEST_VALUE:
+        metadata["hyperparameters"] = inline
+    metadata |= {f"metric-{name}": f"{value:.6g}" for name, value in evaluation.metrics.items() if value is not None}
+    return {key[:128]: value[:LONGEST_VALUE] for key, value in metadata.items() if value}
+
+
+def history_metadata(deployed_at: str, endpoint: str, config_name: str, outcome: str) -> dict[str, str]:
+    """The deployment history on the package: one property an event, newest key last in order of time."""
+    return {f"deployment-{deployed_at}": f"{outcome} on {endpoint} as {config_name}"[:LONGEST_VALUE]}
+
+
+def with_history(existing: Mapping[str, str], entry: Mapping[str, str], most: int = 10) -> dict[str, str]:
+    """Add an entry and forget the oldest ones: a package holds 50 properties; the ledger keeps everything."""
+    history = sorted(key for key in {**existing, **entry} if key.startswith("deployment-"))
+    forgotten = set(history[:-most])
+    return {key: value for key, value in {**existing, **entry}.items() if key not in forgotten}

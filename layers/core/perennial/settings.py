@@ -1,0 +1,34 @@
+"""What the template tells the functions. `prefix` here is `PREFIX` in template.yaml."""
+
+from __future__ import annotations
+
+import os
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+from perennial.names import Names
+
+
+class Settings(BaseModel):
+    """The environment of every function, read once, when the first event comes."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=str.upper, populate_by_name=True)
+
+    prefix: str
+    data_bucket: str
+    ledger_table: str
+    event_bus: str
+    alerts_topic: str
+    container_image: str
+    code_version: str
+    training_role: str
+    endpoint_role: str
+
+    @classmethod
+    def from_env(cls) -> Self:
+        return cls.model_validate(dict(os.environ))
+
+    @property
+    def names(self) -> Names:
+        return Names(self.prefix)
