@@ -1,0 +1,26 @@
+"""boto3 clients, made when first needed: most events need two or three of them, some none."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+
+@cache
+def client(service: str) -> Any:
+    """A client with retries that fit a Lambda: SageMaker throttles its control plane per account."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 6}))
+
+
+def code(error: ClientError) -> str:
+    """AWS's error code, such as `ValidationException`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Message", ""))

@@ -1,0 +1,110 @@
+"""SageMaker endpoints, endpoint configs and models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from perennial.aws.clients import client, code, message
+from perennial.deployment import EndpointState
+from perennial.errors import TransientError
+from perennial.names import Names
+
+
+class SageMakerEndpoints:
+    def __init__(self, names: Names, execution_role: str, sagemaker: Any = None) -> None:
+        self._names = names
+        self._role = execution_role
+        self._sagemaker = sagemaker or client("sagemaker")
+
+    def get(self, name: str) -> EndpointState | None:
+        try:
+            endpoint = self._sagemaker.describe_endpoint(EndpointName=name)
+        except ClientError as error:
+            if code(error) == "ValidationException" and "could not find" in message(error).lower():
+                return None
+            raise
+        return EndpointState(
+            name,
+            endpoint["EndpointStatus"],
+            endpoint.get("EndpointConfigName", ""),
+            endpoint.get("FailureReason", ""),
+            endpoint.get("LastModifiedTime"),
+        )
+
+    def ensure_model(self, name: str, package_arn: str, model: str) -> None:
+        self._create(
+            self._sagemaker.create_model,
+            ModelName=name,
+            Containers=[{"ModelPackageName": package_arn}],
+            ExecutionRoleArn=self._role,
+            EnableNetworkIsolation=True,
+            Tags=[{"Key": "perennial:model", "Value": model}],
+        )
+
+    def ensure_config(self, request: Mapping[str, Any]) -> None:
+        self._create(self._sagemaker.create_endpoint_config, **request)
+
+    def create(self, name: str, config_name: str, deployment: Mapping[str, Any] | None, model: str) -> bool:
+        request: dict[str, Any] = {"EndpointName": name, "EndpointConfigName": config_name}
+        if deployment:
+            request["DeploymentConfig"] = deployment
+        return self._create(
+            self._sagemaker.create_endpoint, **request, Tags=[{"Key": "perennial:model", "Value": model}]
+        )
+
+    def update(self, name: str, config_name: str, deployment: Mapping[str, Any] | None) -> bool:
+        request: dict[str, Any] = {"EndpointName": name, "EndpointConfigName": config_name}
+        if deployment:
+            request["DeploymentConfig"] = deployment
+        try:
+            # The counts that scaling reached are kept: a rollout must not scale in.
+            self._sagemaker.update_endpoint(**request, RetainAllVariantProperties=True)
+        except ClientError as error:
+            if "in-progress" in message(error):
+                return False
+            raise
+        return True
+
+    def delete(self, name: str) -> None:
+        self._sagemaker.delete_endpoint(EndpointName=name)
+
+    def configs(self, model: str) -> Sequence[tuple[str, datetime]]:
+        pages = self._sagemaker.get_paginator("list_endpoint_configs").paginate(
+            NameContains=self._names.package_group(model) + "-v"
+        )
+        return [
+            (item["EndpointConfigName"], item["CreationTime"])
+            for page in pages
+            for item in page["EndpointConfigs"]
+            if (parsed := self._names.parse_endpoint_config(item["EndpointConfigName"])) and parsed.model == model
+        ]
+
+    def forget(self, config_name: str) -> None:
+        """Config and model have one name; both may be gone already."""
+        for delete, key in (
+            (self._sagemaker.delete_endpoint_config, "EndpointConfigName"),
+            (self._sagemaker.delete_model, "ModelName"),
+        ):
+            try:
+                delete(**{key: config_name})
+            except ClientError as error:
+                if "could not find" not in message(error).lower():
+                    raise
+
+    @staticmethod
+    def _create(create: Any, **request: Any) -> bool:
+        """False when the thing exists: somebody was faster, which is a success."""
+        try:
+            create(**request)
+        except ClientError as error:
+            if "already exist" in message(error):
+                return False
+            # SageMaker is eventually consistent: a config made a moment ago may not be found yet.
+            if code(error) == "ValidationException" and "could not find" in message(error).lower():
+                raise TransientError(message(error)) from error
+            raise
+        return True

@@ -1,0 +1,129 @@
+"""The outside world, as the reactions need it. `perennial.aws` has the real ones, the tests have small fakes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, BinaryIO, Protocol
+
+from perennial.config import ModelConfig
+from perennial.decision import Decision
+from perennial.deployment import EndpointState, PackageVersion, Rollout
+from perennial.events import ReactionName
+from perennial.training import TrainingJob
+
+
+class StoredObject(Protocol):
+    """One object of the bucket, as a listing shows it."""
+
+    @property
+    def key(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def etag(self) -> str: ...
+    @property
+    def last_modified(self) -> datetime: ...
+
+
+class Bucket(Protocol):
+    """The data bucket."""
+
+    name: str
+
+    def list(self, prefix: str) -> Sequence[StoredObject]: ...
+    def read(self, key: str) -> bytes | None: ...
+    def open(self, key: str) -> BinaryIO: ...
+    def write(self, key: str, body: bytes, content_type: str = "application/json") -> None: ...
+    def names_under(self, prefix: str) -> Sequence[str]: ...
+
+
+class Catalog(Protocol):
+    """The models in force: the last valid model.yaml of each."""
+
+    def get(self, model: str) -> ModelConfig | None: ...
+    def put(self, config: ModelConfig, now: datetime) -> None: ...
+    def models(self) -> Sequence[str]: ...
+
+
+class Ledger(Protocol):
+    """Every decision, kept; what is news is announced, once."""
+
+    def record(self, decision: Decision) -> None: ...
+
+
+class State(Protocol):
+    """What SageMaker and S3 cannot tell: small documents per model, replaced atomically."""
+
+    def get(self, model: str, name: str) -> Mapping[str, Any] | None: ...
+    def put(self, model: str, name: str, value: Mapping[str, Any], *, expected: Mapping[str, Any] | None = ...) -> None:
+        """Replace a document. With `expected` (None: there must be none) raise Conflict if it is another by now."""
+
+    def all(self, model: str, prefix: str) -> Mapping[str, Mapping[str, Any]]: ...
+    def rollout(self, model: str) -> Rollout | None: ...
+    def put_rollout(self, model: str, rollout: Rollout) -> None: ...
+
+
+class TrainingJobs(Protocol):
+    """SageMaker's training jobs of this stack."""
+
+    def of_model(self, model: str) -> Sequence[TrainingJob]: ...
+    def get(self, name: str) -> TrainingJob | None: ...
+    def create(self, request: Mapping[str, Any]) -> bool:
+        """Start a job. False when one of that name exists: somebody was faster, which is a success."""
+
+    def last_log_lines(self, name: str, most: int) -> Sequence[str]: ...
+
+
+class Experiments(Protocol):
+    """SageMaker Experiments: one experiment per model, one trial per dataset version."""
+
+    def ensure(self, experiment: str, trial: str) -> None: ...
+
+
+class ModelRegistry(Protocol):
+    """SageMaker's model registry."""
+
+    def ensure_group(self, model: str, description: str) -> bool: ...
+    def versions(self, model: str) -> Sequence[PackageVersion]: ...
+    def get(self, model: str, version: int) -> PackageVersion | None: ...
+    def create(self, request: Mapping[str, Any]) -> str: ...
+    def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None: ...
+
+
+class Endpoints(Protocol):
+    """SageMaker endpoints, their configs and models."""
+
+    def get(self, name: str) -> EndpointState | None: ...
+    def ensure_model(self, name: str, package_arn: str, model: str) -> None: ...
+    def ensure_config(self, request: Mapping[str, Any]) -> None: ...
+    def create(self, name: str, config_name: str, deployment: Mapping[str, Any] | None, model: str) -> bool: ...
+    def update(self, name: str, config_name: str, deployment: Mapping[str, Any] | None) -> bool:
+        """False when an update is in progress already."""
+
+    def delete(self, name: str) -> None: ...
+    def configs(self, model: str) -> Sequence[tuple[str, datetime]]: ...
+    def forget(self, config_name: str) -> None:
+        """Delete an endpoint config and the model of the same name."""
+
+
+class Scaling(Protocol):
+    """Application Auto Scaling."""
+
+    def apply(self, target: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
+        """Register target and policy; False when both were so already."""
+
+    def remove(self, resource_id: str) -> None: ...
+
+
+class Hints(Protocol):
+    """Handing a model on to another reaction."""
+
+    def send(self, model: str, reaction: ReactionName, because: str, subject: str | None = None) -> None: ...
+
+
+class AlertsTopic(Protocol):
+    """Where people are told."""
+
+    def publish(self, subject: str, message: str, attributes: Mapping[str, str]) -> None: ...
+    def subscribe(self, model: str, addresses: Iterable[str]) -> None: ...
