@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Protocol
 from urllib.parse import unquote
-from uuid import uuid4
 
 import botocore.session
 from botocore.model import OperationModel, ServiceModel, StructureShape
@@ -135,7 +134,6 @@ class Service:
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
         """Answer one HTTP request: `(status, headers, body)`."""
-        request_id = str(uuid4())
         try:
             name, uri = self._find(method, path, headers)
             operation = self._operation(name)
@@ -150,11 +148,9 @@ class Service:
             status, reply, payload = _write(operation.model, answer)
         except AwsError as error:
             status, reply, payload = _write_error(error)
-        return status, {"x-amzn-RequestId": request_id, **reply}, payload
+        return status, reply, payload
 
-    def _find(
-        self, method: str, path: str, headers: Mapping[str, str]
-    ) -> tuple[str, dict[str, str]]:
+    def _find(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[str, dict[str, str]]:
         target = headers.get("x-amz-target", "")
         if target:
             return target.rpartition(".")[2], {}
@@ -169,7 +165,9 @@ class Service:
             return self._operations[name]
         if name in self.model.operation_names:
             raise AwsError(
-                "NotImplementedException", f"The twin does not implement {self.name} {name}: see docs/twin.md", 501
+                "NotImplementedException",
+                f"The twin does not implement {self.name} {name}: see docs/twin.md",
+                501,
             )
         raise AwsError("UnknownOperationException", f"The requested operation {name} is not known")
 
@@ -262,7 +260,9 @@ def _write(model: OperationModel, answer: Any) -> Response:
     if isinstance(answer, RawResponse):
         return answer.status, dict(answer.headers), answer.body
     shape = model.output_shape
-    headers = {"Content-Type": f"application/x-amz-json-{model.service_model.metadata.get('jsonVersion', '1.1')}"}
+    headers = {
+        "Content-Type": f"application/x-amz-json-{model.service_model.metadata.get('jsonVersion', '1.1')}"
+    }
     if shape is None:
         return 200, headers, b""
     answer = answer or {}

@@ -1,0 +1,105 @@
+"""Processes that must not outlive the twin: jobs, model servers, Lambda workers.
+
+Each child leads a process group of its own. A guard process holds the other end of a pipe: when
+the twin is gone, however it went, the pipe closes and the guard kills what is left.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+_GUARD = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+children = {}
+for line in sys.stdin:
+    pid, _, born = line.strip().partition(' ')
+    if born == 'gone':
+        children.pop(int(pid), None)
+    else:
+        children[int(pid)] = born
+for pid, born in children.items():
+    try:
+        with open(f'/proc/{pid}/stat') as stat:
+            reused = stat.read().rpartition(')')[2].split()[19] != born
+    except OSError:
+        reused = False
+    if not reused:
+        try:
+            os.killpg(pid, signal.SIGKILL)
+        except OSError:
+            pass
+"""
+
+
+def born(pid: int) -> str:
+    """When a process started, in the kernel's ticks: tells a child from a stranger with its number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return "unknown"
+
+
+class Children:
+    """The live process groups of this twin."""
+
+    def __init__(self) -> None:
+        self._groups: set[int] = set()
+        self._guard = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", _GUARD],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env={},
+        )
+
+    def adopt(self, pid: int) -> None:
+        """Watch over a process that was started with `start_new_session=True`."""
+        self._groups.add(pid)
+        self._tell(f"{pid} {born(pid)}")
+
+    def forget(self, pid: int) -> None:
+        """The group's leader has been waited for; what it left behind goes with it."""
+        self.signal(pid, signal.SIGKILL)
+        self._groups.discard(pid)
+        self._tell(f"{pid} gone")
+
+    def signal(self, pid: int, number: int) -> None:
+        """Send a signal to a whole group; a group that is gone is no error."""
+        try:
+            os.killpg(pid, number)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    def stop_all(self, grace: float = 2.0) -> None:
+        """SIGTERM every group, SIGKILL after `grace` seconds, then let the guard go."""
+        for pid in self._groups:
+            self.signal(pid, signal.SIGTERM)
+        deadline = time.monotonic() + grace
+        while time.monotonic() < deadline and any(_alive(pid) for pid in self._groups):
+            time.sleep(0.02)
+        for pid in self._groups:
+            self.signal(pid, signal.SIGKILL)
+        self._guard.communicate()
+
+    def _tell(self, line: str) -> None:
+        assert self._guard.stdin is not None
+        self._guard.stdin.write(f"{line}\n".encode())
+        self._guard.stdin.flush()
+
+
+def _alive(pid: int) -> bool:
+    """Whether any process of the group still runs; a zombie nobody waited for does not count."""
+    try:
+        os.killpg(pid, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return True

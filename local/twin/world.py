@@ -1,0 +1,126 @@
+"""What the families of operations share: the ports to the rest of the twin."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+from botocore.config import Config
+
+from twin import seams
+from twin.children import Children
+from twin.faults import Faults
+from twin.tags import Tags
+
+
+class Events:
+    """EventBridge's default bus, as AWS's own services put events there."""
+
+    def put(
+        self, detail_type: str, detail: Mapping[str, Any], resources: list[str], source: str = "aws.sagemaker"
+    ) -> None:
+        """Put one event; account and region are those of the first resource's ARN."""
+        seams.put_event(source, detail_type, detail, resources)
+
+
+class Logs:
+    """CloudWatch Logs."""
+
+    def write(self, group: str, stream: str, lines: Iterable[str | tuple[int, str]]) -> None:
+        """Append lines, each with its epoch milliseconds or stamped now."""
+        now = int(datetime.now(UTC).timestamp() * 1000)
+        seams.put_logs(group, stream, [(now, line) if isinstance(line, str) else line for line in lines])
+
+
+class Metrics:
+    """CloudWatch metrics; every put evaluates the alarms."""
+
+    def put(
+        self,
+        namespace: str,
+        name: str,
+        value: float,
+        unit: str = "None",
+        dimensions: Mapping[str, str] | None = None,
+        at: float | None = None,
+        values: list[float] | None = None,
+        counts: list[float] | None = None,
+    ) -> None:
+        """Store one datum, or several `values` with their `counts`, at epoch seconds `at`."""
+        seams.put_metric(namespace, name, value, unit, dimensions, at, values, counts)
+
+
+@dataclass(frozen=True)
+class Container:
+    """How the container's entry points start: the interpreter and the folder of `perennial_container`."""
+
+    python: Path
+    directory: Path
+
+    def command(self, entry_point: str) -> list[str]:
+        """`docker run image <entry point>`, as a plain process."""
+        return [str(self.python), "-m", "perennial_container", entry_point]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """A clean environment in which the package is importable."""
+        kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
+        return {
+            **kept,
+            "PYTHONPATH": str(self.directory),
+            "PYTHONUNBUFFERED": "1",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **more,
+        }
+
+
+@dataclass
+class World:
+    """Everything a service of the twin may use beside its own state."""
+
+    home: Path
+    endpoint_url: str
+    container: Container
+    children: Children
+    time_scale: float = 60.0
+    slots: int = field(default_factory=lambda: os.cpu_count() or 1)
+    events: Events = field(default_factory=Events)
+    logs: Logs = field(default_factory=Logs)
+    metrics: Metrics = field(default_factory=Metrics)
+    tags: Tags = field(default_factory=Tags)
+    faults: Faults = field(default_factory=Faults)
+
+    def clock(self) -> datetime:
+        return datetime.now(UTC)
+
+    def scaled(self, aws_seconds: float) -> float:
+        """How long a wait that AWS makes in `aws_seconds` takes here."""
+        return aws_seconds / self.time_scale
+
+    def credentials(self, role_arn: str, session: str = "SageMaker") -> dict[str, str]:
+        """Environment variables of an AWS client that acts as the role on this twin."""
+        region = seams.here()[1]
+        return {
+            **seams.role_session(role_arn, session),
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL": self.endpoint_url,
+        }
+
+    def storage(self, role_arn: str, session: str = "SageMaker") -> Any:
+        """An S3 client (botocore's) with the role's temporary credentials: IAM applies to it.
+
+        It speaks HTTP to this same process, so call it from a thread, never from the event loop.
+        """
+        credentials = self.credentials(role_arn, session)
+        return botocore.session.Session().create_client(
+            "s3",
+            region_name=credentials["AWS_REGION"],
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=credentials["AWS_SESSION_TOKEN"],
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+        )
