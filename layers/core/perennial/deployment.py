@@ -38,17 +38,20 @@ class EndpointState:
     config_name: str
     failure_reason: str = ""
     modified_at: datetime | None = None
-    instance_type: str | None = None
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """Our last attempt at this endpoint, as we remember it."""
+    """Our last attempt at this endpoint, as we remember it.
+
+    `starting` is written before SageMaker is asked and `started` once it has accepted, so a handler killed
+    in between is simply done again.
+    """
 
     config_name: str
     version: int
     started_at: datetime
-    status: Literal["started", "succeeded", "failed", "rolled_back"]
+    status: Literal["starting", "started", "succeeded", "failed", "rolled_back"]
     reason: str = ""
 
 
@@ -83,26 +86,23 @@ def reconcile(
 
     if endpoint and endpoint.status in IN_PROGRESS:
         return answer("wait", f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins")
-    tried = rollout if rollout and rollout.config_name == wanted else None
-    if tried and tried.status in ("failed", "rolled_back"):
-        words = "failed" if tried.status == "failed" else "was rolled back"
+    if rollout and rollout.status == "started":
+        return answer("wait", f"the rollout of version {rollout.version} is being settled")
+    if rollout and rollout.config_name != wanted and rollout.status == "starting" and now - rollout.started_at < ACCEPTANCE:
+        return answer("wait", f"the rollout of version {rollout.version} began a moment ago")
+    if rollout and rollout.config_name == wanted and rollout.status in ("failed", "rolled_back"):
+        words = "failed" if rollout.status == "failed" else "was rolled back"
         return answer(
             "nothing",
-            f"version {target.version} {words} ({tried.reason}); it is tried again after a new approval",
+            f"version {target.version} {words} ({rollout.reason}); it is tried again after a new approval",
             needs_person=True,
         )
     if endpoint is None:
-        if tried and tried.status == "started" and now - tried.started_at < ACCEPTANCE:
-            return answer("wait", "the endpoint was asked for a moment ago")
         return answer("create", f"version {target.version} is approved and there is no endpoint yet")
     if endpoint.status in BROKEN:
-        if tried and tried.status == "started":
-            return answer("wait", f"the endpoint is {endpoint.status}; the rollout is being settled")
         return answer("delete", f"the endpoint is {endpoint.status}, which only a new one mends: {endpoint.failure_reason}")
     if endpoint.config_name == wanted:
         return answer("nothing", f"version {target.version} is in service")
-    if tried and tried.status == "started":
-        return answer("wait", f"the rollout of version {target.version} is being settled")
     current = names.parse_endpoint_config(endpoint.config_name)
     if current is None:
         serving = f"config {endpoint.config_name}, which is not ours"
@@ -137,21 +137,24 @@ class Settlement:
 
 def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetime) -> Settlement:
     """A rollout succeeded only when the endpoint is InService with *our* config: SageMaker rolls back silently."""
-    if rollout is None or rollout.status != "started":
+    if rollout is None or rollout.status not in ("starting", "started"):
         return Settlement(None, "no rollout of ours is under way")
-    fresh = now - rollout.started_at < ACCEPTANCE
-    if endpoint is None:
-        if fresh:
-            return Settlement(None, "the endpoint was asked for a moment ago")
-        return Settlement("failed", "the endpoint is gone")
-    if endpoint.status in IN_PROGRESS:
+    if endpoint and endpoint.status in IN_PROGRESS:
         return Settlement(None, f"the endpoint is {endpoint.status}")
+    ours = endpoint is not None and endpoint.config_name == rollout.config_name
+    if endpoint and ours and endpoint.status not in BROKEN:
+        return Settlement("succeeded", f"InService with {rollout.config_name}")
+    if endpoint and ours:
+        return Settlement("failed", endpoint.failure_reason or f"the endpoint is {endpoint.status}")
+    if rollout.status == "starting":
+        return Settlement(None, "SageMaker was not asked yet")
+    untouched = endpoint is None or endpoint.modified_at is None or endpoint.modified_at <= rollout.started_at
+    if untouched and now - rollout.started_at < ACCEPTANCE:
+        return Settlement(None, "SageMaker was asked a moment ago")
+    if endpoint is None:
+        return Settlement("failed", "the endpoint is gone")
     if endpoint.status in BROKEN:
         return Settlement("failed", endpoint.failure_reason or f"the endpoint is {endpoint.status}")
-    if endpoint.config_name == rollout.config_name:
-        return Settlement("succeeded", f"InService with {rollout.config_name}")
-    if fresh and (endpoint.modified_at is None or endpoint.modified_at <= rollout.started_at):
-        return Settlement(None, "the update was asked for a moment ago")
     why = endpoint.failure_reason or "SageMaker gave no reason: an alarm of the rollout fired, or the new fleet was unhealthy"
     return Settlement("rolled_back", f"the endpoint is InService with {endpoint.config_name}, not ours: {why}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -182,11 +183,11 @@ def job_request(
         },
         "RetryStrategy": {"MaximumRetryAttempts": 2},
         "Tags": [
-            {"Key": f"perennial:{key}", "Value": value}
+            {"Key": f"perennial:{key}", "Value": _tag_value(value)}
             for key, value in {
                 "model": config.model,
                 "dataset-version": dataset.version,
-                "drop": dataset.drop[:256],
+                "drop": dataset.drop,
                 "code-version": platform.code_version,
                 "champion": str(champion.version) if champion else "none",
             }.items()
@@ -199,6 +200,11 @@ def job_request(
             "MlflowRunName": name,
         }
     return request
+
+
+def _tag_value(value: str) -> str:
+    """A tag takes letters, digits, spaces and a few signs; a drop's folder may be called anything."""
+    return re.sub(r"[^\w\s.:/=+\-@]", "_", value)[:256]
 
 
 def _base(name: str) -> str:

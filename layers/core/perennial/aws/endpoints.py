@@ -35,6 +35,17 @@ class SageMakerEndpoints:
             endpoint.get("LastModifiedTime"),
         )
 
+    def instance_type(self, config_name: str) -> str | None:
+        """Of a config's first variant; None when it is serverless or gone."""
+        try:
+            config = self._sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+        except ClientError as error:
+            if "could not find" in message(error).lower():
+                return None
+            raise
+        found: str | None = config["ProductionVariants"][0].get("InstanceType")
+        return found
+
     def ensure_model(self, name: str, package_arn: str, model: str) -> None:
         self._create(
             self._sagemaker.create_model,
@@ -48,12 +59,12 @@ class SageMakerEndpoints:
     def ensure_config(self, request: Mapping[str, Any]) -> None:
         self._create(self._sagemaker.create_endpoint_config, **request)
 
-    def create(self, name: str, config_name: str, deployment: Mapping[str, Any] | None, model: str) -> bool:
-        request: dict[str, Any] = {"EndpointName": name, "EndpointConfigName": config_name}
-        if deployment:
-            request["DeploymentConfig"] = deployment
+    def create(self, name: str, config_name: str, model: str) -> bool:
         return self._create(
-            self._sagemaker.create_endpoint, **request, Tags=[{"Key": "perennial:model", "Value": model}]
+            self._sagemaker.create_endpoint,
+            EndpointName=name,
+            EndpointConfigName=config_name,
+            Tags=[{"Key": "perennial:model", "Value": model}],
         )
 
     def update(self, name: str, config_name: str, deployment: Mapping[str, Any] | None) -> bool:

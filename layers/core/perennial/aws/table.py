@@ -115,8 +115,12 @@ class TableState:
             return None
         return Rollout(**{**value, "started_at": datetime.fromisoformat(value["started_at"])})
 
-    def put_rollout(self, model: str, rollout: Rollout) -> None:
-        self.put(model, "rollout", asdict(rollout) | {"started_at": rollout.started_at.isoformat()})
+    def put_rollout(self, model: str, rollout: Rollout, *, expected: Rollout | None) -> None:
+        self.put(model, "rollout", _document(rollout), expected=_document(expected) if expected else None)
+
+
+def _document(rollout: Rollout) -> dict[str, Any]:
+    return asdict(rollout) | {"started_at": rollout.started_at.isoformat()}
 
 
 def _dump(value: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from perennial.aws.clients import client
@@ -14,48 +14,27 @@ class SnsTopic:
         self._arn = arn
         self._sns = sns or client("sns")
 
-    def publish(self, subject: str, message: str, attributes: Mapping[str, str]) -> None:
-        self._sns.publish(
-            TopicArn=self._arn,
-            Subject=subject,
-            Message=message,
-            MessageAttributes={
-                name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
-            },
-        )
+    def publish(self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]) -> None:
+        values = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value}
+        if recipients:
+            values["recipients"] = {"DataType": "String.Array", "StringValue": json.dumps(list(recipients))}
+        self._sns.publish(TopicArn=self._arn, Subject=subject, Message=message, MessageAttributes=values)
 
-    def subscribe(self, model: str, addresses: Iterable[str]) -> None:
-        """One subscription an address for all its models: SNS has one per endpoint, so its filter grows."""
-        wanted = list(addresses)
-        if not wanted:
-            return
-        existing = self._subscriptions()
-        for address in wanted:
-            arn = existing.get(address)
-            if arn is None:
-                policy = json.dumps({"model": [model]})
-                self._sns.subscribe(
-                    TopicArn=self._arn, Protocol="email", Endpoint=address, Attributes={"FilterPolicy": policy}
-                )
-            elif arn.startswith("arn:"):  # else it waits for the person's confirmation
-                self._widen(arn, model)
+    def subscribe(self, addresses: Sequence[str]) -> Sequence[str]:
+        """Subscribe those who are not yet, each to the messages that name them as a recipient.
 
-    def _subscriptions(self) -> dict[str, str]:
-        pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._arn)
-        return {
-            item["Endpoint"]: item["SubscriptionArn"]
-            for page in pages
-            for item in page["Subscriptions"]
-            if item["Protocol"] == "email"
-        }
-
-    def _widen(self, arn: str, model: str) -> None:
-        attributes = self._sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
-        policy = json.loads(attributes.get("FilterPolicy") or "{}")
-        models = policy.get("model")
-        # No filter at all: this address hears of everything (the stack's own subscription).
-        if models is not None and model not in models:
-            policy["model"] = [*models, model]
-            self._sns.set_subscription_attributes(
-                SubscriptionArn=arn, AttributeName="FilterPolicy", AttributeValue=json.dumps(policy)
+        The filter names the address, not the model, so it never has to change: SNS drops what goes to an
+        unconfirmed subscription, and its filter cannot be changed before the person has confirmed.
+        """
+        known = self._known()
+        new = [address for address in addresses if address not in known]
+        for address in new:
+            policy = json.dumps({"recipients": [address]})
+            self._sns.subscribe(
+                TopicArn=self._arn, Protocol="email", Endpoint=address, Attributes={"FilterPolicy": policy}
             )
+        return new
+
+    def _known(self) -> set[str]:
+        pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._arn)
+        return {item["Endpoint"] for page in pages for item in page["Subscriptions"] if item["Protocol"] == "email"}

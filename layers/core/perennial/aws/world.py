@@ -1,0 +1,91 @@
+"""The real world, assembled from the environment; each part when first needed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import cache, cached_property
+
+from perennial.aws.autoscaling import ApplicationAutoScaling
+from perennial.aws.bucket import S3Bucket
+from perennial.aws.bus import EventBus
+from perennial.aws.endpoints import SageMakerEndpoints
+from perennial.aws.registry import SageMakerModelRegistry
+from perennial.aws.table import Table, TableCatalog, TableLedger, TableState
+from perennial.aws.topic import SnsTopic
+from perennial.aws.training_jobs import SageMakerExperiments, SageMakerTrainingJobs
+from perennial.names import Names
+from perennial.settings import Settings
+from perennial.training import Platform
+
+
+class AwsWorld:
+    """Implements `perennial.ports.World`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    @property
+    def names(self) -> Names:
+        return self._settings.names
+
+    @property
+    def platform(self) -> Platform:
+        settings = self._settings
+        return Platform(settings.data_bucket, settings.container_image, settings.training_role, settings.code_version)
+
+    @cached_property
+    def bucket(self) -> S3Bucket:
+        return S3Bucket(self._settings.data_bucket)
+
+    @cached_property
+    def _table(self) -> Table:
+        return Table(self._settings.ledger_table)
+
+    @cached_property
+    def catalog(self) -> TableCatalog:
+        return TableCatalog(self._table)
+
+    @cached_property
+    def state(self) -> TableState:
+        return TableState(self._table)
+
+    @cached_property
+    def hints(self) -> EventBus:
+        return EventBus(self._settings.event_bus)
+
+    @cached_property
+    def ledger(self) -> TableLedger:
+        return TableLedger(self._table, self.hints)
+
+    @cached_property
+    def jobs(self) -> SageMakerTrainingJobs:
+        return SageMakerTrainingJobs(self.names)
+
+    @cached_property
+    def experiments(self) -> SageMakerExperiments:
+        return SageMakerExperiments()
+
+    @cached_property
+    def registry(self) -> SageMakerModelRegistry:
+        return SageMakerModelRegistry(self.names)
+
+    @cached_property
+    def endpoints(self) -> SageMakerEndpoints:
+        return SageMakerEndpoints(self.names, self._settings.endpoint_role)
+
+    @cached_property
+    def scaling(self) -> ApplicationAutoScaling:
+        return ApplicationAutoScaling()
+
+    @cached_property
+    def topic(self) -> SnsTopic:
+        return SnsTopic(self._settings.alerts_topic)
+
+
+@cache
+def world() -> AwsWorld:
+    """One world a Lambda environment: clients and connections are reused from event to event."""
+    return AwsWorld(Settings.from_env())

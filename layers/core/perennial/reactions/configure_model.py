@@ -1,0 +1,78 @@
+"""model.yaml was uploaded: put it in force, or refuse it and keep the last valid one."""
+
+from __future__ import annotations
+
+from perennial import layout
+from perennial.config import ModelConfig
+from perennial.config_file import read_config
+from perennial.decision import Decision
+from perennial.errors import ConfigError, NameTooLong
+from perennial.ports import World
+
+
+def configure_model(key: str, world: World) -> Decision | None:
+    """Returns None for an object that is no model.yaml, or is gone again."""
+    model = layout.parse_config_key(key)
+    body = world.bucket.read(key) if model else None
+    if model is None or body is None:
+        return None
+    try:
+        config = _read(body, model, world)
+    except ConfigError as error:
+        decision = _refusal(model, key, error, kept=world.catalog.get(model) is not None)
+        world.ledger.record(decision)
+        return decision
+    before = world.catalog.get(model)
+    world.registry.ensure_group(model, f"Versions of {model}: {config.problem} of {config.target}")
+    subscribed = world.topic.subscribe(config.notify.email)
+    world.catalog.put(config, world.now())
+    decision = _acceptance(config, before, key, subscribed)
+    world.ledger.record(decision)
+    if before != config:
+        # A drop may have come before its configuration; an endpoint may need other settings.
+        world.hints.send(model, "start_training", "its configuration changed")
+        world.hints.send(model, "deploy_model", "its configuration changed")
+        world.hints.send(model, "settle_endpoint", "its configuration changed")
+    return decision
+
+
+def _read(body: bytes, model: str, world: World) -> ModelConfig:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError([f"not UTF-8 text: byte {error.start} cannot be read; save the file as UTF-8"]) from error
+    config = read_config(text, model=model)
+    try:
+        world.names.check(model)
+    except NameTooLong as error:
+        raise ConfigError([str(error)]) from error
+    return config
+
+
+def _refusal(model: str, key: str, error: ConfigError, kept: bool) -> Decision:
+    rest = "the configuration before it stays in force" if kept else "the model does not exist yet"
+    return Decision(
+        model,
+        f"{key} uploaded",
+        "configuration_refused",
+        "; ".join(error.problems) + f". Correct the file and upload it again; {rest}.",
+        news="error",
+        details={f"problem-{number}": problem for number, problem in enumerate(error.problems[:20], 1)},
+    )
+
+
+def _acceptance(config: ModelConfig, before: ModelConfig | None, key: str, subscribed: object) -> Decision:
+    fact = f"{key} uploaded"
+    details = {"config-hash": config.training_hash, "endpoint-hash": config.endpoint_hash}
+    if subscribed:
+        details["subscribed"] = f"{subscribed}: each must confirm the mail that AWS sends"
+    if before is None:
+        return Decision(config.model, fact, "model_created", f"predicts {config.target} ({config.problem})", "info", details)
+    if before == config:
+        return Decision(config.model, fact, "nothing", "the configuration is the one in force")
+    changed = sorted(name for name in ModelConfig.model_fields if getattr(before, name) != getattr(config, name))
+    shown = ", ".join(name.rstrip("_") for name in changed)
+    reason = f"changed: {shown}"
+    if before.training_hash != config.training_hash:
+        reason += "; the next training uses it (drop data, also the same again, to train now)"
+    return Decision(config.model, fact, "configuration_changed", reason, "info", details)

@@ -1,0 +1,39 @@
+"""What several reactions ask: the datasets pinned for a model, and the version that a candidate must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from perennial.config import ModelConfig
+from perennial.ports import State, World
+from perennial.training import Champion, Dataset
+
+
+def pinned(model: str, state: State) -> Mapping[str, Dataset]:
+    """The pinned datasets of a model by version."""
+    return {
+        version: Dataset(version, value["drop"], value["format"], datetime.fromisoformat(value["pinned_at"]))
+        for version, value in state.all(model, "dataset#").items()
+    }
+
+
+def remember(model: str, dataset: Dataset, state: State) -> None:
+    """Keep a pinned dataset; the same again becomes the newest."""
+    state.put(
+        model,
+        f"dataset#{dataset.version}",
+        {"drop": dataset.drop, "format": dataset.format, "pinned_at": dataset.pinned_at.isoformat()},
+    )
+
+
+def champion_of(config: ModelConfig, world: World) -> Champion | None:
+    """The version in service; before there is an endpoint, the newest approved one."""
+    endpoint = world.endpoints.get(world.names.endpoint(config.model))
+    serving = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
+    version = serving.version if serving else None
+    if version is None:
+        approved = [found.version for found in world.registry.versions(config.model) if found.approval == "Approved"]
+        version = max(approved, default=None)
+    package = world.registry.get(config.model, version) if version is not None else None
+    return Champion(package.version, package.artefact) if package and package.artefact else None

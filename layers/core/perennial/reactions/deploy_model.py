@@ -1,0 +1,79 @@
+"""An approval changed, or a rollout ended: bring the endpoint to the newest approved version."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from perennial import scaling
+from perennial.config import ModelConfig
+from perennial.decision import Decision
+from perennial.deployment import (
+    DeploymentPlan,
+    EndpointState,
+    Rollout,
+    config_request,
+    deployment_config,
+    reconcile,
+)
+from perennial.ports import World
+
+
+def deploy_model(model: str, world: World, *, because: str, approved: int | None = None) -> Decision | None:
+    """`approved` is the version whose approval just changed: a new approval is a new chance after a failure.
+
+    Raises Conflict when another rollout was written down at the same time: Lambda's retry sees that one.
+    """
+    config = world.catalog.get(model)
+    if config is None:
+        return None
+    known = world.state.rollout(model)
+    forgiven = known and approved == known.version and known.status in ("failed", "rolled_back")
+    endpoint = world.endpoints.get(world.names.endpoint(model))
+    versions = world.registry.versions(model)
+    plan = reconcile(versions, endpoint, None if forgiven else known, config, world.names, world.now())
+    decision = _carry_out(plan, endpoint, known, config, world, because)
+    world.ledger.record(decision)
+    return decision
+
+
+def _carry_out(
+    plan: DeploymentPlan,
+    endpoint: EndpointState | None,
+    known: Rollout | None,
+    config: ModelConfig,
+    world: World,
+    because: str,
+) -> Decision:
+    model = config.model
+    details = {"version": str(plan.version.version), "config": plan.config_name or ""} if plan.version else {}
+    if plan.action in ("nothing", "wait") or plan.version is None or plan.config_name is None:
+        outcome = "deployment_waits" if plan.action == "wait" else "nothing"
+        return Decision(model, because, outcome, plan.reason, "warning" if plan.needs_person else None, details)
+    name = world.names.endpoint(model)
+    if plan.action == "delete":
+        world.scaling.remove(scaling.resource_id(name))
+        world.endpoints.delete(name)
+        return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
+    world.endpoints.ensure_model(plan.config_name, plan.version.arn, model)
+    world.endpoints.ensure_config(config_request(plan.config_name, plan.config_name, config, world.platform.bucket))
+    starting = Rollout(plan.config_name, plan.version.version, world.now(), "starting")
+    world.state.put_rollout(model, starting, expected=known)
+    if plan.action == "create":
+        accepted = world.endpoints.create(name, plan.config_name, model)
+    else:
+        if endpoint is not None:
+            _make_way(endpoint, config, world)
+        accepted = world.endpoints.update(name, plan.config_name, deployment_config(config))
+    if not accepted:
+        return Decision(model, because, "deployment_waits", "SageMaker is busy with another rollout", None, details)
+    world.state.put_rollout(model, replace(starting, status="started"), expected=starting)
+    kind = "endpoint_creation_started" if plan.action == "create" else "endpoint_update_started"
+    return Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
+
+
+def _make_way(endpoint: EndpointState, config: ModelConfig, world: World) -> None:
+    """SageMaker refuses another instance type while scaling is registered; settling registers it again."""
+    current = world.endpoints.instance_type(endpoint.config_name)
+    if current is not None and current != config.endpoint.instance:
+        world.scaling.remove(scaling.resource_id(endpoint.name))
+

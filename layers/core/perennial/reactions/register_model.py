@@ -1,0 +1,114 @@
+"""A training job ended: register what it made, try again, or tell a person why it failed."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import zlib
+
+from pydantic import ValidationError
+
+from perennial import layout
+from perennial.config import ModelConfig
+from perennial.decision import Decision, Severity
+from perennial.evaluation import Evaluation
+from perennial.gate import judge
+from perennial.names import TrainingJobName
+from perennial.ports import Bucket, World
+from perennial.reactions.datasets import champion_of, pinned
+from perennial.registration import package_request
+from perennial.training import IN_FLIGHT, TrainingJob, after_failure, job_request
+
+LOG_LINES = 20
+LARGEST_EVALUATION = 5 << 20  # bytes
+
+
+def register_model(job_name: str, world: World) -> Decision | None:
+    """Returns None while the job runs, and for jobs that are not ours."""
+    parsed = world.names.parse_training_job(job_name)
+    job = world.jobs.get(job_name) if parsed else None
+    if parsed is None or job is None or job.status in IN_FLIGHT:
+        return None
+    config = world.catalog.get(parsed.model)
+    if config is None:
+        return None
+    known = world.state.get(parsed.model, f"job#{job_name}")
+    if known:
+        return Decision(parsed.model, f"job {job_name} is {job.status}", "nothing", f"known already: {known['outcome']}")
+    # A job stopped at its time limit may still have left a usable model.
+    decision = _register(job, parsed, config, world) if job.artefact else _failed(job, parsed, config, world)
+    world.ledger.record(decision)
+    world.state.put(parsed.model, f"job#{job_name}", {"outcome": decision.outcome, "reason": decision.reason})
+    world.hints.send(parsed.model, "start_training", f"job {job_name} ended; a newer dataset may be waiting")
+    return decision
+
+
+def _register(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, world: World) -> Decision:
+    fact = f"training job {job.name} {job.status}"
+    key = layout.training_key(parsed.model, job.name, "output/output.tar.gz")
+    body = _member(world.bucket, key, "evaluation.json")
+    if isinstance(body, str):
+        return Decision(parsed.model, fact, "registration_refused", body, "error")
+    try:
+        evaluation = Evaluation.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        reason = f"evaluation.json in {key} is not as expected: {place}: {first['msg']}; the estimator's container wrote it"
+        return Decision(parsed.model, fact, "registration_refused", reason, "error")
+    verdict = judge(evaluation, config.gate_metric, config.gate)
+    world.bucket.write(layout.training_key(parsed.model, job.name, "evaluation.json"), body)
+    hyperparameters = json.dumps(dict(job.hyperparameters or {}), sort_keys=True, indent=1).encode()
+    world.bucket.write(layout.training_key(parsed.model, job.name, "hyperparameters.json"), hyperparameters)
+    world.registry.ensure_group(parsed.model, f"Versions of {parsed.model}")
+    request = package_request(job, parsed, evaluation, verdict, config, world.platform.bucket, world.names)
+    arn = world.registry.create(request)
+    details = {
+        "package": arn,
+        "version": arn.rsplit("/", 1)[-1],
+        "approval": verdict.status,
+        "dataset": parsed.dataset,
+        **{name: f"{value:.6g}" for name, value in evaluation.metrics.items() if value is not None},
+    }
+    if job.training_seconds and job.billable_seconds is not None:
+        details["billed"] = f"{job.billable_seconds} of {job.training_seconds} s"
+    news: Severity = "warning" if verdict.status == "Rejected" else "info"
+    return Decision(parsed.model, fact, "version_registered", f"{verdict.status}: {verdict.reason}", news, details)
+
+
+def _failed(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, world: World) -> Decision:
+    fact = f"training job {job.name} {job.status}"
+    retry = after_failure(job, parsed.attempt, config.training.max_retries)
+    dataset = pinned(parsed.model, world.state).get(parsed.dataset)
+    # The name promises the settings: with others by now, the next drop trains, not a retry.
+    if retry.attempt is not None and dataset is not None and config.training_hash == parsed.config:
+        name = world.names.training_job(parsed.model, parsed.dataset, parsed.config, retry.attempt)
+        world.jobs.create(job_request(name, dataset, config, champion_of(config, world), world.platform, world.names))
+        return Decision(parsed.model, fact, "training_retried", f"{retry.reason}, as {name}", "warning")
+    lines = world.jobs.last_log_lines(job.name, LOG_LINES)
+    why = job.failure_reason or f"it ended as {job.secondary_status or job.status} and left no model"
+    return Decision(
+        parsed.model,
+        fact,
+        "training_failed",
+        f"{why} ({retry.reason})",
+        "error",
+        {"log": "\n".join(lines) or "the job wrote no log", "log-group": "/aws/sagemaker/TrainingJobs"},
+    )
+
+
+def _member(bucket: Bucket, key: str, name: str) -> bytes | str:
+    """One small file out of a job's output.tar.gz, read as a stream; a sentence when it cannot be had."""
+    if not bucket.list(key):
+        return f"the job left no {key}: its container must write output/data/{name}"
+    try:
+        with tarfile.open(fileobj=bucket.open(key), mode="r|gz") as archive:
+            for member in archive:
+                if member.name.removeprefix("./") == name and member.isfile():
+                    if member.size > LARGEST_EVALUATION:
+                        return f"{name} in {key} has {member.size} bytes, more than {LARGEST_EVALUATION}"
+                    extracted = archive.extractfile(member)
+                    return extracted.read() if extracted else f"{name} in {key} cannot be read"
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        return f"{key} is not a readable tar.gz: {error}"
+    return f"{key} holds no {name}: the container must write output/data/{name}"
