@@ -1,0 +1,1 @@
+"""The SageMaker image of Perennial: trains tabular models and serves them."""

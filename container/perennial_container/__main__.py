@@ -1,0 +1,23 @@
+"""Entry point: `python -m perennial_container train|serve`, the two words SageMaker starts the image with."""
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+COMMANDS = {
+    "train": "perennial_container.training.job",
+    "serve": "perennial_container.serving.server",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return its exit code; an unknown command is exit code 2."""
+    if len(arguments) != 1 or arguments[0] not in COMMANDS:
+        print(f"usage: perennial_container {'|'.join(COMMANDS)}", file=sys.stderr)
+        return 2
+    run: Callable[[], int] = import_module(COMMANDS[arguments[0]]).main
+    return run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

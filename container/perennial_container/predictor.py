@@ -1,0 +1,79 @@
+"""Runs a model's graph: encoded features in, predictions out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from perennial_container.errors import ArtefactError
+from perennial_container.schema import Schema
+from perennial_container.table import Matrix
+
+INPUT = "features"
+OUTPUT = "scores"
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """One entry per row. `score` is the positive class's or the best class's probability, or the number.
+
+    `labels` are places in the schema's classes (None for regression), `probabilities` is rows by classes
+    (None unless there are more than two classes).
+    """
+
+    score: Doubles
+    labels: npt.NDArray[np.int64] | None = None
+    probabilities: Doubles | None = None
+
+
+@dataclass(frozen=True)
+class Rescaling:
+    """Regression graphs predict the standardised target; this leads back, in double precision."""
+
+    offset: float = 0.0
+    scale: float = 1.0
+
+
+def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Load a graph with a fixed number of threads that sleep when there is nothing to do."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ArtefactError(f"model.onnx cannot be loaded: {str(error)[:300]}") from error
+    names = [entry.name for entry in session.get_inputs()], [entry.name for entry in session.get_outputs()]
+    if names != ([INPUT], [OUTPUT]):
+        raise ArtefactError(f"model.onnx must read {INPUT!r} and give {OUTPUT!r}, it has {names}")
+    return session
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A loaded graph together with what its numbers mean."""
+
+    session: onnxruntime.InferenceSession
+    schema: Schema
+    rescaling: Rescaling
+    threshold: float
+
+    def raw(self, features: Matrix) -> npt.NDArray[np.float32]:
+        """What the graph itself gives: rows by outputs."""
+        result: npt.NDArray[np.float32] = self.session.run([OUTPUT], {INPUT: features})[0]
+        return result
+
+    def predict(self, features: Matrix) -> Predictions:
+        """Predict encoded rows."""
+        raw = self.raw(features).astype(np.float64)
+        if self.schema.problem == "regression":
+            return Predictions(raw[:, 0] * self.rescaling.scale + self.rescaling.offset)
+        if self.schema.problem == "binary_classification":
+            return Predictions(raw[:, 0], (raw[:, 0] >= self.threshold).astype(np.int64))
+        labels = raw.argmax(axis=1)
+        return Predictions(raw[np.arange(len(raw)), labels], labels, raw)

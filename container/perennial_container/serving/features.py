@@ -1,0 +1,108 @@
+"""Turns rows of raw cells into the matrix that the model's graph reads, checking every cell. Pure.
+
+Whole columns are converted at once; only when that fails are cells looked at one by one, to say which.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from perennial_container import cells
+from perennial_container.encoding import FeatureEncoding, saturate
+from perennial_container.errors import CellError, RequestError
+from perennial_container.serving.rows import Row
+from perennial_container.table import Matrix
+
+SHOWN = 40
+
+
+def to_matrix(
+    rows: Sequence[Row], lines: Sequence[int] | None, encodings: Sequence[FeatureEncoding], *, text: bool
+) -> Matrix:
+    """Encode rows whose cells are in the encodings' order. Raises RequestError 400 naming line and column."""
+    matrix = np.empty((len(rows), len(encodings)), np.float32)
+    for place, (encoding, column) in enumerate(zip(encodings, zip(*rows, strict=True), strict=True)):
+        read = _text_reader(encoding) if text else _json_reader(encoding)
+        values = _at_once(column, encoding, text=text)
+        if values is None:
+            values = _one_by_one(column, read, lines, encoding.feature.name)
+        if encoding.fill is not None:
+            values[np.isnan(values)] = encoding.fill
+        matrix[:, place] = saturate(values)
+    return matrix
+
+
+def _at_once(column: Sequence[Any], encoding: FeatureEncoding, *, text: bool) -> npt.NDArray[np.float64] | None:
+    """The column's numbers, or None if a cell needs a closer look."""
+    if encoding.feature.type != "float":
+        return None
+    try:
+        values = np.array([float(cell) for cell in column] if text else column, np.float64 if text else None)
+    except (ValueError, OverflowError):
+        return None
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        return None
+    if text and any("_" in cell or not cell.isascii() for cell in column):
+        return None
+    return values.astype(np.float64)
+
+
+def _one_by_one(
+    column: Sequence[Any], read: Callable[[Any], float], lines: Sequence[int] | None, name: str
+) -> npt.NDArray[np.float64]:
+    values = np.empty(len(column), np.float64)
+    for row, cell in enumerate(column):
+        try:
+            values[row] = read(cell)
+        except CellError as error:
+            line = row + 1 if lines is None else lines[row]
+            shown = repr(cell) if len(repr(cell)) <= SHOWN else repr(cell)[:SHOWN] + "..."
+            raise RequestError(
+                400, "wrong_type", f"{name!r} is {shown}, expected {error.expected}", line=line, column=name
+            ) from None
+    return values
+
+
+def _text_reader(encoding: FeatureEncoding) -> Callable[[str], float]:
+    if encoding.categories is not None:
+        return lambda text: encoding.places.get(text.strip(), math.nan)
+    return {"float": cells.parse_number, "int": cells.parse_integer, "bool": cells.parse_boolean}[
+        encoding.feature.type
+    ]
+
+
+def _json_reader(encoding: FeatureEncoding) -> Callable[[Any], float]:
+    if encoding.categories is not None:
+        return lambda value: _json_category(value, encoding)
+    return {"float": _json_number, "int": _json_integer, "bool": _json_boolean}[encoding.feature.type]
+
+
+def _json_category(value: Any, encoding: FeatureEncoding) -> float:
+    if value is None:
+        return math.nan
+    if not isinstance(value, str):
+        raise CellError("a string or null")
+    return encoding.places.get(value.strip(), math.nan)
+
+
+def _json_number(value: Any) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CellError("a number or null")
+    return float(value)
+
+
+def _json_integer(value: Any) -> float:
+    return cells.whole(_json_number(value))
+
+
+def _json_boolean(value: Any) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or value in (0, 1):
+        return float(value)
+    raise CellError("true, false or null")

@@ -1,0 +1,145 @@
+"""Turns request bodies into rows of raw cells, in the order of the model's features. Pure."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import orjson
+
+from perennial_container.errors import RequestError
+from perennial_container.serving.media import ContentType
+
+Row = Sequence[Any]
+
+
+class _Bad(RequestError):
+    """A body that cannot be read: always status 400."""
+
+    def __init__(self, code: str, message: str, line: int | None = None, column: str | None = None) -> None:
+        super().__init__(400, code, message, line=line, column=column)
+
+
+def read_rows(body: bytes, kind: ContentType, features: Sequence[str]) -> tuple[list[Row], list[int] | None]:
+    """All rows of a body, and the line each ends on (None: row number = line).
+
+    Cells are text in CSV, JSON values otherwise. Raises RequestError 400 naming the place.
+    """
+    if not body.strip():
+        raise _Bad("empty_body", "the body is empty; send at least one row")
+    if kind.form == "csv":
+        return read_csv(body, kind.header, features)
+    if kind.form == "jsonlines":
+        return read_jsonlines(body, features)
+    return read_json(body, features), None
+
+
+def read_csv(body: bytes, header: bool | None, features: Sequence[str]) -> tuple[list[Row], list[int]]:
+    """CSV rows; a header line lets the columns come in any order, with others among them."""
+    lines = _csv_lines(body)
+    first = next(lines, None)
+    if first is None:
+        raise _Bad("empty_body", "the body has no rows")
+    places: list[int] | None = None
+    rows: list[Row] = []
+    ends: list[int] = []
+    if header or (header is None and _looks_like_header(first[1], features)):
+        places = _places(first[1], features)
+        width = len(first[1])
+    else:
+        width = len(features)
+        lines = _chain(first, lines)
+    for line, cells in lines:
+        if len(cells) != width:
+            raise _Bad("wrong_column_count", f"expected {width} columns, found {len(cells)}", line)
+        rows.append(cells if places is None else [cells[place] for place in places])
+        ends.append(line)
+    if not rows:
+        raise _Bad("empty_body", "the body has a header line but no rows")
+    return rows, ends
+
+
+def read_json(body: bytes, features: Sequence[str]) -> list[Row]:
+    """`{"instances": [...]}` or a bare list; each row is a list, or an object by feature name."""
+    document = _loads(body, None)
+    if isinstance(document, dict):
+        if "instances" not in document:
+            raise _Bad("no_instances", 'expected {"instances": [...]} or a list of rows')
+        document = document["instances"]
+    if not isinstance(document, list):
+        raise _Bad("no_instances", f"expected a list of rows, found {type_name(document)}")
+    if not document:
+        raise _Bad("empty_body", "the list of rows is empty")
+    return [_row(value, features, number) for number, value in enumerate(document, start=1)]
+
+
+def read_jsonlines(body: bytes, features: Sequence[str]) -> tuple[list[Row], list[int]]:
+    """One row per line; empty lines are skipped."""
+    lines = [(number, text) for number, text in enumerate(body.splitlines(), start=1) if text.strip()]
+    return [_row(_loads(text, number), features, number) for number, text in lines], [n for n, _ in lines]
+
+
+def type_name(value: Any) -> str:
+    """A JSON value's type in JSON's words."""
+    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _csv_lines(body: bytes) -> Iterator[tuple[int, list[str]]]:
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _Bad("not_utf8", f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    try:
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise _Bad("malformed_csv", f"the CSV cannot be read: {error}", reader.line_num) from error
+
+
+def _chain(
+    first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
+    yield first
+    yield from rest
+
+
+def _looks_like_header(cells: Sequence[str], features: Sequence[str]) -> bool:
+    """A line is a header if most of the feature names are among its cells."""
+    found = set(cells)
+    return 2 * sum(name in found for name in features) > len(features)
+
+
+def _places(header: Sequence[str], features: Sequence[str]) -> list[int]:
+    for name in features:
+        if name not in header:
+            raise _Bad("missing_column", f"the header lacks the column {name!r}", 1, name)
+        if header.count(name) > 1:
+            raise _Bad("duplicate_column", f"the header has the column {name!r} more than once", 1, name)
+    return [header.index(name) for name in features]
+
+
+def _row(value: Any, features: Sequence[str], line: int) -> Row:
+    if isinstance(value, dict):
+        if "features" in value and "features" not in features:
+            value = value["features"]
+        else:
+            for name in features:
+                if name not in value:
+                    raise _Bad("missing_feature", f"the row lacks {name!r}; send null if it is unknown", line, name)
+            return [value[name] for name in features]
+    if not isinstance(value, list):
+        raise _Bad("not_a_row", f"expected a list or an object for a row, found {type_name(value)}", line)
+    if len(value) != len(features):
+        raise _Bad("wrong_column_count", f"expected {len(features)} values, found {len(value)}", line)
+    return value
+
+
+def _loads(text: bytes, line: int | None) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        where = line if line is not None else error.lineno
+        raise _Bad("malformed_json", f"the JSON cannot be read: {error}", where) from error

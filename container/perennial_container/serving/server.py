@@ -1,0 +1,60 @@
+"""The `serve` command: one uvicorn process that drains on SIGTERM and then exits with 0."""
+
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import uvicorn
+
+from perennial_container.cpu import available_cpus
+from perennial_container.paths import Paths
+from perennial_container.serving.app import create_app
+from perennial_container.serving.model import ServedModel
+
+MEBIBYTE = 1024 * 1024
+DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
+KEEP_ALIVE_SECONDS = 75
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says; names as SageMaker's own containers use them."""
+
+    host: str = "0.0.0.0"
+    port: int = 8080
+    body_limit: int = 25 * MEBIBYTE
+
+    @classmethod
+    def from_env(cls, environment: Mapping[str, str]) -> Self:
+        return cls(
+            host=environment.get("BIND_HOST") or cls.host,
+            port=int(environment.get("SAGEMAKER_BIND_TO_PORT") or cls.port),
+            body_limit=int(environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 25) * MEBIBYTE,
+        )
+
+
+def main() -> int:
+    """Serve until SIGTERM; returns the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    settings = Settings.from_env(os.environ)
+    model = ServedModel(Paths.from_env(os.environ).model, available_cpus())
+    config = uvicorn.Config(
+        create_app(model, body_limit=settings.body_limit),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
+    # uvicorn raises the signal again once it has drained: then there is nothing left to do.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    server = uvicorn.Server(config)
+    server.run()
+    return 0 if server.started else 1

@@ -1,0 +1,175 @@
+"""Reads the training channel into two tables: the rows to learn from, and the rows held out."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from perennial_container.encoding import saturate
+from perennial_container.errors import CellError, TrainingError
+from perennial_container.schema import Schema
+from perennial_container.table import Matrix, Table
+from perennial_container.training import columns as reading
+from perennial_container.training import holdout
+from perennial_container.training.labels import match_classes
+from perennial_container.training.parts import Batch, find_parts, read_part
+
+log = logging.getLogger(__name__)
+
+PROGRESS_ROWS = 1_000_000
+Targets = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One side of the split. `target` holds class places or numbers; `facet` places in `Dataset.facets`."""
+
+    table: Table
+    target: Targets
+    facet: reading.Codes
+
+    @property
+    def count(self) -> int:
+        return len(self.target)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All rows with a target; `fingerprint` changes with any of them."""
+
+    training: Rows
+    holdout: Rows
+    facets: list[str]
+    without_target: int
+    fingerprint: str
+
+    @property
+    def total(self) -> int:
+        return self.training.count + self.holdout.count
+
+
+@dataclass
+class _Side:
+    """Collects the rows of one side; `finish` gives up the collected pieces while it copies them."""
+
+    width: int
+    matrices: list[Matrix] = field(default_factory=list)
+    targets: list[Targets] = field(default_factory=list)
+    facets: list[reading.Codes] = field(default_factory=list)
+
+    def add(self, matrix: Matrix, target: Targets, facet: reading.Codes) -> None:
+        self.matrices.append(matrix)
+        self.targets.append(target)
+        self.facets.append(facet)
+
+    def finish(self, names: tuple[str, ...], texts: dict[str, list[str]]) -> Rows:
+        whole = np.empty((sum(map(len, self.matrices)), self.width), np.float32)
+        end = len(whole)
+        while self.matrices:
+            piece = self.matrices.pop()
+            whole[end - len(piece) : end] = piece
+            end -= len(piece)
+        target = np.concatenate([np.empty(0), *self.targets])
+        facet = np.concatenate([np.empty(0, np.int32), *self.facets])
+        return Rows(Table(names, whole, texts), target, facet)
+
+
+def read_dataset(
+    channel: Path,
+    schema: Schema,
+    *,
+    share: float,
+    seed: int,
+    facet: str | None,
+    check_stop: Callable[[], None],
+) -> Dataset:
+    """Read and split every part. Raises TrainingError naming part, row and column of what cannot be read."""
+    names = tuple(feature.name for feature in schema.features)
+    wanted = list(dict.fromkeys([*names, schema.target, *([facet] if facet else [])]))
+    vocabularies = {feature.name: reading.Vocabulary() for feature in schema.features if feature.categorical}
+    facets = reading.Vocabulary()
+    training, held = _Side(len(names)), _Side(len(names))
+    rows = without_target = 0
+    fingerprint = 0
+    for path in find_parts(channel):
+        for batch in read_part(path, str(path.relative_to(channel)), wanted):
+            check_stop()
+            matrix, cells = _features(batch, schema, vocabularies)
+            target, target_cells = _target(batch, schema)
+            hashes = holdout.row_hashes([*cells, target_cells], seed)
+            codes = _facet(batch, facet, facets)
+            known = ~np.isnan(target)
+            out = known & holdout.held_out(hashes, share)
+            for side, mask in ((training, known & ~out), (held, out)):
+                side.add(matrix[mask], target[mask], codes[mask])
+            fingerprint = (fingerprint + int(hashes[known].sum(dtype=np.uint64))) % 2**64
+            without_target += int((~known).sum())
+            if (rows + batch.rows) // PROGRESS_ROWS > rows // PROGRESS_ROWS:
+                log.info("read %d rows", rows + batch.rows)
+            rows += batch.rows
+    texts = {name: vocabulary.values() for name, vocabulary in vocabularies.items()}
+    return Dataset(
+        training.finish(names, texts),
+        held.finish(names, texts),
+        facets.values(),
+        without_target,
+        f"{rows}-{fingerprint:016x}",
+    )
+
+
+def _features(
+    batch: Batch, schema: Schema, vocabularies: dict[str, reading.Vocabulary]
+) -> tuple[Matrix, list[holdout.Hashes]]:
+    matrix = np.empty((batch.rows, len(schema.features)), np.float32)
+    cells: dict[str, holdout.Hashes] = {}
+    for index, feature in enumerate(schema.features):
+        column = batch.columns[feature.name]
+        if feature.categorical:
+            codes, distinct = reading.texts(column)
+            cells[feature.name] = holdout.text_cells(codes, distinct)
+            merged = vocabularies[feature.name].merge(codes, distinct)
+            matrix[:, index] = np.where(merged == reading.MISSING_CODE, np.nan, merged)
+        else:
+            values = _numbers(batch, feature.name, feature.type)
+            cells[feature.name] = holdout.number_cells(values)
+            matrix[:, index] = saturate(values)
+    return matrix, [cells[name] for name in sorted(cells)]
+
+
+def _numbers(batch: Batch, name: str, kind: str) -> reading.Doubles:
+    try:
+        return reading.numbers(batch.columns[name], kind)
+    except reading.BadCellError as error:
+        raise TrainingError(
+            f"{batch.part}, data row {batch.first_row + error.row}, column {name!r}: "
+            f"{error.value[:40]!r} is not {error.expected}; correct it or change the schema's type"
+        ) from error
+    except CellError as error:
+        raise TrainingError(f"{batch.part}, column {name!r}: {error}") from error
+
+
+def _target(batch: Batch, schema: Schema) -> tuple[Targets, holdout.Hashes]:
+    if schema.problem == "regression":
+        values = _numbers(batch, schema.target, "float")
+        return values, holdout.number_cells(values)
+    codes, distinct = reading.texts(batch.columns[schema.target])
+    matched = match_classes(distinct, schema.classes)
+    for code, place in enumerate(matched):
+        if place is None:
+            row = batch.first_row + int(np.argmax(codes == code))
+            raise TrainingError(
+                f"{batch.part}, data row {row}, column {schema.target!r}: {distinct[code][:40]!r} is not one of "
+                f"the schema's classes {list(schema.classes)[:20]}"
+            )
+    places = np.array([*matched, np.nan], np.float64)[codes]
+    class_codes = np.where(np.isnan(places), reading.MISSING_CODE, places).astype(np.int32)
+    return places, holdout.text_cells(class_codes, schema.classes)
+
+
+def _facet(batch: Batch, facet: str | None, facets: reading.Vocabulary) -> reading.Codes:
+    if facet is None:
+        return np.full(batch.rows, reading.MISSING_CODE, np.int32)
+    return facets.merge(*reading.texts(batch.columns[facet]))
