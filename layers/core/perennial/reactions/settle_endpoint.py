@@ -7,7 +7,7 @@ from dataclasses import replace
 from perennial import scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision
-from perennial.deployment import EndpointState, Rollout, Settlement, forgotten, settle
+from perennial.deployment import IN_PROGRESS, EndpointState, Rollout, Settlement, forgotten, settle
 from perennial.ports import World
 from perennial.registration import history_metadata
 
@@ -22,7 +22,8 @@ def settle_endpoint(model: str, world: World, *, because: str) -> Decision | Non
     settlement = settle(endpoint, rollout, world.now())
     if settlement.outcome is None or rollout is None:
         decision = _adjusted(endpoint, rollout, config, world, because)
-        if endpoint is None or (rollout and rollout.status == "starting"):
+        busy = endpoint is not None and endpoint.status in IN_PROGRESS
+        if endpoint is None or (not busy and rollout and rollout.status == "starting"):
             world.hints.send(model, "deploy_model", because)
     elif settlement.outcome == "succeeded" and endpoint is not None:
         decision = _succeeded(endpoint, rollout, config, world, because)

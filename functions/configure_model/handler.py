@@ -1,0 +1,23 @@
+"""Put an uploaded model.yaml in force, or refuse it with line, key and remedy."""
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.utilities.parser import event_parser
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from perennial.aws.world import world
+from perennial.events import ObjectCreated
+from perennial.reactions.configure_model import configure_model
+from perennial.reactions.report import report
+
+logger = Logger()
+tracer = Tracer(auto_patch=False)
+metrics = Metrics()
+
+
+@logger.inject_lambda_context(correlation_id_path=correlation_paths.EVENT_BRIDGE)
+@tracer.capture_lambda_handler(capture_response=False)
+@metrics.log_metrics
+@event_parser(model=ObjectCreated)
+def lambda_handler(event: ObjectCreated, context: LambdaContext) -> dict[str, object]:
+    return report(configure_model(event.detail.object.key, world()), logger, metrics)

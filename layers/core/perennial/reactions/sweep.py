@@ -1,0 +1,60 @@
+"""The sweep: the same decisions as the events', taken from state alone. It only reads, and hands on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from perennial.config import ModelConfig
+from perennial.deployment import reconcile, settle
+from perennial.overdue import Due, overdue
+from perennial.ports import World
+from perennial.reactions.datasets import pinned
+from perennial.reactions.drops import undecided_drops
+from perennial.training import plan
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found: how many models, what is due, and the models that could not be looked at."""
+
+    models: int
+    due: tuple[tuple[str, Due], ...]
+    failed: tuple[str, ...]
+
+
+def sweep(world: World) -> Swept:
+    """Look at every model. One that fails does not keep the others from being looked at."""
+    due: list[tuple[str, Due]] = []
+    failed: list[str] = []
+    models = world.catalog.models()
+    for model in models:
+        config = world.catalog.get(model)
+        if config is None:
+            continue
+        try:
+            found = _due(config, world)
+            for item in found:
+                world.hints.send(model, item.reaction, f"sweep: {item.because}", item.subject)
+        except Exception:
+            logger.exception("sweep of model %s failed", model)
+            failed.append(model)
+        else:
+            due += [(model, item) for item in found]
+    return Swept(len(models), tuple(due), tuple(failed))
+
+
+def _due(config: ModelConfig, world: World) -> list[Due]:
+    model, now = config.model, world.now()
+    jobs = world.jobs.of_model(model)
+    judged = frozenset(world.state.all(model, "job#"))
+    rollout = world.state.rollout(model)
+    endpoint = world.endpoints.get(world.names.endpoint(model))
+    deployment = reconcile(world.registry.versions(model), endpoint, rollout, config, world.names, now)
+    training = plan(list(pinned(model, world.state).values()), jobs, config, world.names, now)
+    drops: Mapping[str, str] = undecided_drops(config, world)
+    return overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
+
