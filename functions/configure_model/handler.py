@@ -1,6 +1,6 @@
 """Put an uploaded model.yaml in force, or refuse it with line, key and remedy."""
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -9,9 +9,9 @@ from perennial.aws.world import world
 from perennial.events import ObjectCreated
 from perennial.reactions.configure_model import configure_model
 from perennial.reactions.report import report
+from perennial.tracing import tracer
 
 logger = Logger()
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 
 

@@ -1,6 +1,6 @@
 """Bring an endpoint to the newest approved version of its model."""
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -9,9 +9,9 @@ from perennial.aws.world import world
 from perennial.events import ModelDue, ModelPackageStateChange
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.report import report
+from perennial.tracing import tracer
 
 logger = Logger()
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 Trigger = ModelPackageStateChange | ModelDue
 

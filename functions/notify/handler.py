@@ -1,6 +1,6 @@
 """Tell people about a decision that is news."""
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -8,9 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from perennial.aws.world import world
 from perennial.events import DecisionMade
 from perennial.reactions.notify import notify
+from perennial.tracing import tracer
 
 logger = Logger()
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 
 

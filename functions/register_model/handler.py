@@ -1,6 +1,6 @@
 """Register the version that a finished training job produced, try again, or tell why it failed."""
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -9,9 +9,9 @@ from perennial.aws.world import world
 from perennial.events import ModelDue, TrainingJobStateChange
 from perennial.reactions.register_model import register_model
 from perennial.reactions.report import report
+from perennial.tracing import tracer
 
 logger = Logger()
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 Trigger = TrainingJobStateChange | ModelDue
 

@@ -1,6 +1,6 @@
 """See how a rollout ended: scaling, history and the next in the queue, or the loss told to a person."""
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -9,9 +9,9 @@ from perennial.aws.world import world
 from perennial.events import EndpointStateChange, ModelDue
 from perennial.reactions.report import report
 from perennial.reactions.settle_endpoint import settle_endpoint
+from perennial.tracing import tracer
 
 logger = Logger()
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 Trigger = EndpointStateChange | ModelDue
 

@@ -1,6 +1,6 @@
 """Pin a complete drop as a dataset version and start its training job, or refuse it with a report."""
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging import correlation_paths
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -9,9 +9,9 @@ from perennial.aws.world import world
 from perennial.events import ModelDue, ObjectCreated
 from perennial.reactions.report import report
 from perennial.reactions.start_training import on_object, start_training
+from perennial.tracing import tracer
 
 logger = Logger()
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 Trigger = ObjectCreated | ModelDue
 

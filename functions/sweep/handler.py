@@ -1,6 +1,6 @@
 """Every ten minutes: take every decision again, per model, and wake the reaction that has something to do."""
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -8,9 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from perennial.aws.world import world
 from perennial.events import Scheduled
 from perennial.reactions.sweep import sweep
+from perennial.tracing import tracer
 
 logger = Logger()
-tracer = Tracer(auto_patch=False)
 metrics = Metrics()
 
 
