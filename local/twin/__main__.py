@@ -27,7 +27,7 @@ def main() -> int:
         with _pid_file(options.home / "twin.pid", options.port):
             _clean(options.home)
             _environment(options)
-            _logging(options.home, options.log_level)
+            _logging(options.log_level)
             asyncio.run(_serve(options))
     except Busy as busy:
         print(busy, file=sys.stderr)
@@ -38,7 +38,9 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="twin", description="AWS on loopback: MiniStack plus SageMaker")
     parser.add_argument("--port", type=int, default=4566)
-    parser.add_argument("--home", type=_path, required=True, help="folder for logs, jobs and the pid file")
+    parser.add_argument(
+        "--home", type=_path, required=True, help="folder for jobs, model servers and the pid file"
+    )
     parser.add_argument(
         "--container", type=_path, required=True, help="folder that holds perennial_container"
     )
@@ -128,16 +130,10 @@ def _environment(options: argparse.Namespace) -> None:
     )
 
 
-def _logging(home: Path, level: str) -> None:
-    to_file = logging.FileHandler(home / "twin.log")
-    to_terminal = logging.StreamHandler()
-    to_terminal.setLevel(logging.ERROR)
+def _logging(level: str) -> None:
     # MiniStack configures logging only when nobody has.
-    logging.basicConfig(
-        level=level,
-        format="%(asctime)s %(levelname)s [%(name)s] %(message)s",
-        handlers=[to_file, to_terminal],
-    )
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s [%(name)s] %(message)s")
+    logging.getLogger("hypercorn.error").setLevel("ERROR")
 
 
 async def _serve(options: argparse.Namespace) -> None:

@@ -1,9 +1,12 @@
 """What the families of operations share: the ports to the rest of the twin."""
 
+import asyncio
 import os
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,8 @@ from botocore.config import Config
 from twin import seams
 from twin.children import Children
 from twin.faults import Faults
+from twin.sagemaker.packages import Registry
+from twin.sagemaker.trials import Trials
 from twin.tags import Tags
 
 
@@ -76,6 +81,28 @@ class Container:
         }
 
 
+class Slots:
+    """Room for a number of jobs at a time."""
+
+    def __init__(self, count: int) -> None:
+        self._semaphore = asyncio.Semaphore(count)
+
+    def locked(self) -> bool:
+        return self._semaphore.locked()
+
+    async def acquire(self, seconds: float | None, unless: asyncio.Event) -> bool:
+        """Wait for a slot; False when the time is over or `unless` was set first."""
+        slot, stop = asyncio.create_task(self._semaphore.acquire()), asyncio.create_task(unless.wait())
+        await asyncio.wait({slot, stop}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        stop.cancel()
+        if not slot.done():
+            slot.cancel()
+        return slot.done() and not slot.cancelled()
+
+    def release(self) -> None:
+        self._semaphore.release()
+
+
 @dataclass
 class World:
     """Everything a service of the twin may use beside its own state."""
@@ -91,6 +118,16 @@ class World:
     metrics: Metrics = field(default_factory=Metrics)
     tags: Tags = field(default_factory=Tags)
     faults: Faults = field(default_factory=Faults)
+    trials: Trials = field(default_factory=Trials)
+    registry: Registry = field(default_factory=Registry)
+    # One session: it keeps S3's model, which takes 0.2 s to read, and is not thread-safe.
+    _clients: botocore.session.Session = field(default_factory=botocore.session.Session)
+    _creating_clients: threading.Lock = field(default_factory=threading.Lock)
+
+    @cached_property
+    def job_slots(self) -> Slots:
+        """Room for jobs: one a slot, the others wait as Pending."""
+        return Slots(self.slots)
 
     def clock(self) -> datetime:
         return datetime.now(UTC)
@@ -115,12 +152,13 @@ class World:
         It speaks HTTP to this same process, so call it from a thread, never from the event loop.
         """
         credentials = self.credentials(role_arn, session)
-        return botocore.session.Session().create_client(
-            "s3",
-            region_name=credentials["AWS_REGION"],
-            endpoint_url=self.endpoint_url,
-            aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=credentials["AWS_SESSION_TOKEN"],
-            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
-        )
+        with self._creating_clients:
+            return self._clients.create_client(
+                "s3",
+                region_name=credentials["AWS_REGION"],
+                endpoint_url=self.endpoint_url,
+                aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
+                aws_session_token=credentials["AWS_SESSION_TOKEN"],
+                config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 2}),
+            )
