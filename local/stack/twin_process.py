@@ -59,7 +59,10 @@ def crashed(home: Path) -> bool:
 
 
 def start(home: Path, port: int) -> Twin:
-    """Starts a twin and returns once it answers; raises Trouble with the end of its log if it does not."""
+    """Starts a twin and returns once it answers; raises Trouble with the end of its log if it does not.
+
+    The folder must have no live twin (`find` says so).
+    """
     if not port_is_free(port):
         raise Trouble(
             f"Port {port} on 127.0.0.1 is taken by another program, which is not this checkout's twin.\n"
@@ -67,9 +70,9 @@ def start(home: Path, port: int) -> Twin:
         )
     home.mkdir(parents=True, exist_ok=True)
     (home / "deployed").unlink(missing_ok=True)
-    log = home / "twin.log"
+    log = home / "console.log"
     with (home / "running").open("w") as record, log.open("w") as output:
-        fcntl.flock(record, fcntl.LOCK_EX)
+        fcntl.flock(record, fcntl.LOCK_EX | fcntl.LOCK_NB)
         process = subprocess.Popen(
             [str(part) for part in command(home, port)],
             cwd=ROOT / "local",
@@ -85,7 +88,7 @@ def start(home: Path, port: int) -> Twin:
     try:
         wait(lambda: process.poll() is not None or answers(twin), START_SECONDS)
         if process.poll() is not None or not answers(twin):
-            raise Trouble(f"The twin did not start. The end of {shown(log)}:\n{last_lines(log)}")
+            raise Trouble(f"The twin did not start.\n{last_words(home)}")
     except BaseException:
         stop(twin)
         raise
@@ -152,5 +155,11 @@ def wait(done: Callable[[], bool], seconds: float) -> bool:
     return True
 
 
-def last_lines(log: Path, count: int = 20) -> str:
-    return "\n".join("  " + line for line in log.read_text(errors="replace").splitlines()[-count:])
+def last_words(home: Path, count: int = 15) -> str:
+    """The end of what the twin printed and logged, for a person to read."""
+    words = []
+    for log in (home / "twin.log", home / "console.log"):
+        lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+        if lines:
+            words += [f"The end of {shown(log)}:", *("  " + line for line in lines[-count:])]
+    return "\n".join(words)

@@ -1,0 +1,162 @@
+"""`sam build` and `sam deploy` of the real template against a twin, each skipped when nothing changed."""
+
+import fcntl
+import hashlib
+import platform
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from stack.console import Trouble, say, step
+from stack.places import (
+    BUILD,
+    PRIVATE_HOME,
+    REGION,
+    ROOT,
+    RUNTIME,
+    SAM_CACHE,
+    STACK_NAME,
+    STATE,
+    VENVS,
+    WHEELS,
+    clean_environment,
+    shown,
+)
+from stack.twin_process import Twin
+
+# The twin's root user: what an account's administrator would deploy with.
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+ARTIFACTS = "perennial-artifacts"
+SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers", "requirements/tools.txt")
+
+
+def build() -> None:
+    """Builds the template into `.perennial/build`; waits for another build of this checkout to end."""
+    wanted = fingerprint()
+    with one_at_a_time("build"):
+        stamp = BUILD / ".stamp"
+        if stamp.exists() and stamp.read_text() == wanted:
+            return
+        with step("sam build"):
+            stamp.unlink(missing_ok=True)
+            places = ["--build-dir", str(BUILD), "--cache-dir", str(SAM_CACHE)]
+            sam("build", "--cached", "--parallel", *places, "--parameter-overrides", *parameters())
+            stamp.write_text(wanted)
+
+
+def deploy(twin: Twin) -> None:
+    """Deploys the build as stack `perennial` unless this twin already runs the same one."""
+    wanted = f"{fingerprint()} {code_version()}"
+    stamp = twin.home / "deployed"
+    if stamp.exists() and stamp.read_text() == wanted:
+        say("stack perennial is deployed already")
+        return
+    with step("sam deploy"):
+        ensure_artifact_bucket(twin)
+        sam(
+            *("deploy", "--template-file", str(BUILD / "template.yaml")),
+            *("--stack-name", STACK_NAME, "--region", REGION, "--s3-bucket", ARTIFACTS),
+            *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
+            *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+            *("--parameter-overrides", *parameters()),
+            twin=twin,
+        )
+        stamp.write_text(wanted)
+
+
+def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
+    """Runs the SAM CLI with the checkout's `[local]` configuration; its output is kept in `.perennial/sam-<verb>.log`."""
+    environment = clean_environment(
+        SAM_CLI_TELEMETRY="0",
+        SAM_CLI_POLL_DELAY="0.3",
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=str(WHEELS),
+        PIP_DISABLE_PIP_VERSION_CHECK="1",
+        AWS_DEFAULT_REGION=REGION,
+        **({"AWS_ENDPOINT_URL": twin.endpoint} if twin else {}),
+        **CREDENTIALS,
+    )
+    PRIVATE_HOME.mkdir(parents=True, exist_ok=True)
+    log = STATE / f"sam-{verb}.log"
+    command = [str(VENVS / "tools/bin/sam"), verb, "--config-env", "local", *options]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    log.write_text(done.stdout + done.stderr)
+    if done.returncode != 0:
+        ending = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+        raise Trouble(f"sam {verb} failed; all of it is in {shown(log)}. Its end:\n{ending}")
+
+
+def parameters() -> list[str]:
+    architecture = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
+    return [f"Runtime={RUNTIME}", f"Architecture={architecture}", f"CodeVersion={code_version()}"]
+
+
+def code_version() -> str:
+    """The git revision, `-dirty` when files differ from it; `unversioned` outside git."""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return "unversioned"
+    return described.stdout.strip() or "unversioned"
+
+
+def fingerprint() -> str:
+    """One hash over everything that the build reads."""
+    digest = hashlib.sha256(RUNTIME.encode())
+    for source in SOURCES:
+        place = ROOT / source
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        for file in files:
+            if file.is_file() and "__pycache__" not in file.parts:
+                digest.update(f"\n{file.relative_to(ROOT)} {file.stat().st_mode & 0o111} ".encode())
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def ensure_artifact_bucket(twin: Twin) -> None:
+    s3 = session().client("s3", endpoint_url=twin.endpoint, config=Config(retries={"max_attempts": 1}))
+    s3.create_bucket(Bucket=ARTIFACTS)
+
+
+def session() -> boto3.Session:
+    """The administrator of the twin's account."""
+    return boto3.Session(
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        region_name=REGION,
+    )
+
+
+def outputs(twin: Twin) -> dict[str, str]:
+    """The stack's outputs by name."""
+    cloudformation = session().client("cloudformation", endpoint_url=twin.endpoint)
+    [stack] = cloudformation.describe_stacks(StackName=STACK_NAME)["Stacks"]
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+
+
+def environment_lines(twin: Twin) -> str:
+    """What `.perennial/env` says: everything that an AWS client needs to reach the twin."""
+    values = {
+        "AWS_ENDPOINT_URL": twin.endpoint,
+        **CREDENTIALS,
+        "AWS_DEFAULT_REGION": REGION,
+        "PERENNIAL_STACK": STACK_NAME,
+    }
+    return "".join(f"export {name}={value}\n" for name, value in values.items())
+
+
+@contextmanager
+def one_at_a_time(name: str) -> Iterator[None]:
+    STATE.mkdir(exist_ok=True)
+    with Path(STATE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
