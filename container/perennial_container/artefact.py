@@ -15,9 +15,9 @@ from typing import Any, Self
 import numpy as np
 
 from perennial_container.encoding import FeatureEncoding, encode
-from perennial_container.errors import ArtefactError
+from perennial_container.errors import ArtefactError, SchemaError
 from perennial_container.predictor import Predictor, Rescaling, open_session
-from perennial_container.schema import Schema, SchemaError
+from perennial_container.schema import Schema
 from perennial_container.table import Table
 
 VERSION = 1
@@ -39,7 +39,9 @@ class Artefact:
     def load(cls, folder: Path, *, threads: int) -> Self:
         """Read and verify the artefact in a folder. Raises ArtefactError with the reason."""
         try:
-            return cls.verify((folder / GRAPH).read_bytes(), (folder / DESCRIPTION).read_bytes(), threads=threads)
+            return cls.verify(
+                (folder / GRAPH).read_bytes(), (folder / DESCRIPTION).read_bytes(), threads=threads
+            )
         except OSError as error:
             raise ArtefactError(f"the artefact cannot be read: {error.strerror} {error.filename}") from error
 
@@ -81,7 +83,9 @@ class Artefact:
         expected = np.array(golden["scores"], np.float64).reshape(found.shape)
         difference = float(np.max(np.abs(found - expected), initial=0.0))
         if not difference <= GOLDEN_TOLERANCE * max(1.0, float(np.max(np.abs(expected), initial=0.0))):
-            raise ArtefactError(f"the golden sample is predicted {difference:.2g} away from what training saw")
+            raise ArtefactError(
+                f"the golden sample is predicted {difference:.2g} away from what training saw"
+            )
 
 
 def _parse(description: bytes) -> dict[str, Any]:
@@ -113,4 +117,6 @@ def write(folder: Path, graph: bytes, description: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     document = {"version": VERSION, "sha256": hashlib.sha256(graph).hexdigest(), **description}
     (folder / GRAPH).write_bytes(graph)
-    (folder / DESCRIPTION).write_text(json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / DESCRIPTION).write_text(
+        json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )

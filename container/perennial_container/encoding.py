@@ -67,7 +67,8 @@ def encode(table: Table, encodings: Sequence[FeatureEncoding]) -> Matrix:
 def take(recode: Matrix, column: Matrix) -> Matrix:
     """Look up places in a table whose last entry answers for missing ones."""
     places = np.where(np.isnan(column), len(recode) - 1, column).astype(np.int64)
-    return recode[places]
+    found: Matrix = recode[places]
+    return found
 
 
 def fit_encodings(schema: Schema, table: Table) -> tuple[FeatureEncoding, ...]:
@@ -91,4 +92,5 @@ def _fit(feature: Feature, table: Table) -> FeatureEncoding:
 
 def saturate(values: np.ndarray[Any, np.dtype[np.float64]]) -> Matrix:
     """Round to 32 bits; what is too large becomes the largest 32-bit number."""
-    return np.clip(values, -LARGEST_FLOAT32, LARGEST_FLOAT32).astype(np.float32)
+    clipped: Matrix = np.clip(values, -LARGEST_FLOAT32, LARGEST_FLOAT32).astype(np.float32)
+    return clipped

@@ -1,11 +1,12 @@
 """What can go wrong, as a tree; built-in exceptions mean a bug.
 
 ContainerError
-├── TrainingError        data, schema or hyperparameters do not allow a training: goes to `failure`
-├── TrainingInterrupted  SIGTERM arrived: progress is in the checkpoint folder
-├── ArtefactError        a model's files are missing, damaged or of another kind
-├── CellError            one cell is not of its feature's type
-└── RequestError         a request cannot be answered: HTTP status, code, place
+├── TrainingError             data or hyperparameters do not allow a training: goes to `failure`
+├── SchemaError               schema.json does not have the agreed shape
+├── TrainingInterruptedError  SIGTERM arrived: progress is in the checkpoint folder
+├── ArtefactError             a model's files are missing, damaged or of another kind
+├── CellError                 one cell is not of its feature's type
+└── RequestError              a request cannot be answered: HTTP status, code, place
 """
 
 
@@ -17,7 +18,11 @@ class TrainingError(ContainerError):
     """The training cannot go on; the message says what, where, and what to do."""
 
 
-class TrainingInterrupted(ContainerError):
+class SchemaError(ContainerError):
+    """schema.json does not have the agreed shape."""
+
+
+class TrainingInterruptedError(ContainerError):
     """The training was asked to stop before it ended."""
 
 

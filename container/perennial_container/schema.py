@@ -4,15 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
-from perennial_container.errors import ContainerError
+from perennial_container.errors import SchemaError
 
 Problem = Literal["binary_classification", "multiclass_classification", "regression"]
 PROBLEMS = ("binary_classification", "multiclass_classification", "regression")
 TYPES = ("float", "int", "string", "bool")
-
-
-class SchemaError(ContainerError):
-    """schema.json does not have the agreed shape."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,9 @@ class Schema:
                 raise SchemaError(
                     f"feature {feature.name!r} has the type {feature.type!r}; known are {', '.join(TYPES)}"
                 )
-        classes = () if problem == "regression" else tuple(str(label) for label in document.get("classes") or ())
+        classes = (
+            () if problem == "regression" else tuple(str(label) for label in document.get("classes") or ())
+        )
         return cls(problem, str(target), classes, features)
 
     def to_json(self) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class TrainingData:
 
 
 class Fitted(Protocol):
-    """A trained model that can say the same thing twice: directly, and as an ONNX graph."""
+    """A trained model that says the same thing twice: directly, and as an ONNX graph."""
 
     def predict(self, features: Matrix) -> npt.NDArray[np.floating[Any]]:
         """Rows by `outputs`: the positive class's probability, every class's, or the standardised number."""
@@ -59,7 +59,7 @@ class Progress:
     """How an estimator that takes long reports, and survives an interruption.
 
     `saved` is what an interrupted run of the same training left; `stopping()` turns true after SIGTERM, and
-    then `save` should be given what makes a restart cheap, and TrainingInterrupted be raised.
+    then `save` should be given what makes a restart cheap, and TrainingInterruptedError be raised.
     """
 
     report: Callable[[str], None]
@@ -84,7 +84,7 @@ def find_estimator(name: str) -> ModuleType:
 
 
 def choose_options(defaults: Options, given: Options, estimator: str) -> dict[str, Any]:
-    """The defaults with the given hyperparameters in their place; unknown names and wrong types are refused."""
+    """The defaults, replaced by what is given; unknown names and wrong types are refused."""
     for name, value in given.items():
         if name not in defaults:
             near = difflib.get_close_matches(name, defaults, n=1)
@@ -92,7 +92,8 @@ def choose_options(defaults: Options, given: Options, estimator: str) -> dict[st
             raise TrainingError(f"{estimator} has no hyperparameter {name!r}; {hint}")
         if not _same_kind(value, defaults[name]):
             raise TrainingError(
-                f"hyperparameter {name!r} of {estimator} is {value!r}, expected {type(defaults[name]).__name__}"
+                f"hyperparameter {name!r} of {estimator} is {value!r}, "
+                f"expected a value like {defaults[name]!r}"
             )
     return {**defaults, **given}
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 import xgboost
 
-from perennial_container.errors import TrainingInterrupted
+from perennial_container.errors import TrainingError, TrainingInterruptedError
 from perennial_container.estimators import Options, Progress, TrainingData
 from perennial_container.estimators.tree_graph import tree_graph
 from perennial_container.table import Matrix
@@ -58,7 +58,11 @@ class BoostedTrees:
 
     def to_onnx(self) -> onnx.ModelProto:
         model = json.loads(self.booster.save_raw("json"))["learner"]["gradient_booster"]["model"]
-        link = {"binary_classification": "Sigmoid", "multiclass_classification": "Softmax", "regression": None}
+        link = {
+            "binary_classification": "Sigmoid",
+            "multiclass_classification": "Softmax",
+            "regression": None,
+        }
         return tree_graph(
             model["trees"],
             model["tree_info"],
@@ -94,8 +98,19 @@ class _Run:
 
 
 def fit(data: TrainingData, options: Options, progress: Progress) -> BoostedTrees:
-    """Choose the number of trees, then grow them."""
+    """Choose the number of trees, then grow them. Raises TrainingError for options XGBoost refuses."""
+    if options["rounds"] < 1 or options["max_rows"] < 2:
+        raise TrainingError("gradient_boosting needs at least 1 for rounds and 2 for max_rows")
+    try:
+        return _fit(data, options, progress)
+    except xgboost.core.XGBoostError as error:
+        reason = str(error).strip().splitlines()[0]
+        raise TrainingError(f"XGBoost refuses these hyperparameters or data: {reason}") from error
+
+
+def _fit(data: TrainingData, options: Options, progress: Progress) -> BoostedTrees:
     intercept, parameters = _parameters(data, options)
+    patience = options["early_stopping_rounds"]
     order = np.random.default_rng(data.seed).permutation(len(data.target))
     if len(order) > options["max_rows"]:
         progress.report(f"boosting on a random {options['max_rows']} of {len(order)} rows (max_rows)")
@@ -105,13 +120,13 @@ def fit(data: TrainingData, options: Options, progress: Progress) -> BoostedTree
         progress.report(f"going on from round {run.booster.num_boosted_rounds()} of an interrupted run")
     if len(order) <= CROSS_VALIDATED_ROWS:
         run = run or _Run(_cross_validate(data, order, parameters, options, progress))
-        booster = _grow(run, parameters, _matrix(data, order), None, options, progress)
+        booster = _grow(run, parameters, _matrix(data, order), None, patience, progress)
     else:
         validation = min(int(len(order) * VALIDATION_SHARE), VALIDATION_ROWS)
         training = _matrix(data, order[validation:])
         watched = _matrix(data, order[:validation], training)
         run = run or _Run(options["rounds"])
-        booster = _grow(run, parameters, training, watched, options, progress)[: run.best]
+        booster = _grow(run, parameters, training, watched, patience, progress)[: run.best]
         progress.report(f"{run.best} rounds are best on {validation} validation rows")
     return BoostedTrees(booster, data, intercept)
 
@@ -119,27 +134,26 @@ def fit(data: TrainingData, options: Options, progress: Progress) -> BoostedTree
 def _cross_validate(
     data: TrainingData, order: Places, parameters: dict[str, Any], options: Options, progress: Progress
 ) -> int:
-    folds = min(FOLDS, len(order) // 2)
-    if folds < 2:
-        return 1
-    fold_of = _stratified(data, order, folds)
+    """The number of rounds that is best on average over the folds."""
+    fold_of = _stratified(data, order)
+    silent = Progress(lambda _: None, progress.stopping)
     best = []
-    for fold in range(folds):
+    for fold in range(FOLDS):
         training = _matrix(data, order[fold_of != fold])
         watched = _matrix(data, order[fold_of == fold], training)
         run = _Run(options["rounds"])
-        _grow(run, parameters, training, watched, options, Progress(lambda _: None, progress.stopping))
+        _grow(run, parameters, training, watched, options["early_stopping_rounds"], silent)
         best.append(run.best)
     rounds = max(1, round(float(np.mean(best))))
-    progress.report(f"{rounds} rounds are best in {folds}-fold cross-validation (folds: {best})")
+    progress.report(f"{rounds} rounds are best in {FOLDS}-fold cross-validation (folds: {best})")
     return rounds
 
 
-def _stratified(data: TrainingData, order: Places, folds: int) -> Places:
+def _stratified(data: TrainingData, order: Places) -> Places:
     """A fold per row of the order; each class (or range of the target) is spread evenly."""
     by_target = np.argsort(data.target[order], kind="stable")
     fold_of = np.empty(len(order), np.int64)
-    fold_of[by_target] = np.arange(len(order)) % folds
+    fold_of[by_target] = np.arange(len(order)) % FOLDS
     return fold_of
 
 
@@ -148,7 +162,7 @@ def _grow(
     parameters: dict[str, Any],
     training: xgboost.DMatrix,
     watched: xgboost.DMatrix | None,
-    options: Options,
+    patience: int,
     progress: Progress,
 ) -> xgboost.Booster:
     """Add trees up to the run's rounds, or until the watched loss has not improved for a while."""
@@ -157,11 +171,13 @@ def _grow(
     for iteration in range(run.booster.num_boosted_rounds(), run.rounds):
         if progress.stopping():
             progress.save(run.to_bytes())
-            raise TrainingInterrupted(f"stopped after {iteration} rounds")
+            raise TrainingInterruptedError(f"stopped after {iteration} rounds")
         run.booster.update(training, iteration)
         if watched is not None:
-            run.losses.append(float(run.booster.eval_set([(watched, "watched")], iteration).rpartition(":")[2]))
-            if iteration + 1 - run.best >= options["early_stopping_rounds"]:
+            run.losses.append(
+                float(run.booster.eval_set([(watched, "watched")], iteration).rpartition(":")[2])
+            )
+            if iteration + 1 - run.best >= patience:
                 break
         if (iteration + 1) % REPORT_EVERY == 0:
             loss = f", validation loss {run.losses[-1]:.5f}" if run.losses else ""
@@ -175,7 +191,7 @@ def _parameters(data: TrainingData, options: Options) -> tuple[float, dict[str, 
     if data.problem == "binary_classification":
         base = float(np.clip(np.float32(data.target.mean()), 1e-6, 1 - 1e-6))
         intercept = math.log(base / (1 - base))
-    objectives = {
+    objectives: dict[str, dict[str, Any]] = {
         "binary_classification": {"objective": "binary:logistic", "eval_metric": "logloss"},
         "multiclass_classification": {
             "objective": "multi:softprob",
@@ -224,7 +240,9 @@ class _Chunks(xgboost.DataIter):
         if rows is None:
             return False
         input_data(
-            data=self._data.features[rows], label=self._data.target[rows], feature_types=_feature_types(self._data)
+            data=self._data.features[rows],
+            label=self._data.target[rows],
+            feature_types=_feature_types(self._data),
         )
         return True
 

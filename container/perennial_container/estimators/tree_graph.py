@@ -9,12 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import onnx
-from onnx import TensorProto, helper
+from onnx import helper
 
+from perennial_container.estimators.graph import as_model
 from perennial_container.predictor import INPUT, OUTPUT
-
-OPSETS = {"": 17, "ai.onnx.ml": 3}
-IR_VERSION = 8
 
 
 @dataclass
@@ -24,7 +22,7 @@ class _Nodes:
     rows: list[tuple[int, int, str, int, float, int, int, int]] = field(default_factory=list)
     leaves: list[tuple[int, int, int, float]] = field(default_factory=list)
 
-    def attributes(self) -> dict[str, list[Any]]:
+    def attributes(self) -> dict[str, Any]:
         names = (
             "nodes_treeids",
             "nodes_nodeids",
@@ -66,29 +64,9 @@ def tree_graph(
     )
     steps = [ensemble]
     if link:
-        steps.append(helper.make_node(link, ["sum"], [OUTPUT], **({"axis": 1} if link == "Softmax" else {})))
+        axis: dict[str, Any] = {"axis": 1} if link == "Softmax" else {}
+        steps.append(helper.make_node(link, ["sum"], [OUTPUT], **axis))
     return as_model(steps, columns=columns, outputs=outputs)
-
-
-def as_model(
-    steps: Sequence[onnx.NodeProto],
-    *,
-    columns: int,
-    outputs: int,
-    constants: Sequence[onnx.TensorProto] = (),
-) -> onnx.ModelProto:
-    """Wrap graph nodes as the artefact's model: `features` in, `scores` out."""
-    graph = helper.make_graph(
-        list(steps),
-        "perennial",
-        [helper.make_tensor_value_info(INPUT, TensorProto.FLOAT, [None, columns])],
-        [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, outputs])],
-        list(constants),
-    )
-    opsets = [helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
-    model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="perennial")
-    onnx.checker.check_model(model)
-    return model
 
 
 def _add_tree(nodes: _Nodes, number: int, target: int, tree: Mapping[str, Any]) -> None:

@@ -58,13 +58,17 @@ def create_app(model: ServedModel, *, body_limit: int) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:
-        refusal = RequestError(error.status_code, "not_found" if error.status_code == 404 else "refused", error.detail)
+        refusal = RequestError(
+            error.status_code, "not_found" if error.status_code == 404 else "refused", error.detail
+        )
         return Response(write_error(refusal), error.status_code, error.headers, media_type="application/json")
 
     @app.exception_handler(Exception)
     async def bug(_: Request, error: Exception) -> Response:
         log.error("an invocation failed", exc_info=error)
-        failure = RequestError(500, "internal_error", "the prediction failed; the server's log has the reason")
+        failure = RequestError(
+            500, "internal_error", "the prediction failed; the server's log has the reason"
+        )
         return Response(write_error(failure), 500, media_type="application/json")
 
     return app

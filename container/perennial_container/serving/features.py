@@ -35,7 +35,9 @@ def to_matrix(
     return matrix
 
 
-def _at_once(column: Sequence[Any], encoding: FeatureEncoding, *, text: bool) -> npt.NDArray[np.float64] | None:
+def _at_once(
+    column: Sequence[Any], encoding: FeatureEncoding, *, text: bool
+) -> npt.NDArray[np.float64] | None:
     """The column's numbers, or None if a cell needs a closer look."""
     if encoding.feature.type != "float":
         return None

@@ -41,7 +41,9 @@ def parse_content_type(value: str | None) -> ContentType:
         )
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in CHARSETS:
-        raise RequestError(415, "unsupported_charset", f"the charset {charset!r} is not supported; send UTF-8")
+        raise RequestError(
+            415, "unsupported_charset", f"the charset {charset!r} is not supported; send UTF-8"
+        )
     header = {"present": True, "absent": False}.get(parameters.get("header", "").lower())
     return ContentType(FORMS[name], header)
 
@@ -57,7 +59,9 @@ def choose_answer(accept: str | None, request: Form) -> Form:
         if quality > best_quality:
             best, best_quality = form, quality
     if best_quality == 0:
-        raise RequestError(406, "not_acceptable", f"the answer can be {SUPPORTED}, Accept allows none of them")
+        raise RequestError(
+            406, "not_acceptable", f"the answer can be {SUPPORTED}, Accept allows none of them"
+        )
     return best
 
 

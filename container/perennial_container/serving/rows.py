@@ -89,7 +89,9 @@ def _csv_lines(body: bytes) -> Iterator[tuple[int, list[str]]]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _Bad("not_utf8", f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}") from error
+        raise _Bad(
+            "not_utf8", f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}"
+        ) from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         for cells in reader:
@@ -128,7 +130,9 @@ def _row(value: Any, features: Sequence[str], line: int) -> Row:
         else:
             for name in features:
                 if name not in value:
-                    raise _Bad("missing_feature", f"the row lacks {name!r}; send null if it is unknown", line, name)
+                    raise _Bad(
+                        "missing_feature", f"the row lacks {name!r}; send null if it is unknown", line, name
+                    )
             return [value[name] for name in features]
     if not isinstance(value, list):
         raise _Bad("not_a_row", f"expected a list or an object for a row, found {type_name(value)}", line)

@@ -41,7 +41,8 @@ def numbers(column: pa.Array, kind: str) -> Doubles:
         return _numbers_from_text(column, kind)
     if pa.types.is_temporal(column.type):
         return _numbers_from_text(pc.cast(column, pa.string()), kind)
-    values = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    doubles = pc.cast(column, pa.float64(), safe=False)
+    values: Doubles = np.asarray(doubles.to_numpy(zero_copy_only=False), np.float64)
     wrong = np.isinf(values)
     if kind == "int":
         wrong |= ~(np.isnan(values) | (values == np.floor(values)))
@@ -56,7 +57,9 @@ def numbers(column: pa.Array, kind: str) -> Doubles:
 def texts(column: pa.Array) -> tuple[Codes, list[str]]:
     """Read any column as text: a code per row into the list of distinct stripped values, -1 if missing."""
     if not _is_text(column.type):
-        column = pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+        column = pa.array(
+            [None if value is None else str(value) for value in column.to_pylist()], pa.string()
+        )
     encoded = pc.dictionary_encode(column)
     distinct: list[str] = []
     places: dict[str, int] = {}
@@ -67,7 +70,8 @@ def texts(column: pa.Array) -> tuple[Codes, list[str]]:
             recode[index] = places.setdefault(value, len(places))
     distinct.extend(places)
     indices = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
-    return recode[indices], distinct
+    codes: Codes = recode[indices]
+    return codes, distinct
 
 
 @dataclass
@@ -131,7 +135,8 @@ def _careful_numbers(column: pa.Array, parse: Callable[[str], float]) -> Doubles
             parsed[index] = parse(value)
         except CellError as error:
             raise BadCellError(error.expected, int(np.argmax(indices == index)), value) from None
-    return parsed[indices]
+    values: Doubles = parsed[indices]
+    return values
 
 
 def _all_whole(values: Doubles) -> bool:

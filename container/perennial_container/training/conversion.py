@@ -26,7 +26,9 @@ class Parity:
     tolerance: float = TOLERANCE
 
 
-def convert(fitted: Fitted, data: TrainingData, encodings: tuple[FeatureEncoding, ...]) -> tuple[bytes, Parity]:
+def convert(
+    fitted: Fitted, data: TrainingData, encodings: tuple[FeatureEncoding, ...]
+) -> tuple[bytes, Parity]:
     """The graph's bytes. Raises TrainingError if it differs from the estimator on real or blanked rows."""
     graph = fitted.to_onnx().SerializeToString()
     rows = _trial_rows(data, encodings)
@@ -38,7 +40,8 @@ def convert(fitted: Fitted, data: TrainingData, encodings: tuple[FeatureEncoding
     found = session.run([OUTPUT], {INPUT: rows})[0]
     if found.shape != expected.shape:
         raise TrainingError(
-            f"the trained model cannot be shipped: its graph gives {found.shape}, the estimator {expected.shape}"
+            f"the trained model cannot be shipped: its graph gives {found.shape}, "
+            f"the estimator {expected.shape}"
         )
     difference = float(np.max(np.abs(found - expected) / np.maximum(1.0, np.abs(expected)), initial=0.0))
     if math.isnan(difference) or difference > TOLERANCE:

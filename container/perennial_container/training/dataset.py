@@ -161,8 +161,8 @@ def _target(batch: Batch, schema: Schema) -> tuple[Targets, holdout.Hashes]:
         if place is None:
             row = batch.first_row + int(np.argmax(codes == code))
             raise TrainingError(
-                f"{batch.part}, data row {row}, column {schema.target!r}: {distinct[code][:40]!r} is not one of "
-                f"the schema's classes {list(schema.classes)[:20]}"
+                f"{batch.part}, data row {row}, column {schema.target!r}: {distinct[code][:40]!r} "
+                f"is not one of the schema's classes {list(schema.classes)[:20]}"
             )
     places = np.array([*matched, np.nan], np.float64)[codes]
     class_codes = np.where(np.isnan(places), reading.MISSING_CODE, places).astype(np.int32)

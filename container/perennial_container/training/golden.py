@@ -19,7 +19,7 @@ def golden_sample(
 ) -> dict[str, Any]:
     """Rows put together from cells of different training rows, so that nobody's record is in the artefact."""
     generator = np.random.default_rng(seed)
-    columns = []
+    columns: list[list[Any]] = []
     for feature in schema.features:
         cells = table.column(feature.name)[generator.integers(0, table.rows, ROWS)]
         known = [None if np.isnan(cell) else float(cell) for cell in cells]

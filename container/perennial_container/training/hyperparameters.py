@@ -56,7 +56,9 @@ def _between(name: str, text: str, lowest: float, highest: float) -> float:
     except ValueError:
         number = math.nan
     if not lowest <= number <= highest:
-        raise TrainingError(f"hyperparameter {name!r} is {text!r}, expected a number from {lowest} to {highest}")
+        raise TrainingError(
+            f"hyperparameter {name!r} is {text!r}, expected a number from {lowest} to {highest}"
+        )
     return number
 
 

@@ -19,7 +19,9 @@ def read_schema(channel: Path) -> Schema:
     """Read the one JSON file of the schema channel."""
     files = sorted(path for path in channel.rglob("*.json") if path.is_file())
     if len(files) != 1:
-        raise TrainingError(f"the channel 'schema' must hold one schema.json, it holds {len(files)} JSON files")
+        raise TrainingError(
+            f"the channel 'schema' must hold one schema.json, it holds {len(files)} JSON files"
+        )
     try:
         document = json.loads(files[0].read_bytes())
     except ValueError as error:
@@ -27,11 +29,13 @@ def read_schema(channel: Path) -> Schema:
     schema = Schema.from_json(document)
     if schema.problem != "regression" and len(schema.classes) < 2:
         raise TrainingError(
-            f"the target {schema.target!r} has the classes {list(schema.classes)}; a classification needs two or more"
+            f"the target {schema.target!r} has the classes {list(schema.classes)}: "
+            "a classification needs two or more"
         )
     if schema.problem == "binary_classification" and len(schema.classes) != 2:
         raise TrainingError(
-            f"the target {schema.target!r} has {len(schema.classes)} classes; use problem: multiclass_classification"
+            f"the target {schema.target!r} has {len(schema.classes)} classes; "
+            "set problem: multiclass_classification"
         )
     return schema
 
@@ -55,7 +59,8 @@ def require_learnable(dataset: Dataset, schema: Schema) -> None:
         log.info("left out %d rows without a value in %r", dataset.without_target, schema.target)
     if training.count < FEWEST_TRAINING_ROWS:
         raise TrainingError(
-            f"there are {training.count} rows to train on, the fewest are {FEWEST_TRAINING_ROWS}; drop more data"
+            f"there are {training.count} rows to train on, at least {FEWEST_TRAINING_ROWS} are needed; "
+            "bring more data"
         )
     values = np.unique(training.target)
     if len(values) < 2:

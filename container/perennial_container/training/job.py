@@ -14,7 +14,7 @@ from perennial_container import artefact as artefacts
 from perennial_container.artefact import Artefact
 from perennial_container.cpu import available_cpus
 from perennial_container.encoding import FeatureEncoding, encode, fit_encodings
-from perennial_container.errors import ContainerError, TrainingInterrupted
+from perennial_container.errors import ContainerError, TrainingInterruptedError
 from perennial_container.estimators import Progress, TrainingData, choose_options, find_estimator
 from perennial_container.paths import Paths
 from perennial_container.predictor import Rescaling
@@ -43,7 +43,7 @@ def main() -> int:
     stop.install()
     try:
         train(paths, stop)
-    except TrainingInterrupted as interruption:
+    except TrainingInterruptedError as interruption:
         log.info("%s; a new start goes on from the checkpoint", interruption)
         return EXIT_INTERRUPTED
     except ContainerError as error:
@@ -66,7 +66,7 @@ def train(paths: Paths, stop: StopSignal) -> None:
 
     def check_stop() -> None:
         if stop():
-            raise TrainingInterrupted("stopped while reading")
+            raise TrainingInterruptedError("stopped while reading")
 
     dataset = read_dataset(
         paths.channel("training"),

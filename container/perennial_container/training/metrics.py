@@ -14,6 +14,8 @@ from perennial_container.schema import Problem
 Weights = npt.NDArray[np.float64]
 Scorer = Callable[[Weights], dict[str, float]]
 
+BOOTSTRAP_ROWS = 100_000
+BOOTSTRAP_REPEATS = 200
 SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
 
 
@@ -24,16 +26,20 @@ def measure(problem: Problem, target: Doubles, predictions: Predictions) -> dict
 
 def scorer(problem: Problem, target: Doubles, predictions: Predictions) -> Scorer:
     """Prepare what does not depend on the weights; the result measures any weighting of the rows."""
-    return {"binary_classification": _binary, "multiclass_classification": _multiclass, "regression": _regression}[
-        problem
-    ](target, predictions)
+    return {
+        "binary_classification": _binary,
+        "multiclass_classification": _multiclass,
+        "regression": _regression,
+    }[problem](target, predictions)
 
 
 def _binary(target: Doubles, predictions: Predictions) -> Scorer:
     positive = target == 1
     assert predictions.labels is not None
     said = predictions.labels == 1
-    loss = -np.log(np.clip(np.where(positive, predictions.score, 1 - predictions.score), SMALLEST_PROBABILITY, 1))
+    loss = -np.log(
+        np.clip(np.where(positive, predictions.score, 1 - predictions.score), SMALLEST_PROBABILITY, 1)
+    )
     order = np.argsort(predictions.score, kind="stable")
     sorted_positive = positive[order]
     _, starts = np.unique(predictions.score[order], return_index=True)
@@ -47,7 +53,7 @@ def _binary(target: Doubles, predictions: Predictions) -> Scorer:
             "precision": precision,
             "recall": recall,
             "f1": _ratio(2 * precision * recall, precision + recall),
-            "log_loss": _ratio(weights @ loss, weights.sum()),
+            "log_loss": _ratio(float(weights @ loss), weights.sum()),
         }
         area = _area(sorted_positive, weights[order], starts)
         return found if area is None else {"auc": area, **found}
@@ -67,16 +73,17 @@ def _area(positive: npt.NDArray[np.bool_], weights: Weights, starts: npt.NDArray
 
 
 def _multiclass(target: Doubles, predictions: Predictions) -> Scorer:
-    assert predictions.labels is not None and predictions.probabilities is not None
+    assert predictions.labels is not None
+    assert predictions.probabilities is not None
     truth, said = target.astype(np.int64), predictions.labels
     classes = predictions.probabilities.shape[1]
     given = np.clip(predictions.probabilities[np.arange(len(truth)), truth], SMALLEST_PROBABILITY, 1)
     loss = -np.log(given)
 
     def score(weights: Weights) -> dict[str, float]:
-        support = np.bincount(truth, weights, classes)
-        claimed = np.bincount(said, weights, classes)
-        hit = np.bincount(truth, weights * (truth == said), classes)
+        support = _sums(truth, weights, classes)
+        claimed = _sums(said, weights, classes)
+        hit = _sums(truth, weights * (truth == said), classes)
         precision, recall = _ratios(hit, claimed), _ratios(hit, support)
         f1 = _ratios(2 * precision * recall, precision + recall)
         share = _ratios(support, np.full(classes, support.sum()))
@@ -85,7 +92,7 @@ def _multiclass(target: Doubles, predictions: Predictions) -> Scorer:
             "weighted_precision": float(share @ precision),
             "weighted_recall": float(share @ recall),
             "weighted_f1": float(share @ f1),
-            "log_loss": _ratio(weights @ loss, weights.sum()),
+            "log_loss": _ratio(float(weights @ loss), weights.sum()),
         }
 
     return score
@@ -96,10 +103,10 @@ def _regression(target: Doubles, predictions: Predictions) -> Scorer:
 
     def score(weights: Weights) -> dict[str, float]:
         total = weights.sum()
-        squared = _ratio(weights @ error**2, total)
-        mean = _ratio(weights @ target, total)
-        spread = _ratio(weights @ (target - mean) ** 2, total)
-        found = {"rmse": squared**0.5, "mse": squared, "mae": _ratio(weights @ np.abs(error), total)}
+        squared = _ratio(float(weights @ error**2), total)
+        mean = _ratio(float(weights @ target), total)
+        spread = _ratio(float(weights @ (target - mean) ** 2), total)
+        found = {"rmse": squared**0.5, "mse": squared, "mae": _ratio(float(weights @ np.abs(error)), total)}
         return {**found, "r2": 1 - squared / spread} if spread > 0 else found
 
     return score
@@ -129,14 +136,13 @@ def difference(
     ours, theirs = measure(problem, target, candidate), measure(problem, target, champion)
     shrink = (len(sample) / rows) ** 0.5
     return {
-        name: {"value": ours[name] - theirs[name], "standard_error": float(np.std(drawn[name], ddof=1)) * shrink}
+        name: {
+            "value": ours[name] - theirs[name],
+            "standard_error": float(np.std(drawn[name], ddof=1)) * shrink,
+        }
         for name in ours
         if name in theirs and len(drawn.get(name, ())) > 1
     }
-
-
-BOOTSTRAP_ROWS = 100_000
-BOOTSTRAP_REPEATS = 200
 
 
 def _pick(predictions: Predictions, rows: npt.NDArray[np.int64]) -> Predictions:
@@ -145,6 +151,10 @@ def _pick(predictions: Predictions, rows: npt.NDArray[np.int64]) -> Predictions:
         None if predictions.labels is None else predictions.labels[rows],
         None if predictions.probabilities is None else predictions.probabilities[rows],
     )
+
+
+def _sums(places: npt.NDArray[np.int64], weights: Weights, classes: int) -> Doubles:
+    return np.bincount(places, weights, classes).astype(np.float64)
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -26,7 +26,7 @@ class Batch:
 
 
 def find_parts(folder: Path) -> list[Path]:
-    """All data files under a channel in a stable order; markers (`_SUCCESS`) and hidden files are not data."""
+    """All data files of a channel in a stable order; markers (`_SUCCESS`) and hidden files are not data."""
     parts = sorted(
         path
         for path in folder.rglob("*")
