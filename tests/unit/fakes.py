@@ -1,0 +1,332 @@
+"""The outside world in memory: what the reactions need, and nothing more. The contract tests hold it to AWS."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+
+from perennial.config import ModelConfig
+from perennial.decision import Decision
+from perennial.deployment import EndpointState, PackageVersion, Rollout
+from perennial.errors import Conflict
+from perennial.names import Names
+from perennial.training import Platform, TrainingJob
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+NAMES = Names("perennial")
+_ANYTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class InMemoryObject:
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+
+
+@dataclass
+class InMemoryBucket:
+    name: str = "data"
+    bodies: dict[str, bytes] = field(default_factory=dict)
+    times: dict[str, datetime] = field(default_factory=dict)
+
+    def list(self, prefix: str) -> Sequence[InMemoryObject]:
+        return [
+            InMemoryObject(key, len(body), f"{hash(body):x}", self.times.get(key, NOW))
+            for key, body in sorted(self.bodies.items())
+            if key.startswith(prefix)
+        ]
+
+    def names_under(self, prefix: str) -> Sequence[str]:
+        rests = [key.removeprefix(prefix) for key in self.bodies if key.startswith(prefix)]
+        return sorted({rest.split("/")[0] for rest in rests if "/" in rest})
+
+    def read(self, key: str) -> bytes | None:
+        return self.bodies.get(key)
+
+    def open(self, key: str) -> BinaryIO:
+        return io.BytesIO(self.bodies[key])
+
+    open_ranged = open
+
+    def write(self, key: str, body: bytes, content_type: str = "application/json") -> None:
+        self.bodies[key] = body
+
+
+@dataclass
+class InMemoryCatalog:
+    configs: dict[str, ModelConfig] = field(default_factory=dict)
+
+    def get(self, model: str) -> ModelConfig | None:
+        return self.configs.get(model)
+
+    def put(self, config: ModelConfig, now: datetime) -> None:
+        self.configs[config.model] = config
+
+    def models(self) -> Sequence[str]:
+        return sorted(self.configs)
+
+
+@dataclass
+class InMemoryLedger:
+    decisions: list[Decision] = field(default_factory=list)
+
+    def record(self, decision: Decision) -> None:
+        self.decisions.append(decision)
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [decision.outcome for decision in self.decisions]
+
+
+@dataclass
+class InMemoryState:
+    documents: dict[tuple[str, str], Mapping[str, Any]] = field(default_factory=dict)
+    rollouts: dict[str, Rollout] = field(default_factory=dict)
+
+    def get(self, model: str, name: str) -> Mapping[str, Any] | None:
+        return self.documents.get((model, name))
+
+    def put(
+        self, model: str, name: str, value: Mapping[str, Any], *, expected: Mapping[str, Any] | None = _ANYTHING
+    ) -> None:
+        if expected is not _ANYTHING and self.documents.get((model, name)) != expected:
+            raise Conflict(name)
+        self.documents[model, name] = value
+
+    def all(self, model: str, prefix: str) -> Mapping[str, Mapping[str, Any]]:
+        return {
+            name.removeprefix(prefix): value
+            for (owner, name), value in self.documents.items()
+            if owner == model and name.startswith(prefix)
+        }
+
+    def rollout(self, model: str) -> Rollout | None:
+        return self.rollouts.get(model)
+
+    def put_rollout(self, model: str, rollout: Rollout, *, expected: Rollout | None) -> None:
+        if self.rollouts.get(model) != expected:
+            raise Conflict("rollout")
+        self.rollouts[model] = rollout
+
+
+@dataclass
+class InMemoryTrainingJobs:
+    jobs: dict[str, TrainingJob] = field(default_factory=dict)
+    requests: list[Mapping[str, Any]] = field(default_factory=list)
+    log: Sequence[str] = ()
+
+    def of_model(self, model: str) -> Sequence[TrainingJob]:
+        return [job for name, job in self.jobs.items() if (p := NAMES.parse_training_job(name)) and p.model == model]
+
+    def get(self, name: str) -> TrainingJob | None:
+        return self.jobs.get(name)
+
+    def create(self, request: Mapping[str, Any]) -> bool:
+        name = request["TrainingJobName"]
+        if name in self.jobs:
+            return False
+        self.requests.append(request)
+        self.jobs[name] = TrainingJob(
+            name,
+            f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{name}",
+            "InProgress",
+            NOW,
+            image=request["AlgorithmSpecification"]["TrainingImage"],
+            hyperparameters=request["HyperParameters"],
+            tags={tag["Key"]: tag["Value"] for tag in request["Tags"]},
+        )
+        return True
+
+    def last_log_lines(self, name: str, most: int) -> Sequence[str]:
+        return self.log[-most:]
+
+    def finish(self, name: str, **changes: Any) -> None:
+        """What SageMaker does to a job."""
+        self.jobs[name] = replace(self.jobs[name], **changes)
+
+
+@dataclass
+class InMemoryExperiments:
+    trials: set[tuple[str, str]] = field(default_factory=set)
+
+    def ensure(self, experiment: str, trial: str) -> None:
+        self.trials.add((experiment, trial))
+
+
+@dataclass
+class InMemoryModelRegistry:
+    groups: dict[str, list[PackageVersion]] = field(default_factory=dict)
+    requests: list[Mapping[str, Any]] = field(default_factory=list)
+    tokens: dict[str, str] = field(default_factory=dict)
+    history: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def ensure_group(self, model: str, description: str) -> bool:
+        new = model not in self.groups
+        self.groups.setdefault(model, [])
+        return new
+
+    def versions(self, model: str) -> Sequence[PackageVersion]:
+        return list(self.groups.get(model, []))
+
+    def get(self, model: str, version: int) -> PackageVersion | None:
+        return next((found for found in self.versions(model) if found.version == version), None)
+
+    def create(self, request: Mapping[str, Any]) -> str:
+        if request["ClientToken"] in self.tokens:
+            return self.tokens[request["ClientToken"]]
+        self.requests.append(request)
+        group = request["ModelPackageGroupName"]
+        model = NAMES.model_of(group)
+        assert model is not None
+        artefact = request["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        arn = self.add(model, request["ModelApprovalStatus"], artefact)
+        self.tokens[request["ClientToken"]] = arn
+        return arn
+
+    def add(self, model: str, approval: str, artefact: str | None = None) -> str:
+        versions = self.groups.setdefault(model, [])
+        number = len(versions) + 1
+        arn = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/perennial-{model}/{number}"
+        versions.append(PackageVersion(number, arn, approval, NOW, artefact or f"s3://data/v{number}.tar.gz"))
+        return arn
+
+    def set_approval(self, model: str, version: int, approval: str) -> None:
+        """What a person does in the registry."""
+        self.groups[model] = [
+            replace(found, approval=approval) if found.version == version else found for found in self.groups[model]
+        ]
+
+    def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None:
+        self.history.setdefault(arn, {}).update(entry)
+
+
+@dataclass
+class InMemoryEndpoints:
+    endpoints: dict[str, EndpointState] = field(default_factory=dict)
+    models: dict[str, str] = field(default_factory=dict)
+    config_requests: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+    deployments: list[Mapping[str, Any] | None] = field(default_factory=list)
+
+    def get(self, name: str) -> EndpointState | None:
+        return self.endpoints.get(name)
+
+    def instance_type(self, config_name: str) -> str | None:
+        request = self.config_requests.get(config_name)
+        return request["ProductionVariants"][0].get("InstanceType") if request else None
+
+    def ensure_model(self, name: str, package_arn: str, model: str) -> None:
+        self.models.setdefault(name, package_arn)
+
+    def ensure_config(self, request: Mapping[str, Any]) -> None:
+        self.config_requests.setdefault(request["EndpointConfigName"], request)
+
+    def create(self, name: str, config_name: str, model: str) -> bool:
+        if name in self.endpoints:
+            return False
+        self.calls.append(("create", name, config_name))
+        self.endpoints[name] = EndpointState(name, "Creating", config_name, modified_at=NOW)
+        return True
+
+    def update(self, name: str, config_name: str, deployment: Mapping[str, Any] | None) -> bool:
+        endpoint = self.endpoints[name]
+        if endpoint.status != "InService":
+            return False
+        self.calls.append(("update", name, config_name))
+        self.deployments.append(deployment)
+        self.endpoints[name] = replace(endpoint, status="Updating")
+        return True
+
+    def delete(self, name: str) -> None:
+        self.calls.append(("delete", name, ""))
+        del self.endpoints[name]
+
+    def configs(self, model: str) -> Sequence[tuple[str, datetime]]:
+        return [
+            (name, NOW + timedelta(minutes=age))
+            for age, name in enumerate(self.config_requests)
+            if (parsed := NAMES.parse_endpoint_config(name)) and parsed.model == model
+        ]
+
+    def forget(self, config_name: str) -> None:
+        self.config_requests.pop(config_name, None)
+        self.models.pop(config_name, None)
+
+    def become(self, name: str, status: str, config_name: str | None = None, failure_reason: str = "") -> None:
+        """What SageMaker does to an endpoint."""
+        endpoint = self.endpoints[name]
+        self.endpoints[name] = EndpointState(
+            name, status, config_name or endpoint.config_name, failure_reason, NOW + timedelta(minutes=5)
+        )
+
+
+@dataclass
+class InMemoryScaling:
+    targets: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+
+    def apply(self, target: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
+        changed = self.targets.get(target["ResourceId"]) != (target, policy)
+        self.targets[target["ResourceId"]] = (target, policy)
+        return changed
+
+    def remove(self, resource_id: str) -> None:
+        self.removed.append(resource_id)
+        self.targets.pop(resource_id, None)
+
+
+@dataclass
+class InMemoryHints:
+    sent: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    def send(self, model: str, reaction: str, because: str, subject: str | None = None) -> None:
+        self.sent.append((model, reaction, subject))
+
+
+@dataclass
+class InMemoryTopic:
+    published: list[tuple[str, str, Mapping[str, str], Sequence[str]]] = field(default_factory=list)
+    addresses: list[str] = field(default_factory=list)
+
+    def publish(self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]) -> None:
+        self.published.append((subject, message, attributes, recipients))
+
+    def subscribe(self, addresses: Sequence[str]) -> Sequence[str]:
+        new = [address for address in addresses if address not in self.addresses]
+        self.addresses += new
+        return new
+
+
+@dataclass
+class InMemoryWorld:
+    """Implements `perennial.ports.World`; the time stands still until a test moves it."""
+
+    names: Names = NAMES
+    platform: Platform = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/train", "abc123")
+    bucket: InMemoryBucket = field(default_factory=InMemoryBucket)
+    catalog: InMemoryCatalog = field(default_factory=InMemoryCatalog)
+    state: InMemoryState = field(default_factory=InMemoryState)
+    ledger: InMemoryLedger = field(default_factory=InMemoryLedger)
+    jobs: InMemoryTrainingJobs = field(default_factory=InMemoryTrainingJobs)
+    experiments: InMemoryExperiments = field(default_factory=InMemoryExperiments)
+    registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
+    endpoints: InMemoryEndpoints = field(default_factory=InMemoryEndpoints)
+    scaling: InMemoryScaling = field(default_factory=InMemoryScaling)
+    hints: InMemoryHints = field(default_factory=InMemoryHints)
+    topic: InMemoryTopic = field(default_factory=InMemoryTopic)
+    time: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+
+def config(**changes: Any) -> ModelConfig:
+    """A valid configuration with some keys changed."""
+    return ModelConfig.model_validate(
+        {"model": "mortgage", "problem": "binary_classification", "target": "deny", **changes}
+    )

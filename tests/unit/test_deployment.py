@@ -1,0 +1,149 @@
+"""The endpoint is brought to the newest approved version, and success is told only when our config won."""
+
+from datetime import timedelta
+
+import pytest
+from fakes import NAMES, NOW, config
+from perennial.deployment import (
+    EndpointState,
+    PackageVersion,
+    Rollout,
+    config_request,
+    deployment_config,
+    forgotten,
+    reconcile,
+    settle,
+)
+
+CONFIG = config()
+HASH = CONFIG.endpoint_hash
+
+
+def name(version, digest=HASH):
+    return f"perennial-mortgage-v{version}-{digest}"
+
+
+def versions(*approvals):
+    return [PackageVersion(n, f"arn:{n}", approval, NOW) for n, approval in enumerate(approvals, 1)]
+
+
+def endpoint(status, config_name, reason="", modified=NOW):
+    return EndpointState("perennial-mortgage", status, config_name, reason, modified)
+
+
+def rollout(status, version, age=timedelta(hours=1), reason="an alarm fired"):
+    return Rollout(name(version), version, NOW - age, status, reason)
+
+
+MOMENT = timedelta(seconds=5)
+A, P, R = "Approved", "PendingManualApproval", "Rejected"
+
+
+@pytest.mark.parametrize(
+    ("approvals", "actual", "known", "action", "version"),
+    [
+        pytest.param([], None, None, "nothing", None, id="no versions"),
+        pytest.param([P], None, None, "nothing", None, id="nothing approved"),
+        pytest.param([A], None, None, "create", 1, id="first approval"),
+        pytest.param([A, A], endpoint("InService", name(1)), rollout("succeeded", 1), "update", 2, id="a newer one"),
+        pytest.param([A, P], endpoint("InService", name(1)), rollout("succeeded", 1), "nothing", 1, id="newest is pending"),
+        pytest.param([A, A, A], endpoint("InService", name(1)), rollout("succeeded", 1), "update", 3, id="the newest wins"),
+        pytest.param([A, R], endpoint("InService", name(2)), rollout("succeeded", 2), "update", 1, id="reject rolls back"),
+        pytest.param([R], endpoint("InService", name(1)), rollout("succeeded", 1), "nothing", None, id="none remains"),
+        pytest.param([A], endpoint("InService", name(1, "aaaaaa")), None, "update", 1, id="other settings"),
+        pytest.param([A, A], endpoint("Updating", name(1)), rollout("started", 1), "wait", 2, id="busy"),
+        pytest.param([A, A], endpoint("Creating", name(1)), rollout("started", 1), "wait", 2, id="being created"),
+        pytest.param([A, A], endpoint("InService", name(1)), rollout("started", 1), "wait", 2, id="not settled yet"),
+        pytest.param([A, A], endpoint("InService", name(1)), rollout("rolled_back", 2), "nothing", 2, id="rolled back"),
+        pytest.param([A, A], None, rollout("failed", 2), "nothing", 2, id="failed at creation"),
+        pytest.param([A, A, A], endpoint("Failed", name(2), "ping"), rollout("failed", 2), "delete", 3, id="broken"),
+        pytest.param([A, A], endpoint("InService", name(1)), rollout("starting", 2), "update", 2, id="killed before asking"),
+        pytest.param([A], None, rollout("starting", 1, MOMENT), "create", 1, id="killed a moment ago"),
+        pytest.param(
+            [A, A, A], endpoint("InService", name(1)), rollout("starting", 2, MOMENT), "wait", 3, id="another is starting"
+        ),
+        pytest.param([A], endpoint("InService", "somebody-elses"), None, "update", 1, id="not our config"),
+    ],
+)
+def test_reconcile(approvals, actual, known, action, version):
+    """What is done follows from versions, endpoint and our memory alone, whatever event came first."""
+    plan = reconcile(versions(*approvals), actual, known, CONFIG, NAMES, NOW)
+    assert (action, version) == (plan.action, plan.version.version if plan.version else None), plan.reason
+
+
+@pytest.mark.parametrize(
+    ("actual", "known", "outcome"),
+    [
+        pytest.param(endpoint("InService", name(2)), rollout("started", 2), "succeeded", id="ours won"),
+        pytest.param(endpoint("InService", name(1)), rollout("started", 2), "rolled_back", id="silently rolled back"),
+        pytest.param(endpoint("Updating", name(1)), rollout("started", 2), None, id="under way"),
+        pytest.param(endpoint("RollingBack", name(1)), rollout("started", 2), None, id="rolling back"),
+        pytest.param(endpoint("Failed", name(2), "ping"), rollout("started", 2), "failed", id="failed"),
+        pytest.param(
+            endpoint("InService", name(1), modified=NOW - timedelta(hours=2)),
+            rollout("started", 2, MOMENT),
+            None,
+            id="describe lags behind",
+        ),
+        pytest.param(endpoint("InService", name(2)), rollout("succeeded", 2), None, id="settled before"),
+        pytest.param(endpoint("InService", name(2)), rollout("starting", 2), "succeeded", id="killed after asking"),
+        pytest.param(endpoint("InService", name(1)), rollout("starting", 2), None, id="killed before asking"),
+        pytest.param(None, rollout("started", 2, MOMENT), None, id="asked a moment ago"),
+        pytest.param(None, rollout("started", 2), "failed", id="deleted by somebody"),
+        pytest.param(endpoint("InService", name(1)), None, None, id="nothing of ours"),
+    ],
+)
+def test_settle(actual, known, outcome):
+    """A rollout succeeded only when the endpoint is InService with our own config."""
+    settlement = settle(actual, known, NOW)
+    assert outcome == settlement.outcome, settlement.reason
+
+
+def test_silent_rollback_is_told_with_both_configs():
+    """The reason of a silent rollback names what serves instead."""
+    assert name(1) in settle(endpoint("InService", name(1)), rollout("started", 2), NOW).reason
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(1, []), (3, []), (4, [name(1)]), (6, [name(1), name(2), name(3)])],
+)
+def test_forgotten_keeps_the_last_three(count, expected):
+    """Old configs beyond the last three go, oldest first."""
+    all_configs = [(name(n), NOW + timedelta(minutes=n)) for n in range(1, count + 1)]
+    assert expected == forgotten(all_configs, frozenset({name(count)}))
+
+
+def test_forgotten_never_takes_what_serves():
+    """The config in use stays, however old it is."""
+    all_configs = [(name(n), NOW + timedelta(minutes=n)) for n in range(1, 7)]
+    assert name(1) not in forgotten(all_configs, frozenset({name(1)}))
+
+
+def test_config_request_captures_without_a_trailing_slash():
+    """SageMaker would write `//` into every captured key."""
+    request = config_request("c", "m", CONFIG, "data")
+    assert "s3://data/models/mortgage/capture" == request["DataCaptureConfig"]["DestinationS3Uri"]
+
+
+def test_serverless_config_has_neither_instances_nor_capture():
+    """SageMaker refuses both on serverless endpoints."""
+    request = config_request("c", "m", config(endpoint={"kind": "serverless"}), "data")
+    variant = request["ProductionVariants"][0]
+    assert {"MemorySizeInMB": 2048, "MaxConcurrency": 20} == variant["ServerlessConfig"]
+    assert not {"InstanceType", "InitialInstanceCount"} & set(variant)
+    assert "DataCaptureConfig" not in request
+
+
+@pytest.mark.parametrize(
+    ("rollout_type", "key"),
+    [("canary", "CanarySize"), ("linear", "LinearStepSize"), ("all_at_once", None)],
+)
+def test_deployment_config_shapes(rollout_type, key):
+    """Each rollout type becomes SageMaker's own request shape, its time limit beyond all its waits."""
+    request = deployment_config(config(endpoint={"rollout": {"type": rollout_type, "percent": 20, "bake_minutes": 10}}))
+    policy = request["BlueGreenUpdatePolicy"]
+    routing = policy["TrafficRoutingConfiguration"]
+    assert rollout_type.upper() == routing["Type"]
+    assert {key} - {None} == set(routing) & {"CanarySize", "LinearStepSize"}
+    assert policy["MaximumExecutionTimeoutInSeconds"] > routing["WaitIntervalInSeconds"] * 5
