@@ -1,0 +1,145 @@
+"""Scheduled actions: bounds that change at a time of the wall clock, in the action's time zone."""
+
+import asyncio
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from twin import seams
+from twin import seams_cloudwatch as clockwork
+from twin.autoscaling.scaler import Scaler
+from twin.autoscaling.state import Record, ScheduledAction, Target, not_found, parse, selected
+from twin.protocol import Call, Service, paginate, validation
+
+_AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
+_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
+
+
+def register(service: Service, scaler: Scaler) -> None:
+    """Add the scheduled action operations and start their clock."""
+    targets = scaler.targets
+
+    def arns(request: Record, call: Call) -> Iterable[str]:
+        target = targets.find(request, call)
+        yield target.arn if target else call.arn("scalable-target/new", "application-autoscaling")
+
+    @service.operation("PutScheduledAction", arns)
+    def put(request: Record, call: Call) -> None:
+        parse(request)
+        target = targets.get(request, call, "registered")
+        name = request["ScheduledActionName"]
+        known = target.actions.get(name)
+        schedule = request.get("Schedule", known.schedule if known else None)
+        if schedule is None:
+            raise validation("Schedule must be specified for a new scheduled action")
+        bounds = request.get("ScalableTargetAction", known.action if known else None)
+        if not bounds:
+            raise validation("ScalableTargetAction with MinCapacity or MaxCapacity must be specified")
+        low, high = bounds.get("MinCapacity"), bounds.get("MaxCapacity")
+        if low is not None and high is not None and low > high:
+            raise validation("Maximum capacity cannot be less than minimum capacity")
+        arn = f"scheduledAction:{uuid4()}:resource/sagemaker/{target.resource_id}:scheduledActionName/{name}"
+        action = ScheduledAction(
+            name,
+            known.arn if known else call.arn(arn, "autoscaling"),
+            schedule,
+            request.get("Timezone", known.timezone if known else None),
+            bounds,
+            known.created if known else call.now,
+            request.get("StartTime"),
+            request.get("EndTime"),
+        )
+        action.due = next_run(action, call.now)
+        target.actions[name] = action
+        scaler.changed.set()
+
+    @service.operation("DescribeScheduledActions")
+    def describe(request: Record, call: Call) -> Record:
+        names = request.get("ScheduledActionNames")
+        found = [
+            _shown(target, action)
+            for target in selected(targets, request, call)
+            for action in target.actions.values()
+            if names is None or action.name in names or action.arn in names
+        ]
+        return paginate(found, request, "ScheduledActions", default=50, maximum=50)
+
+    @service.operation("DeleteScheduledAction", arns)
+    def delete(request: Record, call: Call) -> None:
+        parse(request)
+        target = targets.find(request, call)
+        name = request["ScheduledActionName"]
+        if target is None or target.actions.pop(name, None) is None:
+            raise not_found("No scheduled action found for", request, f", scheduled action name: {name}")
+        scaler.changed.set()
+
+    vars(scaler)["clock"] = asyncio.create_task(_keep_time(scaler))
+
+
+def next_run(action: ScheduledAction, after: datetime) -> datetime | None:
+    """When the action is due next, or None. Raises ValidationException for a schedule nobody can read."""
+    try:
+        zone = ZoneInfo(action.timezone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise validation(f"Invalid time zone: {action.timezone}") from error
+    earliest = max(after, action.start) if action.start else after
+    due = _after(action.schedule, earliest.astimezone(zone), action.created)
+    return None if due is None or (action.end and due > action.end) else due
+
+
+def _after(schedule: str, after: datetime, created: datetime) -> datetime | None:
+    if match := _AT.fullmatch(schedule):
+        at = datetime.fromisoformat(match[1]).replace(tzinfo=after.tzinfo)
+        return at if at > after else None
+    if match := _RATE.fullmatch(schedule):
+        every = timedelta(**{f"{match[2]}s": int(match[1])})
+        return created + every * ((after - created) // every + 1) if every else None
+    try:
+        return clockwork.next_cron(schedule, after)
+    except ValueError as error:
+        raise validation(f"Invalid schedule expression: {schedule}") from error
+
+
+async def _keep_time(scaler: Scaler) -> None:
+    """Sleep until the next action is due or a schedule changes."""
+    while True:
+        now = datetime.now(UTC)
+        dues = [one.due for target in scaler.targets for one in target.actions.values() if one.due]
+        scaler.changed.clear()
+        wait = (min(dues) - now).total_seconds() if dues else None
+        try:
+            await asyncio.wait_for(scaler.changed.wait(), wait if wait is None else max(0.0, wait))
+            continue
+        except TimeoutError:
+            now = datetime.now(UTC)
+        for target in scaler.targets:
+            for action in target.actions.values():
+                if action.due and action.due <= now:
+                    action.due = next_run(action, now)
+                    _run(scaler, target, action)
+
+
+def _run(scaler: Scaler, target: Target, action: ScheduledAction) -> None:
+    if target.suspended.get("ScheduledScalingSuspended"):
+        return
+    low, high = action.action.get("MinCapacity"), action.action.get("MaxCapacity")
+    low = target.minimum if low is None else low
+    high = target.maximum if high is None else high
+    with seams.scope(target.call.account, target.call.region):
+        scaler.set_bounds(target, low, max(low, high))
+
+
+def _shown(target: Target, action: ScheduledAction) -> Record:
+    return {
+        **target.key,
+        "ScheduledActionName": action.name,
+        "ScheduledActionARN": action.arn,
+        "Schedule": action.schedule,
+        "Timezone": action.timezone,
+        "StartTime": action.start,
+        "EndTime": action.end,
+        "ScalableTargetAction": action.action,
+        "CreationTime": action.created,
+    }

@@ -1,0 +1,75 @@
+"""A server process: started, stopped, and its lines read as they come."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+
+from twin.children import Children
+
+_LINE_LIMIT = 256 * 1024  # CloudWatch Logs' limit of one event
+
+
+async def spawn(
+    command: Sequence[str], environment: Mapping[str, str], cwd: Path, children: Children
+) -> asyncio.subprocess.Process:
+    """Start `command` as the leader of its own process group, standard error joined to standard output."""
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env=dict(environment),
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+        limit=_LINE_LIMIT,
+    )
+    children.adopt(process.pid)
+    return process
+
+
+async def stop(process: asyncio.subprocess.Process, grace: float, children: Children) -> None:
+    """SIGTERM, then SIGKILL after `grace` seconds; what the process started goes with it."""
+    if process.returncode is None:
+        children.signal(process.pid, signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), grace)
+        except TimeoutError:
+            children.signal(process.pid, signal.SIGKILL)
+            await process.wait()
+    children.forget(process.pid)
+
+
+async def pump(
+    process: asyncio.subprocess.Process, write: Callable[[list[str]], Awaitable[None]], *, every: float = 0.2
+) -> None:
+    """Hand the process's lines to `write` in batches until its output ends."""
+    assert process.stdout is not None
+    clock = asyncio.get_running_loop().time
+    while line := await _line(process.stdout):
+        lines, deadline = [line], clock() + every
+        while (remaining := deadline - clock()) > 0:
+            try:
+                line = await asyncio.wait_for(_line(process.stdout), remaining)
+            except TimeoutError:
+                break
+            if not line:
+                break
+            lines.append(line)
+        await write([text.decode(errors="replace").rstrip("\r\n") for text in lines])
+
+
+async def _line(stream: asyncio.StreamReader) -> bytes:
+    """The next line; empty at the end. What is longer than the limit is cut."""
+    try:
+        return await stream.readline()
+    except ValueError:
+        return b"(a line longer than 256 KiB was dropped)\n"
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

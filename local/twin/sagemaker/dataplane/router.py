@@ -1,0 +1,114 @@
+"""Which instance answers a request, and what its answer was."""
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from twin.sagemaker.dataplane.fleet import Fleet
+from twin.sagemaker.dataplane.instance import Instance
+from twin.sagemaker.dataplane.meter import Meter
+
+TIMEOUT = 60.0  # seconds a container has for its answer
+
+
+@dataclass(eq=False)
+class Variant:
+    """One production variant in service."""
+
+    name: str
+    fleet: Fleet
+    weight: float
+    meter: Meter = field(default_factory=Meter)
+
+
+@dataclass(eq=False)
+class Generation:
+    """The fleets of one endpoint config. `share` of the endpoint's traffic goes to them."""
+
+    config_name: str
+    variants: dict[str, Variant]
+    share: float = 1.0
+
+    @property
+    def healthy(self) -> int:
+        return sum(variant.fleet.count for variant in self.variants.values())
+
+    def choose(self) -> Variant | None:
+        """A variant by its weight, or None when all weights are zero."""
+        variants = list(self.variants.values())
+        weights = [variant.weight for variant in variants]
+        return random.choices(variants, weights)[0] if sum(weights) > 0 else None
+
+
+def choose(generations: list[Generation], target: str | None) -> Variant | None:
+    """The variant for a request: the generation by its share, then the target or one by weight."""
+    having = [one for one in generations if one.share > 0 and (target is None or target in one.variants)]
+    if not having:
+        return None
+    generation = random.choices(having, [one.share for one in having])[0]
+    return generation.variants[target] if target else generation.choose()
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A container's answer; status 0 when there was none, with the reason as `body`. Latency in seconds."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+    latency: float
+    instance: str
+
+
+class NoCapacity(Exception):
+    """The variant has no healthy instance."""
+
+
+async def forward(
+    variant: Variant, body: bytes, headers: Mapping[str, str], timeout: float = TIMEOUT
+) -> Reply:
+    """Send a request to an instance of the variant. Raises NoCapacity.
+
+    Another instance is tried only when the request cannot have reached the first: its process
+    refused the connection, or closed an idle one while the process lives on.
+    """
+    tried: set[str] = set()
+    while instance := variant.fleet.pick(frozenset(tried)):
+        started = time.perf_counter()
+        try:
+            async with variant.fleet.host.session.post(
+                f"{instance.url}/invocations",
+                data=body,
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(timeout),
+                allow_redirects=False,
+            ) as answer:
+                payload = await answer.read()
+                return Reply(
+                    answer.status, payload, answer.headers, time.perf_counter() - started, instance.id
+                )
+        except TimeoutError:
+            return _lost(instance, _TIMED_OUT, started)
+        except aiohttp.ClientConnectorError:
+            tried.add(instance.id)
+        except (aiohttp.ClientError, OSError) as error:
+            if not (isinstance(error, aiohttp.ServerDisconnectedError) and await instance.ping()):
+                return _lost(instance, _EXITED, started)
+            tried.add(instance.id)
+        finally:
+            instance.release()
+    raise NoCapacity(variant.name)
+
+
+_EXITED = b"An error occurred while handling request as the model process exited."
+_TIMED_OUT = (
+    b"Your invocation timed out while waiting for a response from container primary. Review the latency metrics "
+    b"for each container in Amazon CloudWatch, resolve the issue, and try again."
+)
+
+
+def _lost(instance: Instance, reason: bytes, started: float) -> Reply:
+    return Reply(0, reason, {}, time.perf_counter() - started, instance.id)

@@ -1,0 +1,16 @@
+"""Hosting: models, endpoint configs, endpoints, and the real servers behind them."""
+
+from twin import alarms
+from twin.protocol import Service
+from twin.sagemaker import hosting_configs, hosting_endpoints, hosting_metrics, hosting_models, hosting_state
+from twin.world import World
+
+
+def register(service: Service, world: World) -> None:
+    """Add the operations of hosting and start publishing what endpoints measure."""
+    hosting = hosting_state.of(world)
+    hosting_models.register(service, hosting)
+    hosting_configs.register(service, hosting)
+    hosting_endpoints.register(service, hosting)
+    alarms.install(world)
+    hosting_metrics.start(hosting)

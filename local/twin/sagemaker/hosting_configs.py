@@ -1,0 +1,73 @@
+"""Endpoint configs: which models on how many instances, with which share of the traffic."""
+
+from twin.protocol import Call, Service, validation
+from twin.sagemaker.hosting_state import Hosting, Record
+from twin.sagemaker.listing import listed
+
+
+def register(service: Service, hosting: Hosting) -> None:
+    """Create, describe, list and delete endpoint configs."""
+    configs, tags = hosting.configs, hosting.world.tags
+
+    @service.operation(
+        "CreateEndpointConfig", "endpoint-config/{EndpointConfigName}", roles=("ExecutionRoleArn",)
+    )
+    def create(request: Record, call: Call) -> Record:
+        name = request["EndpointConfigName"]
+        arn = configs.vacant(call, name)
+        _check(request)
+        for variant in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
+            if "ModelName" in variant:
+                hosting.models.get(call, variant["ModelName"])
+            variant.setdefault("InitialVariantWeight", 1.0)
+        configs.put(call, name, {**request, "EndpointConfigArn": arn, "CreationTime": call.now})
+        tags.add(arn, request.get("Tags"))
+        return {"EndpointConfigArn": arn}
+
+    @service.operation("DescribeEndpointConfig", "endpoint-config/{EndpointConfigName}")
+    def describe(request: Record, call: Call) -> Record:
+        return configs.get(call, request["EndpointConfigName"])
+
+    @service.operation("ListEndpointConfigs")
+    def list_configs(request: Record, call: Call) -> Record:
+        return listed(configs.of(call), request, "EndpointConfigs", "EndpointConfig")
+
+    @service.operation("DeleteEndpointConfig", "endpoint-config/{EndpointConfigName}")
+    def delete(request: Record, call: Call) -> None:
+        # AWS deletes a config that an endpoint uses, too; the endpoint keeps its snapshot.
+        tags.forget(configs.remove(call, request["EndpointConfigName"])["EndpointConfigArn"])
+
+
+def _check(request: Record) -> None:
+    production, shadow = request["ProductionVariants"], request.get("ShadowProductionVariants", [])
+    names = [variant["VariantName"] for variant in [*production, *shadow]]
+    if len(set(names)) < len(names):
+        raise validation("Variant names must be unique within an endpoint configuration.")
+    if shadow and (len(production) > 1 or len(shadow) > 1):
+        raise validation("Shadow testing needs exactly one production variant and one shadow variant.")
+    for variant in [*production, *shadow]:
+        _check_variant(variant)
+    if any("ServerlessConfig" in variant for variant in production):
+        if len(production) > 1:
+            raise validation("Serverless endpoints support one production variant only.")
+        if "DataCaptureConfig" in request:
+            raise validation("DataCaptureConfig is not supported for serverless endpoints.")
+
+
+def _check_variant(variant: Record) -> None:
+    name = variant["VariantName"]
+    if "ModelName" not in variant:
+        raise validation(f"ModelName must be specified for production variant {name}.")
+    if "ServerlessConfig" in variant:
+        if "InstanceType" in variant or "InitialInstanceCount" in variant:
+            raise validation(
+                f"Only one of ServerlessConfig and InstanceType can be specified for production variant {name}."
+            )
+        serverless = variant["ServerlessConfig"]
+        if serverless.get("ProvisionedConcurrency", 0) > serverless["MaxConcurrency"]:
+            raise validation("ProvisionedConcurrency must be less than or equal to MaxConcurrency.")
+        return
+    if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
+        raise validation(
+            f"InstanceType and InitialInstanceCount must be specified for production variant {name}."
+        )

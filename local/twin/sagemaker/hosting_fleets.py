@@ -1,0 +1,84 @@
+"""The fleets that an endpoint config asks for."""
+
+from collections.abc import Awaitable, Callable
+
+from twin import seams
+from twin.protocol import Call
+from twin.sagemaker.dataplane.artifact import unpack
+from twin.sagemaker.dataplane.fleet import Fleet
+from twin.sagemaker.dataplane.instance import Recipe
+from twin.sagemaker.dataplane.router import Generation, Variant
+from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Record
+
+# AWS waits this long for the first good ping unless the variant says otherwise.
+START_LIMIT = 480.0
+# A container takes as long to start here as anywhere: scaled waits do not go below this.
+SHORTEST_START_LIMIT = 20.0
+SERVERLESS_INSTANCES = 1
+
+
+def desired(config: Record) -> dict[str, Desired]:
+    """Counts and weights as the config gives them."""
+    return {
+        one["VariantName"]: Desired(
+            one.get("InitialInstanceCount", SERVERLESS_INSTANCES), one.get("InitialVariantWeight", 1.0)
+        )
+        for one in config["ProductionVariants"]
+    }
+
+
+async def build(
+    hosting: Hosting, endpoint: Endpoint, config: Record, wanted: dict[str, Desired]
+) -> Generation:
+    """Fleets for every production variant, still without instances. Raises ArtifactError."""
+    world = hosting.world
+    home = world.home / "endpoints"
+    variants = {}
+    for variant in config["ProductionVariants"]:
+        name = variant["VariantName"]
+        container = config["Images"][name]
+        model = await unpack(
+            container.get("ModelDataUrl"), container["Role"], world.storage, home / "artifacts"
+        )
+        limit = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_LIMIT)
+        recipe = Recipe(
+            command=tuple(world.container.command("serve")),
+            environment=world.container.environment(
+                **world.credentials(container["Role"], "SageMaker"), **container.get("Environment", {})
+            ),
+            model=model,
+            home=home / endpoint.name,
+            start_limit=max(SHORTEST_START_LIMIT, world.scaled(limit)),
+            log=_log(hosting, endpoint, name),
+        )
+        routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
+        variants[name] = Variant(name, Fleet(recipe, hosting.host, routing), wanted[name].weight)
+    return Generation(config["EndpointConfigName"], variants, share=0.0)
+
+
+def _log(hosting: Hosting, endpoint: Endpoint, variant: str) -> Callable[[str, list[str]], Awaitable[None]]:
+    group, account, region = (
+        f"/aws/sagemaker/Endpoints/{endpoint.name}",
+        endpoint.call.account,
+        endpoint.call.region,
+    )
+
+    async def write(instance: str, lines: list[str]) -> None:
+        with seams.scope(account, region):
+            hosting.world.logs.write(group, f"{variant}/{instance}", lines)
+
+    return write
+
+
+def snapshot(hosting: Hosting, config: Record, call: Call) -> Record:
+    """The config with the containers of its models, so that later deletions change nothing."""
+    images = {}
+    for variant in config["ProductionVariants"]:
+        model = hosting.models.get(call, variant["ModelName"])
+        images[variant["VariantName"]] = {
+            "Image": "",
+            **model["Runnable"],
+            "Role": model["ExecutionRoleArn"],
+            "ResolutionTime": call.now,
+        }
+    return {**config, "Images": images}

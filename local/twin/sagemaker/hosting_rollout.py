@@ -1,0 +1,175 @@
+"""What happens to an endpoint after the request was answered: create, update, rescale, delete.
+
+Each is one task per endpoint at a time. The fleet in service is let go only after the new one has
+taken over, so a failed update costs nothing but its own instances.
+"""
+
+import asyncio
+import logging
+import shutil
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from twin import alarms
+from twin.sagemaker.dataplane.artifact import ArtifactError
+from twin.sagemaker.dataplane.instance import StartError
+from twin.sagemaker.dataplane.router import Generation
+from twin.sagemaker.hosting_fleets import build
+from twin.sagemaker.hosting_plan import Plan, Step
+from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Pending
+from twin.sagemaker.hosting_view import announce, announce_deployment
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 0.1  # seconds between two looks at the alarms while a fleet bakes
+
+
+class RollBack(Exception):
+    """The new fleet must not stay."""
+
+
+def enter(hosting: Hosting, endpoint: Endpoint, status: str, failure: str | None = None) -> None:
+    """Change the endpoint's status and tell EventBridge."""
+    endpoint.status, endpoint.failure, endpoint.modified = status, failure, datetime.now(UTC)
+    announce(hosting, endpoint)
+
+
+async def create(hosting: Hosting, endpoint: Endpoint) -> None:
+    """Creating -> InService, or Failed with the reason."""
+    try:
+        generation = await build(hosting, endpoint, endpoint.config, endpoint.desired)
+        endpoint.serving = generation
+        await _start(generation, endpoint.desired)
+    except (ArtifactError, RollBack) as error:
+        if endpoint.serving is not None:
+            await _close(endpoint.serving)
+        enter(hosting, endpoint, "Failed", str(error))
+        return
+    generation.share = 1.0
+    enter(hosting, endpoint, "InService")
+
+
+async def update(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan) -> None:
+    """Updating -> InService on the new config, or back on the old one, as silently as AWS does it."""
+    old = endpoint.serving
+    assert old is not None
+    try:
+        async with asyncio.timeout(hosting.world.scaled(plan.time_limit) + _start_allowance(plan)):
+            pending.generation = await build(hosting, endpoint, pending.config, pending.desired)
+            for step in plan.steps:
+                await _take(hosting, endpoint, pending, step, plan)
+    except (ArtifactError, RollBack, TimeoutError) as error:
+        await _roll_back(hosting, endpoint, pending, plan, str(error) or "the deployment took too long")
+        return
+    new = pending.generation
+    # From here on the new config is the endpoint's; only the old instances' farewell is left.
+    endpoint.serving, endpoint.config, endpoint.desired = new, pending.config, pending.desired
+    old.share = 0.0
+    _stage(hosting, endpoint, pending, plan, "Deleting")
+    await asyncio.sleep(hosting.world.scaled(plan.termination_wait))
+    await _close(old)
+    endpoint.pending = None
+    enter(hosting, endpoint, "InService")
+
+
+def _start_allowance(plan: Plan) -> float:
+    """Real seconds that starting containers may take beside the scaled waits."""
+    return 120.0 * len(plan.steps)
+
+
+async def _take(hosting: Hosting, endpoint: Endpoint, pending: Pending, step: Step, plan: Plan) -> None:
+    """Bring up what the step needs, shift its share of the traffic, and bake."""
+    new, old = pending.generation, endpoint.serving
+    assert new is not None and old is not None
+    await _start(new, _share_of(pending.desired, step.capacity))
+    _stage(hosting, endpoint, pending, plan, "ActivatingTraffic")
+    new.share, old.share = step.share, 1.0 - step.share
+    if step.capacity < 1.0:
+        await _start(old, _share_of(endpoint.desired, 1.0 - step.capacity))
+    if step.wait:
+        _stage(hosting, endpoint, pending, plan, "Baking")
+        await _bake(hosting.world.scaled(step.wait), plan.alarms)
+
+
+async def _bake(seconds: float, names: Iterable[str]) -> None:
+    """Wait; raise RollBack as soon as one of the alarms is in ALARM."""
+    end = time.monotonic() + seconds
+    while True:
+        if firing := alarms.firing(names):
+            raise RollBack(f"alarm {firing[0]} is in ALARM")
+        if time.monotonic() >= end:
+            return
+        await asyncio.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+
+
+async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan, reason: str) -> None:
+    logger.warning("endpoint %s rolls back: %s", endpoint.name, reason)
+    old, new = endpoint.serving, pending.generation
+    assert old is not None
+    if plan.guarded:
+        enter(hosting, endpoint, "RollingBack")
+    if new is not None:
+        await _start(old, endpoint.desired)
+        old.share, new.share = 1.0, 0.0
+        _stage(hosting, endpoint, pending, plan, "Deleting")
+        await _close(new)
+    endpoint.pending = None
+    enter(hosting, endpoint, "InService")
+
+
+async def rescale(hosting: Hosting, endpoint: Endpoint, wanted: dict[str, Desired]) -> None:
+    """Updating -> InService with other counts and weights; a count that cannot be reached stays as it was."""
+    serving, before = endpoint.serving, endpoint.desired
+    assert serving is not None
+    endpoint.desired = wanted
+    try:
+        await _start(serving, wanted)
+        for name, variant in serving.variants.items():
+            variant.weight = wanted[name].weight
+    except RollBack as error:
+        logger.warning("endpoint %s keeps its instances: %s", endpoint.name, error)
+        endpoint.desired = before
+    enter(hosting, endpoint, "InService")
+
+
+async def delete(hosting: Hosting, endpoint: Endpoint) -> None:
+    """Deleting -> gone."""
+    for generation in endpoint.generations:
+        generation.share = 0.0
+        await _close(generation)
+    hosting.endpoints.remove(endpoint.call, endpoint.name)
+    hosting.world.tags.forget(endpoint.arn)
+    shutil.rmtree(hosting.world.home / "endpoints" / endpoint.name, ignore_errors=True)
+
+
+async def _start(generation: Generation, wanted: dict[str, Desired]) -> None:
+    """Scale every variant; RollBack names the first that did not become healthy."""
+
+    async def scale(name: str) -> None:
+        try:
+            await generation.variants[name].fleet.scale(wanted[name].count)
+        except StartError as error:
+            raise RollBack(
+                f"The primary container for production variant {name} did not pass the ping health check. "
+                "Please check CloudWatch logs for this endpoint."
+            ) from error
+
+    results = await asyncio.gather(*(scale(name) for name in generation.variants), return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _close(generation: Generation) -> None:
+    await asyncio.gather(*(variant.fleet.close() for variant in generation.variants.values()))
+
+
+def _share_of(desired: dict[str, Desired], share: float) -> dict[str, Desired]:
+    return {name: Desired(round(one.count * share), one.weight) for name, one in desired.items()}
+
+
+def _stage(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan, stage: str) -> None:
+    pending.enter(stage)
+    if plan.guarded:
+        announce_deployment(hosting, endpoint)
