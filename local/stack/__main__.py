@@ -16,7 +16,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="stack", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     setup = verbs.add_parser("setup", help="make the virtual environments")
-    setup.add_argument("names", nargs="*", default=list(environments.LOCKS), choices=list(environments.LOCKS))
+    setup.add_argument("names", nargs="*", metavar="ENVIRONMENT", help=", ".join(environments.LOCKS))
     up_verb = verbs.add_parser("up", help="start the twin, deploy the stack")
     up_verb.add_argument("--port", type=int, default=PORT)
     verbs.add_parser("down", help="stop the twin")
@@ -25,7 +25,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         if chosen.verb == "setup":
-            environments.set_up(chosen.names)
+            environments.set_up(chosen.names or list(environments.LOCKS))
         elif chosen.verb == "up":
             up(chosen.port)
         elif chosen.verb == "down":

@@ -13,15 +13,16 @@ from pathlib import Path
 
 from stack import pip_settings
 from stack.console import Trouble, say, step
-from stack.places import PRIVATE_HOME, ROOT, VENVS, WHEELS
+from stack.places import ARCHITECTURE, PRIVATE_HOME, ROOT, RUNTIME, VENVS, WHEELS
 
 LOCKS = {
     "tools": ROOT / "requirements/tools.txt",
     "twin": ROOT / "requirements/twin.txt",
     "lambda": ROOT / "requirements/lambda.txt",
-    "container": ROOT / "container/requirements/container.txt",
+    "container": ROOT / "container/requirements/train.txt",
     "data": ROOT / "requirements/data.txt",
     "test": ROOT / "requirements/test.txt",
+    "container-test": ROOT / "container/requirements/test.txt",
 }
 UV_LOCK = ROOT / "requirements/uv.txt"
 SUPPORTED = ((3, 11), (3, 13))
@@ -123,10 +124,24 @@ def collect_wheels() -> None:
     locks = layer_locks()
     if is_current(WHEELS, *locks):
         return
+    processor = "aarch64" if ARCHITECTURE == "arm64" else "x86_64"
+    platforms = [f"manylinux2014_{processor}", f"manylinux_2_28_{processor}"]
+    for_lambda = ["--no-deps", "--implementation", "cp", "--python-version", RUNTIME.removeprefix("python")]
+    for_lambda += [option for name in platforms for option in ("--platform", name)]
     with step("wheels of the Lambda layers"):
         shutil.rmtree(WHEELS, ignore_errors=True)
         for lock in locks:
-            fetch = [*host_pip(), "download", "--quiet", *INSTALL, "--dest", str(WHEELS), "-r", str(lock)]
+            fetch = [
+                *host_pip(),
+                "download",
+                "--quiet",
+                *INSTALL,
+                *for_lambda,
+                "--dest",
+                str(WHEELS),
+                "-r",
+                str(lock),
+            ]
             fetched = attempt(fetch, dict(os.environ))
             if fetched.returncode != 0:
                 raise Trouble(f"pip could not fetch {lock.relative_to(ROOT)}:\n{fetched.stdout}")

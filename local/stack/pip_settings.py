@@ -23,7 +23,9 @@ TRANSLATION = {
 
 def read(python: str) -> dict[str, str]:
     """pip's options in force (`index-url` and so on), as pip itself lists them; the later section wins."""
-    listed = subprocess.run([python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        [python, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    )
     return parse(listed.stdout) if listed.returncode == 0 else {}
 
 

@@ -1,6 +1,7 @@
 """Where things are: every path and fixed name that the make targets share."""
 
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -18,6 +19,7 @@ STACK_NAME = "perennial"
 PORT = 4566
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 
 def python(environment: str) -> Path:

@@ -2,8 +2,9 @@
 
 import fcntl
 import hashlib
-import platform
+import shlex
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from botocore.config import Config
 
 from stack.console import Trouble, say, step
 from stack.places import (
+    ARCHITECTURE,
     BUILD,
     PRIVATE_HOME,
     REGION,
@@ -59,9 +61,8 @@ def deploy(twin: Twin) -> None:
         ensure_artifact_bucket(twin)
         sam(
             *("deploy", "--template-file", str(BUILD / "template.yaml")),
-            *("--stack-name", STACK_NAME, "--region", REGION, "--s3-bucket", ARTIFACTS),
-            *("--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"),
-            *("--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar"),
+            *("--stack-name", STACK_NAME, "--region", REGION),
+            *("--no-resolve-s3", "--s3-bucket", ARTIFACTS, "--no-progressbar"),
             *("--parameter-overrides", *parameters()),
             twin=twin,
         )
@@ -75,7 +76,8 @@ def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
         SAM_CLI_POLL_DELAY="0.3",
         PIP_NO_INDEX="1",
         PIP_FIND_LINKS=str(WHEELS),
-        PIP_DISABLE_PIP_VERSION_CHECK="1",
+        PERENNIAL_RUNTIME=RUNTIME,
+        PERENNIAL_ARCHITECTURE=ARCHITECTURE,
         AWS_DEFAULT_REGION=REGION,
         **({"AWS_ENDPOINT_URL": twin.endpoint} if twin else {}),
         **CREDENTIALS,
@@ -84,7 +86,13 @@ def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
     log = STATE / f"sam-{verb}.log"
     command = [str(VENVS / "tools/bin/sam"), verb, "--config-env", "local", *options]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     log.write_text(done.stdout + done.stderr)
     if done.returncode != 0:
@@ -93,15 +101,22 @@ def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
 
 
 def parameters() -> list[str]:
-    architecture = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
-    return [f"Runtime={RUNTIME}", f"Architecture={architecture}", f"CodeVersion={code_version()}"]
+    """`[local]`'s parameter values of samconfig.toml, made to fit this machine and checkout."""
+    configured = tomllib.loads((ROOT / "samconfig.toml").read_text())["local"]["deploy"]["parameters"]
+    given = dict(pair.split("=", 1) for pair in shlex.split(configured["parameter_overrides"]))
+    given |= {"Runtime": RUNTIME, "Architecture": ARCHITECTURE, "CodeVersion": code_version()}
+    return [f"{name}='{value}'" for name, value in given.items()]
 
 
 def code_version() -> str:
     """The git revision, `-dirty` when files differ from it; `unversioned` outside git."""
     try:
         described = subprocess.run(
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"], cwd=ROOT, capture_output=True, text=True, check=False
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     except FileNotFoundError:
         return "unversioned"
@@ -159,4 +174,3 @@ def one_at_a_time(name: str) -> Iterator[None]:
     with Path(STATE / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-

@@ -124,7 +124,9 @@ def gone(twin: Twin) -> bool:
 
 def answers(twin: Twin) -> bool:
     try:
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(twin.endpoint + HEALTH, timeout=5) as answer:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(
+            twin.endpoint + HEALTH, timeout=5
+        ) as answer:
             return int(answer.status) == 200
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return False
