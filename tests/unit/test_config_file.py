@@ -1,0 +1,82 @@
+"""A mistake in model.yaml is told with its line, its key, what is allowed, and a near miss."""
+
+import pytest
+from perennial.config import ModelConfig
+from perennial.config_file import read_config
+from perennial.errors import ConfigError
+
+HEAD = "model: mortgage\nproblem: binary_classification\ntarget: deny\n"
+
+
+def test_three_keys_are_enough():
+    """All keys have defaults but the first three."""
+    config = read_config(HEAD, model="mortgage")
+    assert ("auc", "manual", 2) == (config.gate_metric, config.gate.approval, config.endpoint.instances)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param(HEAD + "gate:\n  minimun: 0.7\n", "line 5: unknown key 'gate.minimun'; did you mean 'minimum'?", id="near miss"),
+        pytest.param(HEAD + "colour: red\n", "line 4: unknown key 'colour'; allowed here:", id="no near miss"),
+        pytest.param("model: mortgage\nproblem: regression\n", "'target' is missing", id="missing"),
+        pytest.param(HEAD.replace("binary_", "binry_"), "line 2: problem: Input should be 'binary_classification'", id="enum"),
+        pytest.param(HEAD + "endpoint: {instances: two}\n", "line 4: endpoint.instances: Input should be a valid integer", id="type"),
+        pytest.param(HEAD + "endpoint: {kind: async}\n", "endpoint.kind: expected realtime, serverless", id="kind"),
+        pytest.param(HEAD + "scaling: {min: 5, max: 2}\n", "line 4: scaling: min 5 is above max 2", id="bounds"),
+        pytest.param(HEAD + "gate: {maximum: 3}\n", "gate.maximum: more auc is better: use gate.minimum", id="direction"),
+        pytest.param(HEAD + "gate: {metric: rmse}\n", "gate.metric: 'rmse' is not one of auc", id="metric of another problem"),
+        pytest.param(HEAD + "gate: {max_bias: {DPPL: 0.2}}\n", "monitors.bias must say which facet", id="bias without facet"),
+        pytest.param(
+            HEAD + "monitors: {bias: {facet: afam, privileged: no}}\n", 'write it in quotes ("no")', id="yaml's booleans"
+        ),
+        pytest.param(
+            HEAD + "training: {hyperparameters: {seed: 3}}\n", "hyperparameter 'seed' is ours", id="reserved hyperparameter"
+        ),
+        pytest.param(HEAD + "schema: {drop: [deny]}\n", "'deny' is the target", id="target dropped"),
+        pytest.param(HEAD.replace("mortgage", "loans"), "line 1: model is 'loans'", id="wrong folder"),
+        pytest.param(HEAD.replace("mortgage", "Mortgage"), "line 1: model: String should match pattern", id="bad name"),
+        pytest.param("model: [\n", "not valid YAML", id="not yaml"),
+        pytest.param("just text\n", "expected keys and values", id="no mapping"),
+        pytest.param("", "expected keys and values", id="empty"),
+    ],
+)
+def test_mistakes(text, words):
+    """Each mistake is a sentence that a person can act on."""
+    with pytest.raises(ConfigError) as caught:
+        read_config(text, model="mortgage")
+    assert words in "; ".join(caught.value.problems)
+
+
+def test_all_mistakes_are_told_at_once():
+    """A person corrects a file once, not once a mistake."""
+    with pytest.raises(ConfigError) as caught:
+        read_config(HEAD + "colour: red\nendpoint: {instances: two}\n", model="mortgage")
+    assert 2 == len(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("changes", "training", "endpoint"),
+    [
+        pytest.param({"training": {"seed": 1}}, True, False, id="seed"),
+        pytest.param({"training": {"max_retries": 5}}, False, False, id="retries"),
+        pytest.param({"endpoint": {"instance": "ml.c5.large"}}, False, True, id="instance"),
+        pytest.param({"endpoint": {"rollout": {"type": "linear"}}}, False, False, id="rollout"),
+        pytest.param({"capture": {"percent": 10}}, False, True, id="capture"),
+        pytest.param({"scaling": {"max": 9}}, False, False, id="scaling"),
+        pytest.param({"gate": {"minimum": 0.9}}, False, False, id="gate"),
+        pytest.param({"target": "approved"}, True, False, id="target"),
+    ],
+)
+def test_hashes_change_with_what_they_stand_for(changes, training, endpoint):
+    """Another training hash means another model, another endpoint hash another endpoint config."""
+    plain = {"model": "mortgage", "problem": "binary_classification", "target": "deny"}
+    before, after = ModelConfig.model_validate(plain), ModelConfig.model_validate(plain | changes)
+    assert training == (before.training_hash != after.training_hash)
+    assert endpoint == (before.endpoint_hash != after.endpoint_hash)
+
+
+def test_the_catalog_reads_back_what_it_keeps():
+    """The JSON that we keep is the configuration, hashes and all."""
+    config = read_config(HEAD + "endpoint: {kind: serverless}\nschema: {drop: [rownames]}\n", model="mortgage")
+    assert config == ModelConfig.model_validate_json(config.model_dump_json(by_alias=True))
