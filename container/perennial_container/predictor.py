@@ -1,6 +1,6 @@
 """Runs a model's graph: encoded features in, predictions out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +20,13 @@ Doubles = npt.NDArray[np.float64]
 class Predictions:
     """One entry per row. `score` is the positive class's or the best class's probability, or the number.
 
-    `labels` are places in the schema's classes (None for regression), `probabilities` is rows by classes
-    (None unless there are more than two classes).
+    `labels` are places in the schema's classes (empty for regression), `probabilities` is rows by classes
+    (empty unless there are more than two classes).
     """
 
     score: Doubles
-    labels: npt.NDArray[np.int64] | None = None
-    probabilities: Doubles | None = None
+    labels: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    probabilities: Doubles = field(default_factory=lambda: np.empty((0, 0)))
 
 
 @dataclass(frozen=True)

@@ -82,14 +82,15 @@ class _Run:
     booster: xgboost.Booster | None = None
 
     def to_bytes(self) -> bytes:
-        assert self.booster is not None
         header = json.dumps({"rounds": self.rounds, "losses": self.losses}).encode()
-        return header + b"\n" + bytes(self.booster.save_raw("ubj"))
+        booster = b"" if self.booster is None else bytes(self.booster.save_raw("ubj"))
+        return header + b"\n" + booster
 
     @classmethod
     def from_bytes(cls, content: bytes, parameters: dict[str, Any]) -> "_Run":
         header, _, raw = content.partition(b"\n")
-        return cls(**json.loads(header), booster=xgboost.Booster(parameters, model_file=bytearray(raw)))
+        booster = xgboost.Booster(parameters, model_file=bytearray(raw)) if raw else None
+        return cls(**json.loads(header), booster=booster)
 
     @property
     def best(self) -> int:

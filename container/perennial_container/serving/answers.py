@@ -30,11 +30,11 @@ def write_error(error: RequestError) -> bytes:
 
 def _records(predictions: Predictions, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
     scores = predictions.score.tolist()
-    if predictions.labels is None:
+    if not classes:
         yield from ({"score": score} for score in scores)
         return
     labels = [classes[place] for place in predictions.labels.tolist()]
-    if predictions.probabilities is None:
+    if not predictions.probabilities.size:
         for label, score in zip(labels, scores, strict=True):
             yield {"predicted_label": label, "score": score}
         return
@@ -44,7 +44,7 @@ def _records(predictions: Predictions, classes: Sequence[str]) -> Iterator[dict[
 
 def _csv(predictions: Predictions, classes: Sequence[str]) -> bytes:
     scores = predictions.score.tolist()
-    if predictions.labels is None:
+    if not classes:
         return "".join(f"{score!r}\n" for score in scores).encode()
     lines = io.StringIO()
     labels = (classes[place] for place in predictions.labels.tolist())

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from perennial_container.cpu import available_cpus
 from perennial_container.errors import RequestError
 from perennial_container.serving.answers import write_error
-from perennial_container.serving.media import NAMES, choose_answer, parse_content_type
+from perennial_container.serving.media import NAMES, choose_answer, parse_content_type, refuse_encoding
 from perennial_container.serving.model import ServedModel, answer
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def create_app(model: ServedModel, *, body_limit: int) -> FastAPI:
     async def invocations(request: Request) -> Response:
         """Predict a batch of rows."""
         artefact = model.ready()
+        refuse_encoding(request.headers.get("content-encoding"))
         kind = parse_content_type(request.headers.get("content-type"))
         form = choose_answer(request.headers.get("accept"), kind.form)
         body = await _read_body(request, body_limit)

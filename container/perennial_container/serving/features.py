@@ -38,18 +38,18 @@ def to_matrix(
 def _at_once(
     column: Sequence[Any], encoding: FeatureEncoding, *, text: bool
 ) -> npt.NDArray[np.float64] | None:
-    """The column's numbers, or None if a cell needs a closer look."""
+    """The numbers of a plain column of numbers, or None if its cells need a closer look."""
     if encoding.feature.type != "float":
-        return None
-    try:
-        values = np.array([float(cell) for cell in column] if text else column, np.float64 if text else None)
-    except (ValueError, OverflowError):
-        return None
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         return None
     if text and any("_" in cell or not cell.isascii() for cell in column):
         return None
-    return values.astype(np.float64)
+    if not text and not {float, int}.issuperset(map(type, column)):
+        return None
+    try:
+        values = np.array([float(cell) for cell in column])
+    except (ValueError, OverflowError):
+        return None
+    return values if np.isfinite(values).all() else None
 
 
 def _one_by_one(

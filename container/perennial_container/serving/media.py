@@ -20,7 +20,7 @@ NAMES: Mapping[Form, str] = {
     "json": "application/json",
     "jsonlines": "application/jsonlines",
 }
-SUPPORTED = ", ".join(("text/csv", "application/json", "application/jsonlines"))
+SUPPORTED = "text/csv, application/json, application/jsonlines"
 CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -46,6 +46,16 @@ def parse_content_type(value: str | None) -> ContentType:
         )
     header = {"present": True, "absent": False}.get(parameters.get("header", "").lower())
     return ContentType(FORMS[name], header)
+
+
+def refuse_encoding(value: str | None) -> None:
+    """Bodies come as they are. Raises RequestError 415 for a compressed one."""
+    if value and value.strip().lower() != "identity":
+        raise RequestError(
+            415,
+            "unsupported_encoding",
+            f"the content encoding {value!r} is not supported; send the body as it is",
+        )
 
 
 def choose_answer(accept: str | None, request: Form) -> Form:

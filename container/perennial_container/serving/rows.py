@@ -13,7 +13,7 @@ from perennial_container.serving.media import ContentType
 Row = Sequence[Any]
 
 
-class _Bad(RequestError):
+class BodyError(RequestError):
     """A body that cannot be read: always status 400."""
 
     def __init__(self, code: str, message: str, line: int | None = None, column: str | None = None) -> None:
@@ -26,7 +26,7 @@ def read_rows(body: bytes, kind: ContentType, features: Sequence[str]) -> tuple[
     Cells are text in CSV, JSON values otherwise. Raises RequestError 400 naming the place.
     """
     if not body.strip():
-        raise _Bad("empty_body", "the body is empty; send at least one row")
+        raise BodyError("empty_body", "the body is empty; send at least one row")
     if kind.form == "csv":
         return read_csv(body, kind.header, features)
     if kind.form == "jsonlines":
@@ -39,7 +39,7 @@ def read_csv(body: bytes, header: bool | None, features: Sequence[str]) -> tuple
     lines = _csv_lines(body)
     first = next(lines, None)
     if first is None:
-        raise _Bad("empty_body", "the body has no rows")
+        raise BodyError("empty_body", "the body has no rows")
     places: list[int] | None = None
     rows: list[Row] = []
     ends: list[int] = []
@@ -51,11 +51,11 @@ def read_csv(body: bytes, header: bool | None, features: Sequence[str]) -> tuple
         lines = _chain(first, lines)
     for line, cells in lines:
         if len(cells) != width:
-            raise _Bad("wrong_column_count", f"expected {width} columns, found {len(cells)}", line)
+            raise BodyError("wrong_column_count", f"expected {width} columns, found {len(cells)}", line)
         rows.append(cells if places is None else [cells[place] for place in places])
         ends.append(line)
     if not rows:
-        raise _Bad("empty_body", "the body has a header line but no rows")
+        raise BodyError("empty_body", "the body has a header line but no rows")
     return rows, ends
 
 
@@ -64,12 +64,12 @@ def read_json(body: bytes, features: Sequence[str]) -> list[Row]:
     document = _loads(body, None)
     if isinstance(document, dict):
         if "instances" not in document:
-            raise _Bad("no_instances", 'expected {"instances": [...]} or a list of rows')
+            raise BodyError("no_instances", 'expected {"instances": [...]} or a list of rows')
         document = document["instances"]
     if not isinstance(document, list):
-        raise _Bad("no_instances", f"expected a list of rows, found {type_name(document)}")
+        raise BodyError("no_instances", f"expected a list of rows, found {type_name(document)}")
     if not document:
-        raise _Bad("empty_body", "the list of rows is empty")
+        raise BodyError("empty_body", "the list of rows is empty")
     return [_row(value, features, number) for number, value in enumerate(document, start=1)]
 
 
@@ -89,7 +89,7 @@ def _csv_lines(body: bytes) -> Iterator[tuple[int, list[str]]]:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _Bad(
+        raise BodyError(
             "not_utf8", f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}"
         ) from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
@@ -98,7 +98,7 @@ def _csv_lines(body: bytes) -> Iterator[tuple[int, list[str]]]:
             if cells:
                 yield reader.line_num, cells
     except csv.Error as error:
-        raise _Bad("malformed_csv", f"the CSV cannot be read: {error}", reader.line_num) from error
+        raise BodyError("malformed_csv", f"the CSV cannot be read: {error}", reader.line_num) from error
 
 
 def _chain(
@@ -117,9 +117,9 @@ def _looks_like_header(cells: Sequence[str], features: Sequence[str]) -> bool:
 def _places(header: Sequence[str], features: Sequence[str]) -> list[int]:
     for name in features:
         if name not in header:
-            raise _Bad("missing_column", f"the header lacks the column {name!r}", 1, name)
+            raise BodyError("missing_column", f"the header lacks the column {name!r}", 1, name)
         if header.count(name) > 1:
-            raise _Bad("duplicate_column", f"the header has the column {name!r} more than once", 1, name)
+            raise BodyError("duplicate_column", f"the header has the column {name!r} more than once", 1, name)
     return [header.index(name) for name in features]
 
 
@@ -130,14 +130,16 @@ def _row(value: Any, features: Sequence[str], line: int) -> Row:
         else:
             for name in features:
                 if name not in value:
-                    raise _Bad(
+                    raise BodyError(
                         "missing_feature", f"the row lacks {name!r}; send null if it is unknown", line, name
                     )
             return [value[name] for name in features]
     if not isinstance(value, list):
-        raise _Bad("not_a_row", f"expected a list or an object for a row, found {type_name(value)}", line)
+        raise BodyError(
+            "not_a_row", f"expected a list or an object for a row, found {type_name(value)}", line
+        )
     if len(value) != len(features):
-        raise _Bad("wrong_column_count", f"expected {len(features)} values, found {len(value)}", line)
+        raise BodyError("wrong_column_count", f"expected {len(features)} values, found {len(value)}", line)
     return value
 
 
@@ -146,4 +148,4 @@ def _loads(text: bytes, line: int | None) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         where = line if line is not None else error.lineno
-        raise _Bad("malformed_json", f"the JSON cannot be read: {error}", where) from error
+        raise BodyError("malformed_json", f"the JSON cannot be read: {error}", where) from error

@@ -5,7 +5,6 @@ import json
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 
@@ -16,9 +15,9 @@ class StopSignal:
         self.received = False
 
     def install(self) -> None:
-        signal.signal(signal.SIGTERM, self._receive)
+        signal.signal(signal.SIGTERM, lambda *_: self.receive())
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def receive(self) -> None:
         self.received = True
 
     def __call__(self) -> bool:

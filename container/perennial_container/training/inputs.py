@@ -9,6 +9,7 @@ import numpy as np
 from perennial_container.errors import TrainingError
 from perennial_container.schema import Schema
 from perennial_container.training.dataset import Dataset
+from perennial_container.training.labels import same_label
 
 log = logging.getLogger(__name__)
 
@@ -71,3 +72,15 @@ def require_learnable(dataset: Dataset, schema: Schema) -> None:
     for feature in schema.features:
         if np.isnan(training.table.column(feature.name)).all():
             log.warning("the feature %r has no value in any training row", feature.name)
+
+
+def require_groups(dataset: Dataset, facet: str | None, privileged: str | None) -> None:
+    """Raises TrainingError if the facet does not part the rows into the privileged group and others."""
+    if facet is None:
+        return
+    same = [privileged is not None and same_label(text, privileged) for text in dataset.facets]
+    if len(dataset.facets) < 2 or all(same) or (privileged is not None and not any(same)):
+        raise TrainingError(
+            f"the facet {facet!r} has no two groups: privileged is {privileged!r}, "
+            f"its values are {dataset.facets[:20]}"
+        )

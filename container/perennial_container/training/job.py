@@ -25,7 +25,7 @@ from perennial_container.training.dataset import Rows, read_dataset
 from perennial_container.training.evaluation import evaluate
 from perennial_container.training.golden import golden_sample
 from perennial_container.training.hyperparameters import Hyperparameters
-from perennial_container.training.inputs import find_champion, read_schema, require_learnable
+from perennial_container.training.inputs import find_champion, read_schema, require_groups, require_learnable
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def main() -> int:
     except ContainerError as error:
         _fail(paths, str(error))
         return EXIT_FAILED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, `failure` must name it
         traceback.print_exc()
         _fail(paths, f"unexpected {type(error).__name__}: {error} (this is a bug; the log has the traceback)")
         return EXIT_FAILED
@@ -77,6 +77,7 @@ def train(paths: Paths, stop: StopSignal) -> None:
         check_stop=check_stop,
     )
     require_learnable(dataset, schema)
+    require_groups(dataset, settings.facet, settings.privileged)
     encodings = fit_encodings(schema, dataset.training.table)
     data, rescaling = _training_data(dataset.training, schema, encodings, settings.seed)
     libraries = {name: sys.modules[name].__version__ for name in LIBRARIES if name in sys.modules}

@@ -35,7 +35,6 @@ def scorer(problem: Problem, target: Doubles, predictions: Predictions) -> Score
 
 def _binary(target: Doubles, predictions: Predictions) -> Scorer:
     positive = target == 1
-    assert predictions.labels is not None
     said = predictions.labels == 1
     loss = -np.log(
         np.clip(np.where(positive, predictions.score, 1 - predictions.score), SMALLEST_PROBABILITY, 1)
@@ -73,8 +72,6 @@ def _area(positive: npt.NDArray[np.bool_], weights: Weights, starts: npt.NDArray
 
 
 def _multiclass(target: Doubles, predictions: Predictions) -> Scorer:
-    assert predictions.labels is not None
-    assert predictions.probabilities is not None
     truth, said = target.astype(np.int64), predictions.labels
     classes = predictions.probabilities.shape[1]
     given = np.clip(predictions.probabilities[np.arange(len(truth)), truth], SMALLEST_PROBABILITY, 1)
@@ -148,8 +145,8 @@ def difference(
 def _pick(predictions: Predictions, rows: npt.NDArray[np.int64]) -> Predictions:
     return Predictions(
         predictions.score[rows],
-        None if predictions.labels is None else predictions.labels[rows],
-        None if predictions.probabilities is None else predictions.probabilities[rows],
+        predictions.labels[rows] if predictions.labels.size else predictions.labels,
+        predictions.probabilities[rows] if predictions.probabilities.size else predictions.probabilities,
     )
 
 

@@ -1,0 +1,37 @@
+"""Fixtures: models trained once and served once, by the real entry points."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "container")]
+
+from container_jobs import LOANS, Job, Server, loan_rows, make_job, serving  # noqa: E402 - needs the path above
+
+
+@pytest.fixture(scope="session")
+def loans(tmp_path_factory: pytest.TempPathFactory) -> Job:
+    """A trained binary model; tests only read it."""
+    rows = loan_rows(400)
+    job = make_job(
+        tmp_path_factory.mktemp("loans"),
+        LOANS,
+        {"models/m/drops/d/one.csv": rows[:250], "models/m/drops/d/two": rows[250:]},
+        facet="group",
+        privileged="a",
+    )
+    result = job.train()
+    assert result.returncode == 0, result.stdout + result.stderr
+    (job.base / "log").write_text(result.stdout)
+    return job
+
+
+@pytest.fixture(scope="session")
+def server(loans: Job) -> Iterator[Server]:
+    """The binary model, served."""
+    with serving(loans.base) as running:
+        running.wait_for_ping(200)
+        yield running

@@ -1,0 +1,91 @@
+"""Rules that keep the container's parts and pages in step."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from container_jobs import CONTAINER, clean_environment
+from perennial_container.estimators import ESTIMATORS, find_estimator
+
+ROOT = CONTAINER.parent
+SOURCES = sorted((CONTAINER / "perennial_container").rglob("*.py"))
+PAGE = (ROOT / "docs" / "container.md").read_text()
+REQUIREMENTS = {path.stem: path.read_text() for path in (CONTAINER / "requirements").glob("*.txt")}
+
+
+def test_serving_is_light():
+    """The server imports nothing that only training needs, and nothing heavy."""
+    code = "import sys, perennial_container.serving.server; print(*sys.modules)"
+    command = [sys.executable, "-c", code]
+    modules = subprocess.run(
+        command, env=clean_environment(), capture_output=True, text=True, check=True
+    ).stdout
+    heavy = {"pandas", "sklearn", "scipy", "pyarrow", "onnx", "xgboost", "pickle5", "joblib"}
+    assert heavy.isdisjoint(modules.split())
+
+
+def test_no_pickle():
+    """No source opens or writes a format that runs code."""
+    for source in SOURCES:
+        assert not re.search(r"pickle|joblib|cloudpickle|allow_pickle|marshal", source.read_text()), source
+
+
+def test_small_files():
+    """A file is read in one go."""
+    for source in SOURCES:
+        assert len(source.read_text().splitlines()) <= 300, source
+
+
+def pins(name: str) -> set[str]:
+    return set(re.findall(r"^([a-z0-9_.-]+==\S+(?: ;[^\\\n]*)?)", REQUIREMENTS[name], re.MULTILINE))
+
+
+def test_requirements_agree():
+    """Serving's packages are among training's, training's among the tests', in the same versions."""
+    assert pins("serve") <= pins("train") <= pins("test")
+
+
+@pytest.mark.parametrize("name", ["serve", "train", "test"])
+def test_requirements_are_portable(name: str):
+    """Every pin has hashes, and no line names an index, an address or a path."""
+    lines = [line for line in REQUIREMENTS[name].splitlines() if line.strip()]
+    assert all(re.match(r"    --hash=sha256:[0-9a-f]{64}|[a-z0-9]", line) for line in lines)
+    assert not re.search(r"://|^-|find-links|index-url| @ ", REQUIREMENTS[name], re.MULTILINE)
+    assert REQUIREMENTS[name].count("--hash") >= len(pins(name))
+
+
+def test_documented_environment():
+    """Every environment variable the code reads is on the page."""
+    read = {
+        name for source in SOURCES for name in re.findall(r'environment\.get\("(\w+)"', source.read_text())
+    }
+    assert read
+    assert {name for name in read if f"`{name}`" not in PAGE} == set()
+
+
+def test_documented_error_codes():
+    """Every error code of the server is on the page, and the page invents none."""
+    text = "".join(source.read_text() for source in SOURCES if source.parent.name == "serving")
+    raised = set(re.findall(r'(?:BodyError\(|RequestError\(\s*\d+,)\s*"([a-z_0-9]+)"', text))
+    raised |= {"not_found", "refused"}
+    listed = set(re.findall(r"^\| \d{3} \| `([a-z_0-9]+)` \|", PAGE, re.MULTILINE))
+    assert raised == listed
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_documented_estimators(name: str):
+    """Every estimator and each of its hyperparameters is on the page."""
+    assert f"`{name}`" in PAGE
+    for option in find_estimator(name).OPTIONS:
+        assert f"`{option}`" in PAGE, option
+
+
+def test_dockerfile_serves_both():
+    """The image starts by the exec form, without root, and both commands reach the package."""
+    dockerfile = (CONTAINER / "Dockerfile").read_text()
+    assert re.search(r'^ENTRYPOINT \["', dockerfile, re.MULTILINE)
+    assert "accept-bind-to-port=true" in dockerfile
+    assert "--require-hashes" in dockerfile
+    assert Path(CONTAINER / ".dockerignore").exists()
