@@ -57,18 +57,26 @@ def up(port: int) -> None:
     if twin is None:
         if twin_process.crashed(HOME):
             say(f"The twin that was up has crashed, and its state with it.\n{twin_process.last_words(HOME)}")
-        release.build()
+        build()
         with step(f"twin on 127.0.0.1:{port}"):
             twin = twin_process.start(HOME, port)
     else:
         say(f"twin on 127.0.0.1:{port} is up already")
-        release.build()
-    release.deploy(twin)
+        build()
+    with step("sam deploy"):
+        release.deploy(twin)
     ENV_FILE.write_text(release.environment_lines(twin))
     say(f"\nStack {STACK_NAME} is up. For any AWS client: source {shown(ENV_FILE)}")
     for name, value in sorted(release.outputs(twin).items()):
         say(f"  {name:24} {value}")
     say(f"Logs: {shown(HOME)}. Stop it with: make down")
+
+
+def build() -> None:
+    from stack import release
+
+    with step("sam build"):
+        release.build()
 
 
 def down() -> None:

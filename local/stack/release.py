@@ -2,17 +2,19 @@
 
 import fcntl
 import hashlib
+import os
 import shlex
+import signal
 import subprocess
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import boto3
-from botocore.config import Config
 
-from stack.console import Trouble, say, step
+from stack.console import Trouble
 from stack.places import (
     ARCHITECTURE,
     BUILD,
@@ -36,37 +38,36 @@ ARTIFACTS = "perennial-artifacts"
 SOURCES = ("template.yaml", "samconfig.toml", "functions", "layers", "requirements/tools.txt")
 
 
-def build() -> None:
-    """Builds the template into `.perennial/build`; waits for another build of this checkout to end."""
+def build() -> bool:
+    """Builds the template into `.perennial/build`, if need be; waits for another build of this checkout to end."""
     wanted = fingerprint()
     with one_at_a_time("build"):
         stamp = BUILD / ".stamp"
         if stamp.exists() and stamp.read_text() == wanted:
-            return
-        with step("sam build"):
-            stamp.unlink(missing_ok=True)
-            places = ["--build-dir", str(BUILD), "--cache-dir", str(SAM_CACHE)]
-            sam("build", "--cached", "--parallel", *places, "--parameter-overrides", *parameters())
-            stamp.write_text(wanted)
+            return False
+        stamp.unlink(missing_ok=True)
+        places = ["--build-dir", str(BUILD), "--cache-dir", str(SAM_CACHE)]
+        sam("build", *places, "--parameter-overrides", *parameters())
+        stamp.write_text(wanted)
+        return True
 
 
-def deploy(twin: Twin) -> None:
-    """Deploys the build as stack `perennial` unless this twin already runs the same one."""
+def deploy(twin: Twin) -> bool:
+    """Deploys the build as stack `perennial`, unless this twin runs the same one already."""
     wanted = f"{fingerprint()} {code_version()}"
     stamp = twin.home / "deployed"
     if stamp.exists() and stamp.read_text() == wanted:
-        say("stack perennial is deployed already")
-        return
-    with step("sam deploy"):
-        ensure_artifact_bucket(twin)
-        sam(
-            *("deploy", "--template-file", str(BUILD / "template.yaml")),
-            *("--stack-name", STACK_NAME, "--region", REGION),
-            *("--no-resolve-s3", "--s3-bucket", ARTIFACTS, "--no-progressbar"),
-            *("--parameter-overrides", *parameters()),
-            twin=twin,
-        )
-        stamp.write_text(wanted)
+        return False
+    session().client("s3", endpoint_url=twin.endpoint).create_bucket(Bucket=ARTIFACTS)
+    sam(
+        *("deploy", "--template-file", str(BUILD / "template.yaml")),
+        *("--stack-name", STACK_NAME, "--region", REGION),
+        *("--no-resolve-s3", "--s3-bucket", ARTIFACTS, "--no-progressbar"),
+        *("--parameter-overrides", *parameters()),
+        twin=twin,
+    )
+    stamp.write_text(wanted)
+    return True
 
 
 def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
@@ -85,19 +86,31 @@ def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
     PRIVATE_HOME.mkdir(parents=True, exist_ok=True)
     log = STATE / f"sam-{verb}.log"
     command = [str(VENVS / "tools/bin/sam"), verb, "--config-env", "local", *options]
-    done = subprocess.run(
+    with log.open("w+") as output:
+        code = run_group(command, environment, output)
+        output.seek(0)
+        ending = "".join(output.readlines()[-30:])
+    if code != 0:
+        raise Trouble(f"sam {verb} failed; all of it is in {shown(log)}. Its end:\n{ending}")
+
+
+def run_group(command: list[str], environment: dict[str, str], output: IO[str]) -> int:
+    """Runs a command to its end; if we are interrupted, nothing of it and of what it started goes on."""
+    process = subprocess.Popen(
         command,
         cwd=ROOT,
         env=environment,
         stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     )
-    log.write_text(done.stdout + done.stderr)
-    if done.returncode != 0:
-        ending = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
-        raise Trouble(f"sam {verb} failed; all of it is in {shown(log)}. Its end:\n{ending}")
+    try:
+        return process.wait()
+    except BaseException:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
 
 
 def parameters() -> list[str]:
@@ -134,11 +147,6 @@ def fingerprint() -> str:
                 digest.update(f"\n{file.relative_to(ROOT)} {file.stat().st_mode & 0o111} ".encode())
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
-
-
-def ensure_artifact_bucket(twin: Twin) -> None:
-    s3 = session().client("s3", endpoint_url=twin.endpoint, config=Config(retries={"max_attempts": 1}))
-    s3.create_bucket(Bucket=ARTIFACTS)
 
 
 def session() -> boto3.Session:
