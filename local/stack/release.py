@@ -85,7 +85,8 @@ def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
     )
     PRIVATE_HOME.mkdir(parents=True, exist_ok=True)
     log = STATE / f"sam-{verb}.log"
-    command = [str(VENVS / "tools/bin/sam"), verb, "--config-env", "local", *options]
+    configuration = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
+    command = [str(VENVS / "tools/bin/sam"), verb, *configuration, *options]
     with log.open("w+") as output:
         code = run_group(command, environment, output)
         output.seek(0)
