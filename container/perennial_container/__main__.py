@@ -1,8 +1,12 @@
 """Entry point: `python -m perennial_container train|serve`, the two words SageMaker starts the image with."""
 
+import os
 import sys
 from collections.abc import Callable
 from importlib import import_module
+
+from perennial_container.paths import Paths
+from perennial_container.privileges import drop_root
 
 COMMANDS = {
     "train": "perennial_container.training.job",
@@ -15,6 +19,10 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in COMMANDS:
         print(f"usage: perennial_container {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2
+    written = Paths.from_env(os.environ).written() if arguments == ["train"] else ()
+    done = drop_root(os.environ, written)
+    if done:
+        print(done, flush=True)
     run: Callable[[], int] = import_module(COMMANDS[arguments[0]]).main
     return run()
 

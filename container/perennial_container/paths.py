@@ -36,5 +36,9 @@ class Paths:
     def checkpoints(self) -> Path:
         return self.base / "checkpoints"
 
+    def written(self) -> tuple[Path, ...]:
+        """The folders a training writes to."""
+        return (self.model, self.failure.parent, self.evaluation.parent, self.checkpoints)
+
     def channel(self, name: str) -> Path:
         return self.base / "input" / "data" / name

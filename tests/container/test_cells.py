@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perennial_container import cells
 from perennial_container.errors import CellError
 from perennial_container.training import columns

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from perennial_container.encoding import CATEGORY_LIMIT, FeatureEncoding, encode, fit_encodings, saturate
 from perennial_container.schema import Feature, Schema
 from perennial_container.table import Table

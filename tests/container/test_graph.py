@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from perennial_container.estimators import Progress, TrainingData, choose_options, gradient_boosting, linear
 from perennial_container.predictor import INPUT, OUTPUT, open_session
 
@@ -49,7 +50,7 @@ def test_graph_is_the_estimator(estimator, problem: str, outputs: int):
     graph = fitted.to_onnx().SerializeToString()
     strange = training_data(problem, outputs, 2).features * np.float32([100, -3, 1, 1])
     rows = np.concatenate([data.features, strange, np.full((1, 4), np.nan, np.float32)])
-    assert scores(graph, rows) == pytest.approx(fitted.predict(rows), abs=1e-5)
+    assert scores(graph, rows) == pytest.approx(fitted.predict(rows), rel=1e-5, abs=1e-5)
     assert fitted.predict(rows).shape == (len(rows), outputs)
 
 

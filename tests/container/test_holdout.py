@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perennial_container.training.holdout import held_out, number_cells, row_hashes, text_cells
 
 NUMBERS = st.lists(st.floats(allow_infinity=False), min_size=1, max_size=50)

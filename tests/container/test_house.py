@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from container_jobs import CONTAINER, clean_environment
+
 from perennial_container.estimators import ESTIMATORS, find_estimator
 
 ROOT = CONTAINER.parent
@@ -86,6 +87,6 @@ def test_dockerfile_serves_both():
     """The image starts by the exec form, without root, and both commands reach the package."""
     dockerfile = (CONTAINER / "Dockerfile").read_text()
     assert re.search(r'^ENTRYPOINT \["', dockerfile, re.MULTILINE)
-    assert "accept-bind-to-port=true" in dockerfile
+    assert 'accept-bind-to-port="true"' in dockerfile
     assert "--require-hashes" in dockerfile
     assert Path(CONTAINER / ".dockerignore").exists()

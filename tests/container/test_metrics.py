@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn import metrics as reference
+
 from perennial_container.predictor import Predictions
 from perennial_container.training.bias import Confusion, bias_metrics
 from perennial_container.training.metrics import difference, measure, scorer
-from sklearn import metrics as reference
 
 
 def binary(score: np.ndarray) -> Predictions:

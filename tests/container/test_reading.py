@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+
 from perennial_container.errors import TrainingError
 from perennial_container.schema import Schema
 from perennial_container.training.dataset import Dataset, read_dataset
