@@ -148,6 +148,8 @@ async def _serve(options: argparse.Namespace) -> None:
     from twin.world import Container, World
 
     seams.verify()
+    seams.quicken_schedules()
+    seams.count_loopback_as_tls()
     world = World(
         home=options.home,
         endpoint_url=f"http://{HOST}:{options.port}",

@@ -1,50 +1,41 @@
 """Which families make up which service, and which requests reach it."""
 
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
+from types import ModuleType
 from typing import Any
 
-from twin import seams
-from twin.protocol import Response, Service
+from twin import autoscaling, seams
+from twin.protocol import Gate, Response, Service
+from twin.sagemaker import experiments, hosting, processing, registry, runtime, tags, training
 from twin.world import World
 
 # botocore's name of the service: the modules whose `register(service, world)` adds its operations.
-FAMILIES = {
-    "sagemaker": (
-        "twin.sagemaker.training",
-        "twin.sagemaker.processing",
-        "twin.sagemaker.registry",
-        "twin.sagemaker.experiments",
-        "twin.sagemaker.tags",
-        "twin.sagemaker.hosting",
-    ),
-    "sagemaker-runtime": ("twin.sagemaker.runtime",),
-    "application-autoscaling": ("twin.autoscaling",),
+FAMILIES: dict[str, tuple[ModuleType, ...]] = {
+    "sagemaker": (training, processing, registry, experiments, tags, hosting),
+    "sagemaker-runtime": (runtime,),
+    "application-autoscaling": (autoscaling,),
 }
 
 
-def services(world: World) -> dict[str, Service]:
+def services(world: World, gate: Gate) -> dict[str, Service]:
     """Every service of ours with all its operations; called with the event loop running."""
-    gate = seams.Iam(world.tags.of)
     built = {name: Service(name, gate) for name in FAMILIES}
-    for name, modules in FAMILIES.items():
-        for module in modules:
-            if find_spec(module) and hasattr(import_module(module), "register"):
-                import_module(module).register(built[name], world)
+    for name, families in FAMILIES.items():
+        for family in families:
+            family.register(built[name], world)
     return built
 
 
 def assemble(world: World) -> None:
     """Add our services to MiniStack's."""
-    built = services(world)
-    sagemaker, runtime = built["sagemaker"], built["sagemaker-runtime"]
+    built = services(world, seams.Iam(world.tags.of))
+    control_plane, data_plane = built["sagemaker"], built["sagemaker-runtime"]
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
         # The runtime signs as `sagemaker` too; only its path tells it apart.
-        service = runtime if path.startswith("/endpoints/") else sagemaker
+        service = data_plane if path.startswith("/endpoints/") else control_plane
         return await service.handle(method, path, headers, body, query)
 
     seams.register("sagemaker", handle, ["SageMaker."])

@@ -16,7 +16,7 @@ from uuid import uuid4
 from ministack import app as ministack
 from ministack.core import iam_evaluator as iam
 from ministack.core import lambda_runtime, responses, router
-from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, lambda_svc, sns, sts
+from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, lambda_svc, scheduler, sns, sts
 from ministack.services import iam as iam_service
 
 from twin.errors import AccessDenied, AwsError
@@ -49,6 +49,7 @@ SEAMS: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     ),
     "IAM policies of a role": (iam, "_gather_role_policies", ("role_name", "account_id")),
     "IAM evaluation": (iam, "evaluate", ("ctx", "policies", "limits")),
+    "origin of a request": (ministack, "pin_request_origin", ("source_ip", "secure_transport")),
     "trust": (iam, "evaluate_trust_policy", ("trust_doc", "caller_arn", "ctx")),
     "caller": (iam, "request_caller_arn", ("headers", "query_params")),
     "sessions": (sts, "register_session", ("access_key", "session")),
@@ -82,6 +83,12 @@ def verify() -> None:
     }.items():
         if not isinstance(table, dict) or "s3" not in table:
             moved.append(f"{name} is not the table of services")
+    for module, interval in (
+        (eventbridge, "_SCHEDULER_TICK_INTERVAL"),
+        (scheduler, "_SCHEDULE_TICK_INTERVAL"),
+    ):
+        if not hasattr(module, interval):
+            moved.append(f"schedules: {module.__name__}.{interval} is gone")
     if moved:
         found_version = version("ministack")
         raise MiniStackMoved(f"MiniStack {found_version} (tried: {TRIED}) moved: " + "; ".join(moved))
@@ -110,6 +117,22 @@ def scope(account: str, region: str) -> Iterator[None]:
     """Act for an account and region outside any request."""
     with responses.request_scope(account, region):
         yield
+
+
+def quicken_schedules() -> None:
+    """Look at the schedules every second, not every ten: both loops read their interval each time."""
+    eventbridge._SCHEDULER_TICK_INTERVAL = 1
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
+
+
+def count_loopback_as_tls() -> None:
+    """Answer `aws:SecureTransport` with true: what never leaves 127.0.0.1 is as good as TLS.
+
+    Policies that deny plain HTTP, as every AWS account's should, would else deny everything here.
+    """
+    pin = ministack.pin_request_origin
+    ministack.pin_request_origin = lambda source_ip, secure_transport: pin(source_ip, True)
+    iam.pin_request_origin("127.0.0.1", True)  # for what the twin does outside any request
 
 
 # --- identity and access ---
@@ -234,21 +257,6 @@ def put_metric(
         namespace, name, dict(dimensions or {}), at or time.time(), unit, value, values, counts, None
     )
     cloudwatch._evaluate_all_alarms()
-
-
-def metric_points() -> Any:
-    """MiniStack's metric store of the present scope: `(namespace, name, dimensions key) -> datums`."""
-    return cloudwatch._metrics
-
-
-def alarms() -> Any:
-    """MiniStack's metric alarms of the present scope, by name."""
-    return cloudwatch._alarms
-
-
-def composite_alarms() -> Any:
-    """MiniStack's composite alarms of the present scope, by name."""
-    return cloudwatch._composite_alarms
 
 
 def on_alarm_transition(notice: Callable[[str, str, str, str, str, str | None], None]) -> None:

@@ -261,10 +261,9 @@ class Training:
             )
 
     def _bill(self, job: TrainingJob, seconds: float) -> None:
-        trained = math.ceil(seconds)
-        job.facts["TrainingTimeInSeconds"] = job.facts.get("TrainingTimeInSeconds", 0) + trained
-        billed = math.ceil(trained * SPOT_PRICE) if job.spot else trained
-        job.facts["BillableTimeInSeconds"] = job.facts.get("BillableTimeInSeconds", 0) + billed
+        trained = job.facts.get("TrainingTimeInSeconds", 0) + math.ceil(seconds)
+        job.facts["TrainingTimeInSeconds"] = trained
+        job.facts["BillableTimeInSeconds"] = math.ceil(trained * SPOT_PRICE) if job.spot else trained
 
     def _close_component(self, job: TrainingJob, status: str, reason: str, now: datetime) -> None:
         component = job.component

@@ -1,0 +1,93 @@
+"""Fixtures: a running twin for the whole session, and what its services need to do real work."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+# The helpers are a plain module beside this file, however pytest imports the tests.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from running_twin import ACCOUNT, REGION, Events, Twin, allow, answering, free_port, launch, policy, unique
+from serving_endpoints import Endpoints
+
+
+@pytest.fixture
+def start_twin(tmp_path: Path) -> Iterator[Callable[..., Twin]]:
+    """Start further twins, each with its own folder and port; they end with the test."""
+    started: list[Twin] = []
+
+    def start(**options: Any) -> Twin:
+        started.append(launch(tmp_path / f"home-{len(started)}", free_port(), **options))
+        return answering(started[-1])
+
+    yield start
+    for twin in started:
+        if twin.process.poll() is None:
+            twin.stop()
+
+
+@pytest.fixture(scope="session")
+def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
+    """The session's twin; its containers are the double."""
+    running = answering(launch(tmp_path_factory.mktemp("twin"), free_port()))
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def bucket(twin: Twin) -> str:
+    """A bucket with a manifest, two parts and a schema."""
+    name, s3 = unique("data"), twin.client("s3")
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="drops/one/a.csv", Body=b"x,y\n1,2\n")
+    s3.put_object(Bucket=name, Key="drops/one/b.csv", Body=b"x,y\n3,4\n")
+    s3.put_object(Bucket=name, Key="schema.json", Body=b"{}")
+    manifest = [{"prefix": f"s3://{name}/"}, "drops/one/a.csv", "drops/one/b.csv"]
+    s3.put_object(Bucket=name, Key="manifest.json", Body=json.dumps(manifest).encode())
+    return name
+
+
+@pytest.fixture(scope="session")
+def job_role(twin: Twin, bucket: str) -> str:
+    """What a job may do: its bucket, its logs."""
+    own = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    return twin.role(
+        unique("job"), allow(["s3:GetObject", "s3:PutObject", "s3:ListBucket"], own), allow("logs:*")
+    )
+
+
+@pytest.fixture(scope="session")
+def endpoints(twin: Twin) -> Endpoints:
+    """What it takes to put servers that misbehave on demand behind endpoints."""
+    return Endpoints.on(twin)
+
+
+@pytest.fixture(scope="session")
+def events(twin: Twin) -> Events:
+    """Every event of `aws.sagemaker` on the default bus."""
+    sqs, rules, name = twin.client("sqs"), twin.client("events"), unique("events")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+    rules.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
+    send = {**allow("sqs:SendMessage", arn), "Principal": {"Service": "events.amazonaws.com"}}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy(send)})
+    rules.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    return Events(twin, queue)
+
+
+@pytest.fixture(params=["twin", "moto"])
+def client(request: pytest.FixtureRequest) -> Iterator[Callable[[str], Any]]:
+    """Clients by service name, of the twin and of moto: what both must answer alike."""
+    if request.param == "twin":
+        yield request.getfixturevalue("twin").client
+        return
+    with mock_aws():
+        yield lambda service: boto3.client(
+            service, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test"
+        )

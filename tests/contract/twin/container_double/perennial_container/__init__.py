@@ -1,0 +1,1 @@
+"""Stands in for the container where a test needs one that misbehaves."""
