@@ -1,11 +1,11 @@
-"""`python -m stack setup [ENVIRONMENT ...] | up | down | status`."""
+"""`python -m stack setup | up | down | status | check | test | lock`: what the Makefile's targets run."""
 
 import argparse
 import signal
 import sys
 from types import FrameType
 
-from stack import environments
+from stack import checks, environments, locks, twin_process
 from stack.console import Trouble, complain, say, step
 from stack.places import ENV_FILE, PORT, STACK_NAME, STATE, shown
 
@@ -21,22 +21,37 @@ def main() -> int:
     up_verb.add_argument("--port", type=int, default=PORT)
     verbs.add_parser("down", help="stop the twin")
     verbs.add_parser("status", help="say whether the twin runs")
+    verbs.add_parser("check", help="run every check")
+    test_verb = verbs.add_parser("test", help="run every check and every test, or only some suites")
+    test_verb.add_argument("suites", nargs="*", metavar="SUITE", help="unit, contract, container, loop")
+    verbs.add_parser("lock", help="renew the lock files")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        if chosen.verb == "setup":
-            environments.set_up(chosen.names or list(environments.LOCKS))
-        elif chosen.verb == "up":
-            up(chosen.port)
-        elif chosen.verb == "down":
-            down()
-        else:
-            return status()
+        return run(chosen)
     except Trouble as trouble:
         return complain(trouble)
     except KeyboardInterrupt:
         say("\ninterrupted")
         return 130
+
+
+def run(chosen: argparse.Namespace) -> int:
+    match chosen.verb:
+        case "setup":
+            environments.set_up(chosen.names or list(environments.LOCKS))
+        case "up":
+            up(chosen.port)
+        case "down":
+            down()
+        case "status":
+            status()
+        case "lock":
+            locks.renew()
+        case "check":
+            return 0 if checks.check() else 1
+        case "test":
+            return 0 if checks.test(chosen.suites) else 1
     return 0
 
 
@@ -45,7 +60,7 @@ def interrupt(_signal: int, _frame: FrameType | None) -> None:
 
 
 def up(port: int) -> None:
-    from stack import release, twin_process
+    from stack import release
 
     twin = twin_process.find(HOME)
     if twin and not twin_process.answers(twin):
@@ -80,8 +95,6 @@ def build() -> None:
 
 
 def down() -> None:
-    from stack import twin_process
-
     twin = twin_process.find(HOME)
     ENV_FILE.unlink(missing_ok=True)
     if twin:
@@ -94,15 +107,12 @@ def down() -> None:
         say("no twin is up")
 
 
-def status() -> int:
-    from stack import twin_process
-
+def status() -> None:
     twin = twin_process.find(HOME)
     if twin:
-        say(f"up on 127.0.0.1:{twin.port}, process {twin.pid}")
-        return 0
-    say("crashed" if twin_process.crashed(HOME) else "down")
-    return 1
+        say(f"up on {twin.endpoint}, process {twin.pid}")
+    else:
+        say("crashed" if twin_process.crashed(HOME) else "down")
 
 
 if __name__ == "__main__":

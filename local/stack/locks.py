@@ -1,0 +1,47 @@
+"""`make lock`: renews the lock files, which name hashes for every platform and no index address."""
+
+import os
+import subprocess
+from pathlib import Path
+
+from stack import pip_settings
+from stack.console import Trouble, step
+from stack.environments import bootstrap_uv
+from stack.places import ROOT
+
+OPTIONS = (
+    *("--quiet", "--universal", "--generate-hashes", "--python-version", "3.11", "--only-binary", ":all:"),
+    *("--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header", "--upgrade"),
+)
+# Locks on which others are constrained come first.
+ORDER = ("layers/*/requirements.in", "container/requirements/serve.in", "container/requirements/train.in")
+
+
+def renew() -> None:
+    uv = bootstrap_uv()
+    if uv is None:
+        raise Trouble("uv makes the lock files, and can't be installed here.")
+    ordered = [path for pattern in ORDER for path in sorted(ROOT.glob(pattern))]
+    others = {*ROOT.glob("requirements/*.in"), *ROOT.glob("container/requirements/*.in")} - set(ordered)
+    settings = pip_settings.for_uv(pip_settings.read("python3"))
+    for source in [*ordered, *sorted(others)]:
+        compile_lock(uv, source, {**settings, **os.environ})
+
+
+def compile_lock(uv: Path, source: Path, environment: dict[str, str]) -> None:
+    target = source.with_suffix(".txt")
+    with step(str(target.relative_to(ROOT))):
+        command: list[str | Path] = [
+            uv,
+            "pip",
+            "compile",
+            *OPTIONS,
+            source.name,
+            "--output-file",
+            target.name,
+        ]
+        done = subprocess.run(
+            command, cwd=source.parent, env=environment, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise Trouble(done.stderr)
