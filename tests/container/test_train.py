@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from container_jobs import DEADLINE_SECONDS, LOANS, Job, loan_rows, make_job, schema
+from container_jobs import CONTAINER, DEADLINE_SECONDS, LOANS, Job, loan_rows, make_job, schema
 
 
 def test_outputs(loans: Job):
@@ -205,48 +205,38 @@ def test_constant_features(tmp_path: Path):
     assert job.evaluation["metrics"]["auc"] == 0.5
 
 
-OWN_ESTIMATOR = """
-import numpy as np
-from onnx import helper
-from perennial_container.estimators.graph import as_model
-
-OPTIONS = {"answer": 0.25}
-
-class Constant:
-    def __init__(self, columns, answer, wrong):
-        self.columns, self.answer, self.wrong = columns, answer, wrong
-    def predict(self, features):
-        return np.full((len(features), 1), self.answer + self.wrong)
-    def to_onnx(self):
-        steps = [
-            helper.make_node("Shape", ["features"], ["rows"], start=0, end=1),
-            helper.make_node("Constant", [], ["one"], value_ints=[1]),
-            helper.make_node("Concat", ["rows", "one"], ["shape"], axis=0),
-            helper.make_node("Constant", [], ["answer"], value_float=self.answer),
-            helper.make_node("Expand", ["answer", "shape"], ["scores"]),
-        ]
-        return as_model(steps, columns=self.columns, outputs=1)
-
-def fit(data, options, progress):
-    return Constant(len(data.categories), options["answer"], WRONG)
-"""
+PAGE = Path(__file__).parents[2] / "docs" / "container.md"
 
 
-@pytest.mark.parametrize("wrong", [0.0, 0.01])
-def test_own_estimator(tmp_path: Path, wrong: float):
-    """Any importable module can be the estimator, if its graph says what the estimator itself says."""
-    (tmp_path / "own").mkdir()
-    (tmp_path / "own" / "constant.py").write_text(OWN_ESTIMATOR.replace("WRONG", str(wrong)))
-    job = make_job(tmp_path / "job", LOANS, {"p.csv": loan_rows(60)}, estimator="own.constant", answer="0.75")
-    packages = f"{tmp_path}:{Path(__file__).parents[2] / 'container'}"
-    result = job.train(PYTHONPATH=packages)
-    if wrong:
-        assert result.returncode == 1
-        assert "its graph differs from the estimator by 0.01" in job.failure
-    else:
-        assert result.returncode == 0, job.failure
-        assert job.evaluation["estimator"] == "own.constant"
-        assert job.evaluation["hyperparameters"] == {"answer": 0.75}
+def own_estimator_job(folder: Path, source: str) -> tuple[Job, str]:
+    """A job with an estimator that is not part of the image, and the PYTHONPATH that finds it."""
+    (folder / "mycompany").mkdir()
+    (folder / "mycompany" / "nearest_mean.py").write_text(source)
+    settings = {"estimator": "mycompany.nearest_mean", "sharpness": "2.0"}
+    return make_job(folder / "job", MULTICLASS, {"p.csv": odd_rows(200)}, **settings), f"{folder}:{CONTAINER}"
+
+
+def documented_estimator() -> str:
+    return re.search(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)[1]
+
+
+def test_own_estimator(tmp_path: Path):
+    """The page's example of an own estimator trains and ships."""
+    job, path = own_estimator_job(tmp_path, documented_estimator())
+    result = job.train(PYTHONPATH=path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "found the means of 3 classes" in result.stdout
+    assert job.evaluation["estimator"] == "mycompany.nearest_mean"
+    assert job.evaluation["hyperparameters"] == {"sharpness": 2.0}
+
+
+def test_own_estimator_with_another_graph(tmp_path: Path):
+    """An estimator whose graph says something else is not shipped."""
+    source = documented_estimator().replace("array(-self.weights,", "array(-self.weights / 2,")
+    job, path = own_estimator_job(tmp_path, source)
+    assert job.train(PYTHONPATH=path).returncode == 1
+    assert "its graph differs from the estimator by" in job.failure
+    assert not (job.model / "model.onnx").exists()
 
 
 def test_interruption(tmp_path: Path):
