@@ -2,10 +2,10 @@
 
 import subprocess
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 from stack.console import say
 from stack.places import REGION, ROOT, RUNTIME, STATE, VENVS, clean_environment, python, shown
