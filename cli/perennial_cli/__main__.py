@@ -1,0 +1,109 @@
+"""`perennial`: what an operator asks and orders. Every command says what it did."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from perennial_cli.dead_letters import receive, redrive
+from perennial_cli.stack import Stack
+
+
+def models(stack: Stack, options: argparse.Namespace) -> None:
+    """List the models: newest version, what serves, last decision."""
+    for model in stack.models():
+        versions, endpoint = stack.versions(model), stack.endpoint(model)
+        newest = versions[0] if versions else None
+        version = f"v{newest['ModelPackageVersion']} {newest['ModelApprovalStatus']}" if newest else "no version"
+        serving = f"{endpoint['EndpointStatus']} {endpoint['EndpointConfigName']}" if endpoint else "no endpoint"
+        last = stack.ledger(model, 1)
+        print(f"{model:<30} {version:<28} {serving:<44} {last[0]['decision'] if last else ''}")
+
+
+def ledger(stack: Stack, options: argparse.Namespace) -> None:
+    """Show a model's newest decisions with their reasons."""
+    for entry in stack.ledger(options.model, options.most):
+        print(f"{entry['at'][:19]}  {entry['decision']:<26} {entry['reason']}\n{'':<21}{entry['fact']}")
+
+
+def approve(stack: Stack, options: argparse.Namespace) -> None:
+    """Approve a version: it is deployed."""
+    _decide(stack, options, "Approved")
+
+
+def reject(stack: Stack, options: argparse.Namespace) -> None:
+    """Reject a version: if it serves, the newest approved one takes its place."""
+    _decide(stack, options, "Rejected")
+
+
+def _decide(stack: Stack, options: argparse.Namespace, status: str) -> None:
+    found = [v for v in stack.versions(options.model) if v["ModelPackageVersion"] == options.version]
+    if not found:
+        raise SystemExit(f"{stack.group(options.model)} has no version {options.version}")
+    arn = found[0]["ModelPackageArn"]
+    boto3.client("sagemaker").update_model_package(
+        ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=options.because[:1024]
+    )
+    print(f"{arn} is {status}")
+
+
+def dead_letters(stack: Stack, options: argparse.Namespace) -> None:
+    """Show what failed in spite of its retries, and why."""
+    count = 0
+    for count, letter in enumerate(receive(stack.outputs["DeadLetters"]), 1):
+        function = letter.function.rsplit(":", 1)[-1]
+        print(f"{letter.event.get('time', ''):<21} {function}  {letter.event.get('detail-type', '')} {letter.subject}")
+        print(f"{'':<21} {letter.error}")
+    print(f"{count} dead letters" + ("; try them again with: perennial redrive" if count else ""))
+
+
+def redrive_all(stack: Stack, options: argparse.Namespace) -> None:
+    """Try everything again that failed in spite of its retries."""
+    count = 0
+    for count, letter in enumerate(list(receive(stack.outputs["DeadLetters"])), 1):
+        redrive(stack.outputs["DeadLetters"], letter)
+        print(f"invoked {letter.function.rsplit(':', 1)[-1]} with {letter.event.get('detail-type', '')} {letter.subject}")
+    print(f"{count} events are being tried again")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="perennial", description=__doc__)
+    top.add_argument("--stack", default=os.environ.get("PERENNIAL_STACK", "perennial"), help="the stack's name")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    def command(name: str, run: object) -> argparse.ArgumentParser:
+        text = (run.__doc__ or "").strip()
+        made = commands.add_parser(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+    command("models", models)
+    shown = command("ledger", ledger)
+    shown.add_argument("model")
+    shown.add_argument("-n", dest="most", type=int, default=30, help="how many (30)")
+    for name, run in (("approve", approve), ("reject", reject)):
+        decided = command(name, run)
+        decided.add_argument("model")
+        decided.add_argument("version", type=int)
+        decided.add_argument("--because", default=f"{name}d with the perennial command", help="kept with the version")
+    command("dead-letters", dead_letters)
+    command("redrive", redrive_all)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = parser().parse_args(arguments)
+    try:
+        options.run(Stack.find(options.stack), options)
+    except (ClientError, BotoCoreError) as error:
+        hint = "" if os.environ.get("AWS_ENDPOINT_URL") else " (on the laptop twin: source .perennial/env first)"
+        sys.exit(f"perennial: {error}{hint}")
+
+
+if __name__ == "__main__":
+    main()

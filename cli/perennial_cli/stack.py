@@ -1,0 +1,65 @@
+"""The deployed stack, as the operator's command needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The stack's outputs, and clients for the account that the environment names."""
+
+    name: str
+    outputs: dict[str, str]
+
+    @classmethod
+    def find(cls, name: str) -> Stack:
+        """Raises botocore's ClientError when there is no such stack."""
+        [found] = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        return cls(name, {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])})
+
+    @property
+    def prefix(self) -> str:
+        return self.outputs["ModelPackageGroupPrefix"]
+
+    def group(self, model: str) -> str:
+        return f"{self.prefix}-{model}"
+
+    def models(self) -> list[str]:
+        return [item["sk"]["S"] for item in self._query("models")]
+
+    def ledger(self, model: str, most: int) -> list[dict[str, str]]:
+        """The newest decisions, oldest of them first."""
+        newest = self._query(f"model#{model}", newest_first=True)
+        items = [item for item, _ in zip(newest, range(most), strict=False)]
+        return [{key: value["S"] for key, value in item.items()} for item in reversed(items)]
+
+    def versions(self, model: str) -> list[dict[str, Any]]:
+        """Model package summaries, newest first."""
+        pages = boto3.client("sagemaker").get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=self.group(model), SortBy="CreationTime", SortOrder="Descending"
+        )
+        return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+
+    def endpoint(self, model: str) -> dict[str, Any] | None:
+        sagemaker = boto3.client("sagemaker")
+        try:
+            return dict(sagemaker.describe_endpoint(EndpointName=self.group(model)))
+        except sagemaker.exceptions.ClientError as error:
+            if "Could not find" in str(error):
+                return None
+            raise
+
+    def _query(self, pk: str, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
+        pages = boto3.client("dynamodb").get_paginator("query").paginate(
+            TableName=self.outputs["LedgerTable"],
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ScanIndexForward=not newest_first,
+        )
+        for page in pages:
+            yield from page["Items"]
