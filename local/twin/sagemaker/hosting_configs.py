@@ -30,7 +30,9 @@ def register(service: Service, hosting: Hosting) -> None:
 
     @service.operation("ListEndpointConfigs")
     def list_configs(request: Record, call: Call) -> Record:
-        return listed(configs.of(call), request, "EndpointConfigs", "EndpointConfig")
+        return listed(
+            [_summary(one) for one in configs.of(call)], request, "EndpointConfigs", "EndpointConfig"
+        )
 
     @service.operation("DeleteEndpointConfig", "endpoint-config/{EndpointConfigName}")
     def delete(request: Record, call: Call) -> None:
@@ -71,3 +73,7 @@ def _check_variant(variant: Record) -> None:
         raise validation(
             f"InstanceType and InitialInstanceCount must be specified for production variant {name}."
         )
+
+
+def _summary(record: Record) -> Record:
+    return {name: record[name] for name in ("EndpointConfigName", "EndpointConfigArn", "CreationTime")}

@@ -43,7 +43,7 @@ def register(service: Service, hosting: Hosting) -> None:
 
     @service.operation("ListModels")
     def list_models(request: Record, call: Call) -> Record:
-        return listed(models.of(call), request, "Models", "Model")
+        return listed([_summary(one) for one in models.of(call)], request, "Models", "Model")
 
     @service.operation("DeleteModel", "model/{ModelName}")
     def delete(request: Record, call: Call) -> None:
@@ -77,3 +77,7 @@ def _check_artifact(hosting: Hosting, url: str, role: str) -> None:
         raise validation(inaccessible(url, role)) from error
     except BotoCoreError as error:
         raise validation(inaccessible(url, role)) from error
+
+
+def _summary(record: Record) -> Record:
+    return {name: record[name] for name in ("ModelName", "ModelArn", "CreationTime")}

@@ -87,7 +87,7 @@ class Fleet:
             async with _starts:
                 await instance.start()
         except BaseException:
-            await instance.retire(drain=0)
+            await instance.abandon()
             raise
         finally:
             self._starting -= 1

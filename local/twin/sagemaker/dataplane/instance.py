@@ -158,6 +158,11 @@ class Instance:
         self.health = Health.GONE
         await self._end(grace=GRACE)
 
+    async def abandon(self) -> None:
+        """Stop a server that never served."""
+        self.health = Health.GONE
+        await self._end(grace=1.0)
+
     async def _end(self, grace: float) -> None:
         if self.process is not None:
             await stop(self.process, grace, self.host.children)

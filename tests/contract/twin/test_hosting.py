@@ -1,0 +1,380 @@
+"""Models, endpoint configs and endpoints on the twin: their life, their words, their order."""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from running_twin import ACCOUNT, REGION, Events, Twin, allow, eventually, unique
+from serving_endpoints import IMAGE, VARIANT, Endpoints, artefact
+
+
+def arn(kind: str, name: str) -> str:
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{name}"
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "message"),
+    [
+        pytest.param("describe_model", {"ModelName": "x"}, 'Could not find model "{model}".', id="model"),
+        pytest.param(
+            "delete_model", {"ModelName": "x"}, 'Could not find model "{model}".', id="model to delete"
+        ),
+        pytest.param(
+            "describe_endpoint_config",
+            {"EndpointConfigName": "x"},
+            'Could not find endpoint configuration "{config}".',
+            id="config",
+        ),
+        pytest.param(
+            "describe_endpoint", {"EndpointName": "x"}, 'Could not find endpoint "{endpoint}".', id="endpoint"
+        ),
+        pytest.param(
+            "create_endpoint",
+            {"EndpointName": "y", "EndpointConfigName": "x"},
+            'Could not find endpoint configuration "{config}".',
+            id="endpoint without config",
+        ),
+        pytest.param(
+            "delete_endpoint",
+            {"EndpointName": "x"},
+            'Could not find endpoint "{endpoint}".',
+            id="endpoint to delete",
+        ),
+    ],
+)
+def test_what_is_missing_is_named_as_aws_names_it(
+    twin: Twin, operation: str, request_: dict[str, Any], message: str
+) -> None:
+    """A missing resource is a ValidationException with its ARN."""
+    with pytest.raises(ClientError) as caught:
+        getattr(twin.client("sagemaker"), operation)(**request_)
+    expected = message.format(
+        model=arn("model", "x"), config=arn("endpoint-config", "x"), endpoint=arn("endpoint", "x")
+    )
+    assert caught.value.response["Error"] == {"Code": "ValidationException", "Message": expected}
+
+
+def test_a_name_can_be_used_once(endpoints: Endpoints) -> None:
+    """Creating what exists is refused, for each kind, in AWS's words."""
+    model = endpoints.model()
+    config = endpoints.config(model)
+    endpoint = endpoints.start(config)
+    sagemaker = endpoints.sagemaker
+    variant = {
+        "VariantName": "v",
+        "ModelName": model,
+        "InitialInstanceCount": 1,
+        "InstanceType": "ml.m5.large",
+    }
+    again: list[tuple[str, Callable[[], Any]]] = [
+        (
+            f'model "{arn("model", model)}"',
+            lambda: sagemaker.create_model(
+                ModelName=model, ExecutionRoleArn=endpoints.role, PrimaryContainer={"Image": IMAGE}
+            ),
+        ),
+        (
+            f'endpoint configuration "{arn("endpoint-config", config)}"',
+            lambda: sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant]),
+        ),
+        (
+            f'endpoint "{arn("endpoint", endpoint)}"',
+            lambda: sagemaker.create_endpoint(EndpointName=endpoint.upper(), EndpointConfigName=config),
+        ),
+    ]
+    for what, create in again:
+        with pytest.raises(ClientError) as caught:
+            create()
+        assert caught.value.response["Error"]["Message"] == f"Cannot create already existing {what}."
+
+
+@pytest.mark.parametrize(
+    ("container", "message"),
+    [
+        pytest.param(
+            {"ModelDataUrl": "s3://{bucket}/none.tar.gz"}, "Could not find model data at s3://", id="missing"
+        ),
+        pytest.param(
+            {"ModelDataUrl": "s3://{other}/m.tar.gz"}, "Could not access model data at s3://", id="forbidden"
+        ),
+    ],
+)
+def test_a_model_needs_an_artefact_its_role_can_read(
+    endpoints: Endpoints, container: dict[str, str], message: str
+) -> None:
+    """CreateModel looks for the artefact with the role's own rights."""
+    other = unique("other")
+    endpoints.twin.client("s3").create_bucket(Bucket=other)
+    endpoints.twin.client("s3").put_object(Bucket=other, Key="m.tar.gz", Body=artefact())
+    url = container["ModelDataUrl"].format(bucket=endpoints.bucket, other=other)
+    with pytest.raises(ClientError, match=message):
+        endpoints.sagemaker.create_model(
+            ModelName=unique("model"),
+            ExecutionRoleArn=endpoints.role,
+            PrimaryContainer={"Image": IMAGE, "ModelDataUrl": url},
+        )
+
+
+def test_creating_a_model_needs_the_right_to_pass_its_role(twin: Twin, endpoints: Endpoints) -> None:
+    """iam:PassRole is checked on the execution role."""
+    other = twin.acting_as("sagemaker", allow("sagemaker:*"))
+    with pytest.raises(ClientError, match="not authorized to perform: iam:PassRole"):
+        other.create_model(
+            ModelName=unique("model"), ExecutionRoleArn=endpoints.role, PrimaryContainer={"Image": IMAGE}
+        )
+
+
+def test_a_model_package_is_served(endpoints: Endpoints) -> None:
+    """A model that names a package serves the package's artefact with both environments."""
+    sagemaker, group, model = endpoints.sagemaker, unique("group"), unique("model")
+    sagemaker.create_model_package_group(ModelPackageGroupName=group)
+    package = sagemaker.create_model_package(
+        ModelPackageGroupName=group,
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={
+            "Containers": [
+                {
+                    "Image": IMAGE,
+                    "ModelDataUrl": endpoints.put(artefact(answer="packaged")),
+                    "Environment": {"GREETING": "package", "OWN": "1"},
+                }
+            ],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )["ModelPackageArn"]
+    sagemaker.create_model(
+        ModelName=model,
+        ExecutionRoleArn=endpoints.role,
+        Containers=[{"ModelPackageName": package, "Environment": {"GREETING": "model"}}],
+    )
+    endpoint = endpoints.start(endpoints.config(model))
+    assert endpoints.settled(endpoint)["EndpointStatus"] == "InService"
+    said = endpoints.invoke(endpoint)
+    assert (said["answer"], said["environment"]["GREETING"], said["environment"]["OWN"]) == (
+        "packaged",
+        "model",
+        "1",
+    )
+
+
+def test_an_endpoint_says_what_it_runs(endpoints: Endpoints) -> None:
+    """DescribeEndpoint shows counts, weights and images of what serves."""
+    described = endpoints.describe(endpoints.serving(2))
+    variant = described["ProductionVariants"][0]
+    assert variant["VariantName"] == VARIANT
+    assert (variant["CurrentInstanceCount"], variant["DesiredInstanceCount"]) == (2, 2)
+    assert (variant["CurrentWeight"], variant["DesiredWeight"]) == (1.0, 1.0)
+    assert variant["DeployedImages"][0]["SpecifiedImage"] == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        pytest.param(
+            artefact(exit=1),
+            f"The primary container for production variant {VARIANT} did not pass the ping health check. "
+            "Please check CloudWatch logs for this endpoint.",
+            id="server ends at once",
+        ),
+        pytest.param(
+            b"not a tar", "Failed to extract model data archive for container", id="artefact is no archive"
+        ),
+    ],
+)
+def test_a_model_that_cannot_serve_fails_its_endpoint(endpoints: Endpoints, data: bytes, reason: str) -> None:
+    """The endpoint ends as Failed with the reason, and can only be deleted."""
+    config = endpoints.config(endpoints.model(data))
+    name = endpoints.start(config)
+    described = endpoints.settled(name)
+    assert described["EndpointStatus"] == "Failed"
+    assert described["FailureReason"].startswith(reason)
+    with pytest.raises(ClientError, match="Cannot update"):
+        endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+    endpoints.sagemaker.delete_endpoint(EndpointName=name)
+
+
+def test_a_server_that_never_gets_healthy_fails_its_endpoint(endpoints: Endpoints) -> None:
+    """A process that lives but answers /ping with 503 is given up after the start-up limit."""
+    described = endpoints.settled(endpoints.start(endpoints.config(endpoints.model(ping=503))))
+    assert described["EndpointStatus"] == "Failed"
+
+
+def test_an_endpoint_under_way_takes_no_other_change(endpoints: Endpoints) -> None:
+    """While it is created, an endpoint can be neither updated, scaled nor deleted."""
+    config = endpoints.config(endpoints.model(ping=503))
+    name = endpoints.start(config)
+    weights = [{"VariantName": VARIANT, "DesiredInstanceCount": 2}]
+    for change in (
+        lambda: endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config),
+        lambda: endpoints.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=weights
+        ),
+        lambda: endpoints.sagemaker.delete_endpoint(EndpointName=name),
+    ):
+        with pytest.raises(ClientError) as caught:
+            change()
+        message = caught.value.response["Error"]["Message"]
+        assert message == f'Cannot update in-progress endpoint "{arn("endpoint", name)}".'
+
+
+def test_capacities_change_real_instances(endpoints: Endpoints) -> None:
+    """UpdateEndpointWeightsAndCapacities adds and removes servers, and no request fails."""
+    name = endpoints.serving(1)
+
+    def scale(count: int) -> None:
+        wanted = [{"VariantName": VARIANT, "DesiredInstanceCount": count, "DesiredWeight": 2.0}]
+        endpoints.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=wanted
+        )
+        endpoints.settled(name)
+
+    with endpoints.traffic(name, threads=2) as traffic:
+        scale(3)
+        assert endpoints.count(name) == 3
+        assert len({endpoints.invoke(name)["pid"] for _ in range(12)}) == 3
+        scale(1)
+    assert endpoints.count(name) == 1
+    assert endpoints.describe(name)["ProductionVariants"][0]["CurrentWeight"] == 2.0
+    assert not traffic.failures
+    with pytest.raises(ClientError, match="is/are not present within endpoint configuration"):
+        endpoints.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other", "DesiredWeight": 1.0}]
+        )
+
+
+def test_a_killed_instance_is_missing_until_it_is_replaced(endpoints: Endpoints) -> None:
+    """An endpoint whose only server was killed does not call itself InService until another answers."""
+    name = endpoints.serving(1)
+    pid = endpoints.invoke(name)["pid"]
+    os.kill(pid, signal.SIGKILL)
+    seen = []
+
+    def back() -> bool:
+        described = endpoints.describe(name)
+        healthy = described["ProductionVariants"][0]["CurrentInstanceCount"]
+        seen.append((described["EndpointStatus"], healthy))
+        return healthy == 1 and endpoints.invoke(name)["pid"] != pid
+
+    eventually(back)
+    assert all(status == "OutOfService" for status, healthy in seen if healthy == 0)
+
+
+def test_deleting_an_endpoint_ends_its_servers(endpoints: Endpoints) -> None:
+    """After DeleteEndpoint nothing of it runs or is described."""
+    name = endpoints.serving(1)
+    pid = endpoints.invoke(name)["pid"]
+    endpoints.sagemaker.delete_endpoint(EndpointName=name)
+
+    def gone() -> bool:
+        try:
+            endpoints.describe(name)
+        except ClientError:
+            return True
+        return False
+
+    eventually(gone)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_models_and_configs_can_go_before_their_endpoint(endpoints: Endpoints) -> None:
+    """AWS lets a model and a config be deleted while an endpoint uses them; the endpoint goes on."""
+    model = endpoints.model(answer="still here")
+    config = endpoints.config(model)
+    name = endpoints.start(config)
+    endpoints.settled(name)
+    endpoints.sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    endpoints.sagemaker.delete_model(ModelName=model)
+    os.kill(endpoints.invoke(name)["pid"], signal.SIGKILL)
+    eventually(lambda: endpoints.count(name) == 0)
+    eventually(lambda: endpoints.count(name) == 1)
+    assert endpoints.invoke(name)["answer"] == "still here"
+
+
+def test_lists_are_paged_sorted_and_filtered(endpoints: Endpoints) -> None:
+    """List operations honour NameContains, SortBy, SortOrder, MaxResults and NextToken."""
+    mark, model = unique("page"), endpoints.model()
+    container = endpoints.sagemaker.describe_model(ModelName=model)["PrimaryContainer"]
+    names = [f"{mark}-{index:02}" for index in range(13)]
+    for name in names:
+        endpoints.sagemaker.create_model(
+            ModelName=name, ExecutionRoleArn=endpoints.role, PrimaryContainer=container
+        )
+    first = endpoints.sagemaker.list_models(NameContains=mark)
+    assert len(first["Models"]) == 10
+    assert first["NextToken"]
+    pages = endpoints.sagemaker.get_paginator("list_models").paginate(
+        NameContains=mark, SortBy="Name", SortOrder="Ascending", MaxResults=5
+    )
+    assert [item["ModelName"] for page in pages for item in page["Models"]] == names
+
+
+def test_endpoints_are_listed_by_status(endpoints: Endpoints) -> None:
+    """StatusEquals keeps only endpoints of that status."""
+    name = endpoints.serving()
+    for status, expected in (("InService", [name]), ("Failed", [])):
+        found = endpoints.sagemaker.list_endpoints(NameContains=name, StatusEquals=status)["Endpoints"]
+        assert [item["EndpointName"] for item in found] == expected
+
+
+def test_every_state_is_told_to_eventbridge(endpoints: Endpoints, events: Events) -> None:
+    """`SageMaker Endpoint State Change` spells statuses in upper snake case and comes more than once."""
+    name = endpoints.serving()
+    resource = arn("endpoint", name)
+
+    def told() -> list[str]:
+        return [event["detail"]["EndpointStatus"] for event in events.about(resource)]
+
+    eventually(lambda: told().count("IN_SERVICE") >= 2)
+    assert told()[0] == "CREATING"
+    event = events.about(resource)[-1]
+    assert event["detail-type"] == "SageMaker Endpoint State Change"
+    assert event["source"] == "aws.sagemaker"
+    detail = event["detail"]
+    assert (detail["EndpointName"], detail["EndpointArn"]) == (name, resource)
+    assert detail["ProductionVariants"][0]["DesiredInstanceCount"] == 1
+    assert isinstance(detail["CreationTime"], float)
+    assert detail["Tags"] == {}
+
+
+@pytest.mark.parametrize(
+    ("variants", "message"),
+    [
+        pytest.param(
+            [{"VariantName": "a", "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}] * 2,
+            "Variant names must be unique",
+            id="same name twice",
+        ),
+        pytest.param(
+            [{"VariantName": "a"}],
+            "InstanceType and InitialInstanceCount must be specified",
+            id="no instances",
+        ),
+        pytest.param(
+            [
+                {
+                    "VariantName": "a",
+                    "InstanceType": "ml.m5.large",
+                    "InitialInstanceCount": 1,
+                    "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+                }
+            ],
+            "Only one of ServerlessConfig and InstanceType",
+            id="both kinds",
+        ),
+    ],
+)
+def test_a_config_that_aws_refuses_is_refused(
+    endpoints: Endpoints, variants: list[dict[str, Any]], message: str
+) -> None:
+    """Variants must have names of their own and exactly one kind of capacity."""
+    model = endpoints.model()
+    with pytest.raises(ClientError, match=message):
+        endpoints.sagemaker.create_endpoint_config(
+            EndpointConfigName=unique("config"),
+            ProductionVariants=[{**variant, "ModelName": model} for variant in variants],
+        )
