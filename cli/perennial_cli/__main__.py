@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from perennial_cli.dead_letters import receive, redrive
+from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
 
 
@@ -54,21 +54,24 @@ def _decide(stack: Stack, options: argparse.Namespace, status: str) -> None:
 
 def dead_letters(stack: Stack, options: argparse.Namespace) -> None:
     """Show what failed in spite of its retries, and why."""
-    count = 0
-    for count, letter in enumerate(receive(stack.outputs["DeadLetters"]), 1):
+    queue = stack.outputs["DeadLetters"]
+    letters = list(receive(queue))
+    for letter in letters:
         function = letter.function.rsplit(":", 1)[-1]
         print(f"{letter.event.get('time', ''):<21} {function}  {letter.event.get('detail-type', '')} {letter.subject}")
         print(f"{'':<21} {letter.error}")
-    print(f"{count} dead letters" + ("; try them again with: perennial redrive" if count else ""))
+    release(queue, letters)
+    print(f"{len(letters)} dead letters" + ("; try them again with: perennial redrive" if letters else ""))
 
 
 def redrive_all(stack: Stack, options: argparse.Namespace) -> None:
     """Try everything again that failed in spite of its retries."""
-    count = 0
-    for count, letter in enumerate(list(receive(stack.outputs["DeadLetters"])), 1):
-        redrive(stack.outputs["DeadLetters"], letter)
+    queue = stack.outputs["DeadLetters"]
+    letters = list(receive(queue))
+    for letter in letters:
+        redrive(queue, letter)
         print(f"invoked {letter.function.rsplit(':', 1)[-1]} with {letter.event.get('detail-type', '')} {letter.subject}")
-    print(f"{count} events are being tried again")
+    print(f"{len(letters)} events are being tried again")
 
 
 def parser() -> argparse.ArgumentParser:

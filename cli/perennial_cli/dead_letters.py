@@ -59,6 +59,13 @@ def receive(queue_url: str) -> Iterator[DeadLetter]:
             yield parse(message)
 
 
+def release(queue_url: str, letters: list[DeadLetter]) -> None:
+    """Give messages back that were only looked at."""
+    sqs = boto3.client("sqs")
+    for letter in letters:
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0)
+
+
 def redrive(queue_url: str, letter: DeadLetter) -> None:
     """Invoke the function with the same event again; only then forget the message."""
     boto3.client("lambda").invoke(
