@@ -59,18 +59,18 @@ class Intake(Section):
 class Training(Section):
     """The training job."""
 
-    instance: InstanceType = "ml.m5.large"
-    volume_gb: int = Field(30, ge=1, le=16384)
+    instance: InstanceType = Field("ml.m5.large", description="SageMaker instance type")
+    volume_gb: int = Field(30, ge=1, le=16384, description="disk for the data")
     spot: bool = Field(True, description="managed spot training, with checkpoints")
     max_minutes: int = Field(60, ge=1, le=40320, description="the job is stopped after this time")
     max_retries: int = Field(2, ge=0, le=10, description="new attempts after lack of capacity or an interruption")
     cooldown_minutes: int = Field(0, ge=0, description="least time between the starts of two trainings by drops")
     holdout: float = Field(0.2, ge=0.05, le=0.5, description="share of rows kept aside to judge the model")
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, description="the same data and seed make the same model")
     estimator: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
         "gradient_boosting", description="a module of container/perennial_container/estimators"
     )
-    hyperparameters: dict[str, bool | int | float | str] = {}
+    hyperparameters: dict[str, bool | int | float | str] = Field({}, description="for the estimator")
     mlflow_tracking_server: str | None = Field(None, description="ARN: the run is logged there, too (MlflowConfig)")
 
     @model_validator(mode="after")
@@ -95,7 +95,9 @@ class Gate(Section):
     max_bias: dict[BiasMetric, Annotated[float, Field(ge=0)]] = Field(
         {}, description="largest distance from the unbiased value (0; for DI from 1); needs monitors.bias"
     )
-    approval: Literal["manual", "automatic"] = "manual"
+    approval: Literal["manual", "automatic"] = Field(
+        "manual", description="who approves what passed the gate: a person in the registry, or this policy"
+    )
 
 
 class Serverless(Section):
@@ -103,7 +105,7 @@ class Serverless(Section):
 
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 2048
     max_concurrency: int = Field(20, ge=1, le=200)
-    provisioned: int = Field(0, ge=0, le=200)
+    provisioned: int = Field(0, ge=0, le=200, description="kept warm; 0 scales to zero")
 
 
 class Rollout(Section):
@@ -111,11 +113,11 @@ class Rollout(Section):
 
     type: Literal["canary", "linear", "rolling", "all_at_once"] = "canary"
     percent: int = Field(10, ge=5, le=50, description="of the capacity: first step, or each step")
-    bake_minutes: int = Field(10, ge=0, le=60)
+    bake_minutes: int = Field(10, ge=0, le=60, description="wait between the steps")
 
 
 class RollbackOn(Section):
-    """What undoes a rollout while it bakes."""
+    """What undoes a rollout while it bakes (checked, takes effect with the rollout alarms)."""
 
     p99_ms: float | None = Field(500, gt=0)
     error_percent: float | None = Field(1, ge=0, le=100)
@@ -137,8 +139,8 @@ class Endpoint(Section):
     """Where the approved version serves."""
 
     kind: Kind = "realtime"
-    instance: InstanceType = "ml.m5.large"
-    instances: int = Field(2, ge=1, le=100)
+    instance: InstanceType = Field("ml.m5.large", description="SageMaker instance type")
+    instances: int = Field(2, ge=1, le=100, description="at creation; scaling moves it later")
     rollout: Rollout = Rollout()
     rollback_on: RollbackOn = RollbackOn()
 
@@ -153,10 +155,10 @@ class Scaling(Section):
     min: int = Field(1, ge=1)
     max: int = Field(4, ge=1)
     invocations_per_instance: int = Field(1000, ge=1, description="target, invocations a minute")
-    scale_in: bool = True
+    scale_in: bool = Field(True, description="false only ever adds instances")
     scale_in_cooldown_seconds: int = Field(300, ge=0)
     scale_out_cooldown_seconds: int = Field(60, ge=0)
-    schedule: tuple[dict[str, Any], ...] = ()
+    schedule: tuple[dict[str, Any], ...] = Field((), description="checked, takes effect with scheduled scaling")
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
@@ -168,7 +170,7 @@ class Scaling(Section):
 class Capture(Section):
     """Data Capture of the endpoint's traffic."""
 
-    percent: int = Field(100, ge=0, le=100)
+    percent: int = Field(100, ge=0, le=100, description="of the requests; 0 captures nothing")
 
 
 class DataQualityMonitor(Section):
@@ -193,7 +195,7 @@ class BiasMonitor(Section):
 
 
 class Monitors(Section):
-    """What is watched once the model serves."""
+    """What is watched once the model serves (checked, takes effect with monitoring; `bias` also feeds the gate)."""
 
     data_quality: DataQualityMonitor | None = DataQualityMonitor()
     model_quality: ModelQualityMonitor | None = None
@@ -204,7 +206,7 @@ Reaction = Literal["notify", "retrain", "rollback", "scale"]
 
 
 class OnAlarm(Section):
-    """What follows an alarm."""
+    """What follows an alarm (checked, takes effect with monitoring)."""
 
     data_quality: tuple[Reaction, ...] = ("notify", "retrain")
     model_quality: tuple[Reaction, ...] = ("notify", "retrain", "rollback")
@@ -213,7 +215,7 @@ class OnAlarm(Section):
 
 
 class Retraining(Section):
-    """Limits of trainings that no person asked for."""
+    """Limits of trainings that no person asked for (checked, takes effect with monitoring)."""
 
     cooldown_hours: float = Field(24, ge=0)
     max_per_week: int = Field(3, ge=0)
@@ -223,16 +225,18 @@ class Retraining(Section):
 class Notify(Section):
     """Who hears of it."""
 
-    slack: str | None = "default"
-    email: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = ()
-    quiet_hours: str | None = None
+    slack: str | None = Field("default", description="channel (checked, takes effect with Slack)")
+    email: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(
+        (), description="each address confirms a mail from AWS once"
+    )
+    quiet_hours: str | None = Field(None, description="checked, takes effect with Slack")
 
 
 class ModelConfig(Section):
     """The configuration of one model."""
 
     model: Name = Field(description="lower case letters, digits and hyphens; also the folder's name in the bucket")
-    problem: Problem
+    problem: Problem = Field(description="what kind of thing is predicted")
     target: str = Field(min_length=1, description="the column to predict")
     schema_: SchemaRules = Field(SchemaRules(), alias="schema")
     intake: Intake = Intake()
@@ -242,7 +246,9 @@ class ModelConfig(Section):
     scaling: Scaling = Scaling()
     capture: Capture = Capture()
     monitors: Monitors = Monitors()
-    engine: Literal["auto", "built-in", "model-monitor"] = "auto"
+    engine: Literal["auto", "built-in", "model-monitor"] = Field(
+        "auto", description="of the monitors (checked, takes effect with monitoring)"
+    )
     on_alarm: OnAlarm = OnAlarm()
     retraining: Retraining = Retraining()
     notify: Notify = Notify()
