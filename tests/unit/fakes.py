@@ -289,6 +289,14 @@ class InMemoryHints:
 
 
 @dataclass
+class InMemoryParquetReader:
+    handed: list[tuple[str, str]] = field(default_factory=list)
+
+    def start_training(self, model: str, drop: str) -> None:
+        self.handed.append((model, drop))
+
+
+@dataclass
 class InMemoryTopic:
     published: list[tuple[str, str, Mapping[str, str], Sequence[str]]] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
@@ -318,6 +326,7 @@ class InMemoryWorld:
     endpoints: InMemoryEndpoints = field(default_factory=InMemoryEndpoints)
     scaling: InMemoryScaling = field(default_factory=InMemoryScaling)
     hints: InMemoryHints = field(default_factory=InMemoryHints)
+    parquet: InMemoryParquetReader | None = field(default_factory=InMemoryParquetReader)
     topic: InMemoryTopic = field(default_factory=InMemoryTopic)
     time: datetime = NOW
 

@@ -128,6 +128,12 @@ class Hints(Protocol):
     def send(self, model: str, reaction: ReactionName, because: str, subject: str | None = None) -> None: ...
 
 
+class ParquetReader(Protocol):
+    """The function that has a reader for Parquet."""
+
+    def start_training(self, model: str, drop: str) -> None: ...
+
+
 class AlertsTopic(Protocol):
     """Where people are told."""
 
@@ -163,6 +169,10 @@ class World(Protocol):
     def scaling(self) -> Scaling: ...
     @property
     def hints(self) -> Hints: ...
+    @property
+    def parquet(self) -> ParquetReader | None:
+        """None in the function that reads Parquet itself."""
+
     @property
     def topic(self) -> AlertsTopic: ...
     def now(self) -> datetime: ...

@@ -24,6 +24,7 @@ class Settings(BaseModel):
     code_version: str
     training_role: str
     endpoint_role: str
+    parquet_function: str | None = None
 
     @classmethod
     def from_env(cls) -> Self:

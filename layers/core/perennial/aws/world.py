@@ -9,6 +9,7 @@ from perennial.aws.autoscaling import ApplicationAutoScaling
 from perennial.aws.bucket import S3Bucket
 from perennial.aws.bus import EventBus
 from perennial.aws.endpoints import SageMakerEndpoints
+from perennial.aws.parquet import ParquetFunction
 from perennial.aws.registry import SageMakerModelRegistry
 from perennial.aws.table import Table, TableCatalog, TableLedger, TableState
 from perennial.aws.topic import SnsTopic
@@ -79,6 +80,11 @@ class AwsWorld:
     @cached_property
     def scaling(self) -> ApplicationAutoScaling:
         return ApplicationAutoScaling()
+
+    @cached_property
+    def parquet(self) -> ParquetFunction | None:
+        function = self._settings.parquet_function
+        return ParquetFunction(function) if function else None
 
     @cached_property
     def topic(self) -> SnsTopic:

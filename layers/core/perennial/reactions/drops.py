@@ -1,4 +1,4 @@
-"""What a model's drops look like, and which of them nobody has decided about."""
+"""What a model's drops look like, and which of them nobody has decided about in their present form."""
 
 from __future__ import annotations
 
@@ -7,37 +7,28 @@ from collections.abc import Mapping, Sequence
 
 from perennial import layout
 from perennial.config import ModelConfig
-from perennial.intake.completeness import Completeness, evaluate
-from perennial.names import digest
+from perennial.intake.completeness import Completeness, assess, manifest_key
 from perennial.ports import StoredObject, World
 
 
-def fingerprint(objects: Sequence[StoredObject]) -> str:
-    """Changes when an object of a drop is added, replaced or removed."""
-    return digest(sorted([item.key, item.size, item.etag] for item in objects), 24)
-
-
-def completeness(drop: str, objects: Sequence[StoredObject], config: ModelConfig, world: World) -> Completeness:
+def look_at(drop: str, config: ModelConfig, world: World, objects: Sequence[StoredObject] | None = None) -> Completeness:
+    """Judge a drop by its listing (which is made when it is not given)."""
     prefix = layout.drop_prefix(config.model, drop)
-    manifest_key = prefix + "manifest.json"
-    present = any(item.key == manifest_key for item in objects)
-    manifest = world.bucket.read(manifest_key) if present else None
-    return evaluate(
-        objects, prefix=prefix, now=world.now(), quiet_minutes=config.intake.quiet_minutes, manifest=manifest
-    )
+    found = world.bucket.list(prefix) if objects is None else objects
+    key = manifest_key(prefix, found)
+    manifest = world.bucket.read(key) if key else None
+    return assess(prefix, found, world.now(), quiet_minutes=config.intake.quiet_minutes, manifest=manifest)
 
 
 def undecided_drops(config: ModelConfig, world: World) -> Mapping[str, str]:
-    """Complete drops that were not decided about in their present form, with the reason to look at each."""
+    """Drops that are complete (or beyond repair) and not decided about, each with the reason to look at it."""
     decided = world.state.all(config.model, "drop#")
     due: dict[str, str] = {}
     for drop, objects in _by_drop(config.model, world).items():
+        seen = look_at(drop, config, world, objects)
         known = decided.get(drop)
-        if known and known["fingerprint"] == fingerprint(objects):
-            continue
-        state = completeness(drop, objects, config, world)
-        if state.state != "waiting" and state.state != "empty":
-            due[drop] = f"drop {drop}: {state.reason}"
+        if seen.state in ("complete", "refused") and not (known and known["fingerprint"] == seen.fingerprint):
+            due[drop] = f"drop {drop}: {seen.reason}"
     return due
 
 
