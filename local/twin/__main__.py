@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
 
 def _path(text: str) -> Path:
     # Not resolved: a virtual environment's interpreter is a link and must stay one.
-    return Path(os.path.abspath(text))
+    return Path.cwd() / text
 
 
 class Busy(Exception):
@@ -173,11 +173,22 @@ async def _serve(options: argparse.Namespace) -> None:
     config.keep_alive_timeout = 75
     config.loglevel = "ERROR"
     try:
-        await serve(Admin(seams.app, world), config, shutdown_trigger=stop.wait)
+        # Hypercorn's types name every ASGI message; ours are plain dicts.
+        await serve(Admin(seams.app, world), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
     finally:
+        await _end_tasks()
         await asyncio.to_thread(lambdas.stop)
         await asyncio.to_thread(world.children.stop_all)
         logger.info("stopped")
+
+
+async def _end_tasks() -> None:
+    """End what still works, so that nothing starts a process while the last ones are stopped."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=3)
 
 
 if __name__ == "__main__":

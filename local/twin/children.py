@@ -49,14 +49,16 @@ class Children:
 
     def __init__(self) -> None:
         self._groups: set[int] = set()
+        end, self._pipe = os.pipe()
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _GUARD],
-            stdin=subprocess.PIPE,
+            stdin=end,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
             env={},
         )
+        os.close(end)
 
     def adopt(self, pid: int) -> None:
         """Watch over a process that was started with `start_new_session=True`."""
@@ -85,12 +87,11 @@ class Children:
             time.sleep(0.02)
         for pid in self._groups:
             self.signal(pid, signal.SIGKILL)
-        self._guard.communicate()
+        os.close(self._pipe)
+        self._guard.wait()
 
     def _tell(self, line: str) -> None:
-        assert self._guard.stdin is not None
-        self._guard.stdin.write(f"{line}\n".encode())
-        self._guard.stdin.flush()
+        os.write(self._pipe, f"{line}\n".encode())
 
 
 def _alive(pid: int) -> bool:

@@ -45,7 +45,9 @@ class Workers:
     def __getattr__(self, name: str) -> Any:
         return getattr(subprocess, name)
 
-    def Popen(self, command: list[str], *, cwd: str, env: dict[str, str], **options: Any) -> Any:
+    def Popen(  # noqa: N802 - subprocess names it so
+        self, command: list[str], *, cwd: str, env: dict[str, str], **options: Any
+    ) -> Any:
         """Start a worker with the function's environment alone."""
         clean = {k: v for k, v in env.items() if k in _KEPT or os.environ.get(k) != v}
         clean |= {"HOME": cwd, "AWS_EC2_METADATA_DISABLED": "true"}

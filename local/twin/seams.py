@@ -25,7 +25,7 @@ from twin.protocol import Call
 TRIED = "1.5.33"
 
 # What we call or replace, and the parameters we rely on.
-SEAMS: dict[str, tuple[Any, str, tuple[str, ...]]] = {
+SEAMS: dict[str, tuple[Any, str, tuple[str, ...] | None]] = {
     "events": (eventbridge, "_put_events", ("data", "allow_aws_source")),
     "events to Lambda": (eventbridge, "_dispatch_to_lambda", ("arn", "payload")),
     "alarm history": (
@@ -52,6 +52,7 @@ SEAMS: dict[str, tuple[Any, str, tuple[str, ...]]] = {
     "origin of a request": (ministack, "pin_request_origin", ("source_ip", "secure_transport")),
     "trust": (iam, "evaluate_trust_policy", ("trust_doc", "caller_arn", "ctx")),
     "caller": (iam, "request_caller_arn", ("headers", "query_params")),
+    "transport": (ministack, "pin_request_origin", ("source_ip", "secure_transport")),
     "sessions": (sts, "register_session", ("access_key", "session")),
     "scope": (responses, "request_scope", ("account_id", "region")),
     "Lambda interpreter": (lambda_runtime, "_detect_runtime_binary", ("runtime",)),
@@ -77,10 +78,11 @@ def verify() -> None:
             moved.append(f"{name}: {module.__name__}.{attribute} is gone")
         elif parameters is not None and tuple(inspect.signature(found).parameters) != parameters:
             moved.append(f"{name}: {module.__name__}.{attribute}{inspect.signature(found)}")
-    for name, table in {
+    tables: dict[str, Any] = {
         "app.SERVICE_HANDLERS": getattr(ministack, "SERVICE_HANDLERS", None),
         "router.SERVICE_PATTERNS": getattr(router, "SERVICE_PATTERNS", None),
-    }.items():
+    }
+    for name, table in tables.items():
         if not isinstance(table, dict) or "s3" not in table:
             moved.append(f"{name} is not the table of services")
     for module, interval in (
@@ -131,7 +133,7 @@ def count_loopback_as_tls() -> None:
     Policies that deny plain HTTP, as every AWS account's should, would else deny everything here.
     """
     pin = ministack.pin_request_origin
-    ministack.pin_request_origin = lambda source_ip, secure_transport: pin(source_ip, True)
+    ministack.pin_request_origin = lambda source_ip, _secure: pin(source_ip, True)
     iam.pin_request_origin("127.0.0.1", True)  # for what the twin does outside any request
 
 

@@ -68,7 +68,8 @@ def alarms() -> list[Alarm]:
 
 def find_alarm(name: str) -> Alarm | None:
     """A metric or composite alarm of the present scope."""
-    return cloudwatch._alarms.get(name) or cloudwatch._composite_alarms.get(name)
+    alarm: Alarm | None = cloudwatch._alarms.get(name) or cloudwatch._composite_alarms.get(name)
+    return alarm
 
 
 def put_alarm(request: Alarm) -> Alarm:

@@ -68,7 +68,7 @@ def parse(shape: StructureShape, request: Any) -> dict[str, Any]:
 
 
 def _parse(shape: Shape, value: Any, path: str, broken: list[str]) -> Any:
-    expected = _JSON_TYPES[shape.type_name]
+    expected: Any = _JSON_TYPES[shape.type_name]
     if not isinstance(value, expected) or (isinstance(value, bool) and shape.type_name != "boolean"):
         raise AwsError(
             "SerializationException",

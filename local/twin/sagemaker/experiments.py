@@ -34,7 +34,7 @@ def _experiments(service: Service, world: World) -> None:
     @service.operation("CreateExperiment", "experiment/{ExperimentName}")
     def create(request: Request, call: Call) -> Request:
         name = request["ExperimentName"]
-        given = {key: request[key] for key in ("DisplayName", "Description") if key in request}
+        given: Request = {key: request[key] for key in ("DisplayName", "Description") if key in request}
         record = store.create(call, "Experiment", name, given)
         world.tags.add(record["ExperimentArn"], request.get("Tags"))
         return {"ExperimentArn": record["ExperimentArn"]}
@@ -82,7 +82,7 @@ def _trials(service: Service, world: World) -> None:
     @service.operation("CreateTrial", "experiment-trial/{TrialName}")
     def create(request: Request, call: Call) -> Request:
         store.experiment(call, request["ExperimentName"])
-        given = {
+        given: Request = {
             key: request[key]
             for key in ("DisplayName", "ExperimentName", "MetadataProperties")
             if key in request
@@ -164,7 +164,7 @@ def _components(service: Service, world: World) -> None:
 
     @service.operation("CreateTrialComponent", "experiment-trial-component/{TrialComponentName}")
     def create(request: Request, call: Call) -> Request:
-        given = {key: request[key] for key in _COMPONENT_MEMBERS if key in request}
+        given: Request = {key: request[key] for key in _COMPONENT_MEMBERS if key in request}
         record = store.create(call, "TrialComponent", request["TrialComponentName"], given)
         world.tags.add(record["TrialComponentArn"], request.get("Tags"))
         return {"TrialComponentArn": record["TrialComponentArn"]}

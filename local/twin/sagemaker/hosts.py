@@ -7,10 +7,11 @@ import asyncio
 import shutil
 import signal
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from twin import seams
 from twin.sagemaker.dataplane.process import pump, spawn
@@ -48,7 +49,7 @@ class Run:
     role: str
     group: str
     hosts: list[Host]
-    on_line: Callable[[str], None] = lambda line: None
+    on_line: Callable[[str], None] = lambda _line: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     why: str = ""
 
@@ -74,17 +75,18 @@ class Run:
         commands: list[list[str]],
         environment: Mapping[str, str],
         limit: float,
-        watch: Callable[[], Awaitable[None]] | None = None,
+        watch: Callable[[], Coroutine[Any, Any, None]] | None = None,
     ) -> Outcome:
         """Run every container until all end, one fails, `limit` seconds pass, or `stop`.
 
         `commands` are the hosts', in their order.
         """
         started = int(time.time())
+        waits = []
         for host, command in zip(self.hosts, commands, strict=True):
             own = {**environment, "SAGEMAKER_BASE_DIR": str(host.base)}
             host.process = await spawn(command, own, host.base, self.world.children)
-        waits = [asyncio.create_task(self._wait(host, started)) for host in self.hosts]
+            waits.append(asyncio.create_task(self._wait(host, host.process, started)))
         stop = asyncio.create_task(self.stopping.wait())
         aside = asyncio.create_task(watch()) if watch else None
         failed = 0
@@ -123,9 +125,7 @@ class Run:
             if not left:
                 return
 
-    async def _wait(self, host: Host, started: int) -> int:
-        process = host.process
-        assert process is not None
+    async def _wait(self, host: Host, process: asyncio.subprocess.Process, started: int) -> int:
         stream = f"{self.name}/{host.name}-{started}"
         logs_allowed = seams.role_allows(self.role, "logs:PutLogEvents", _log_arn(self.group, stream))
 

@@ -17,7 +17,7 @@ def listed(
     *,
     order: str = "Descending",
     sort_keys: dict[str, str] | None = None,
-    keep: Callable[[dict[str, Any]], bool] = lambda item: True,
+    keep: Callable[[dict[str, Any]], bool] = lambda _item: True,
 ) -> Request:
     """One page of summaries as `{key: [...]}`.
 

@@ -133,7 +133,7 @@ def _packages(service: Service, world: World) -> None:
         return {"ModelPackageName": package["ModelPackageArn"].rpartition(":model-package/")[2], **package}
 
     @service.operation("BatchDescribeModelPackage", _listed_packages)
-    def batch_describe(request: Request, call: Call) -> Request:
+    def batch_describe(request: Request, _call: Call) -> Request:
         found: Request = {"ModelPackageSummaries": {}, "BatchDescribeModelPackageErrorMap": {}}
         for arn in request["ModelPackageArnList"]:
             if arn in registry.packages:
@@ -181,7 +181,7 @@ def _named_package(request: Request, call: Call) -> list[str]:
     return [package_arn(str(request.get("ModelPackageName")), call)]
 
 
-def _listed_packages(request: Request, call: Call) -> list[str]:
+def _listed_packages(request: Request, _call: Call) -> list[str]:
     return [str(arn) for arn in request.get("ModelPackageArnList") or ()]
 
 

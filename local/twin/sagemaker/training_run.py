@@ -161,7 +161,7 @@ class Training:
         if reason:
             job.facts["FailureReason"] = reason
         if job.component is not None:
-            self._close_component(job, status, reason, now)
+            self._close_component(job, job.component, status, reason, now)
         self._enter(job, secondary, reason)
         job.transitions[-1]["EndTime"] = now
         # AWS may send several events for one change; consumers must cope.
@@ -265,9 +265,9 @@ class Training:
         job.facts["TrainingTimeInSeconds"] = trained
         job.facts["BillableTimeInSeconds"] = math.ceil(trained * SPOT_PRICE) if job.spot else trained
 
-    def _close_component(self, job: TrainingJob, status: str, reason: str, now: datetime) -> None:
-        component = job.component
-        assert component is not None
+    def _close_component(
+        self, job: TrainingJob, component: dict[str, Any], status: str, reason: str, now: datetime
+    ) -> None:
         component["Status"] = {"PrimaryStatus": status, **({"Message": reason[:1024]} if reason else {})}
         component["EndTime"] = component["LastModifiedTime"] = now
         component["Metrics"] = [

@@ -108,7 +108,8 @@ def test_job_completes_with_artifacts_and_metrics(twin: Twin, bucket: str, train
         .get_object(Bucket=bucket, Key=f"trainings/{name}/output/model.tar.gz")["Body"]
         .read()
     )
-    assert tarfile.open(fileobj=io.BytesIO(archive)).getnames() == ["model.onnx"]
+    with tarfile.open(fileobj=io.BytesIO(archive)) as model:
+        assert model.getnames() == ["model.onnx"]
     lines = log_lines(twin, name)
     assert [line for line in lines if line.startswith("input ") and line.endswith(".csv")] == [
         "input training/drops/one/a.csv",
@@ -325,7 +326,7 @@ def test_each_change_is_an_event(twin: Twin, train: Callable[..., str], events: 
     last = caught[-1]
     assert (last["source"], last["detail-type"]) == ("aws.sagemaker", "SageMaker Training Job State Change")
     assert (last["account"], last["region"], last["resources"]) == (ACCOUNT, REGION, [arn])
-    assert "ModelArtifacts" not in last["detail"] and "FinalMetricDataList" not in last["detail"]
+    assert not {"ModelArtifacts", "FinalMetricDataList"} & set(last["detail"])
     assert isinstance(last["detail"]["CreationTime"], int)
     assert last["detail"]["HyperParameters"]["num_leaves"] == "31"
     assert last["detail"]["Tags"] == {"model": "mortgage"}
