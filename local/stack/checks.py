@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from stack.console import say
 from stack.places import REGION, ROOT, RUNTIME, STATE, VENVS, clean_environment, python, shown
@@ -130,7 +130,7 @@ def count(name: str, code: int, seconds: float, report: Path) -> Outcome:
     if not report.exists():
         return Outcome(name, good=False, seconds=seconds)
     tests = failed = skipped = 0
-    for suite in ElementTree.parse(report).getroot().iter("testsuite"):
+    for suite in ET.parse(report).getroot().iter("testsuite"):
         tests += int(suite.get("tests", 0))
         failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
         skipped += int(suite.get("skipped", 0))

@@ -26,7 +26,8 @@ LOCKS = {
 }
 UV_LOCK = ROOT / "requirements/uv.txt"
 SUPPORTED = ((3, 11), (3, 13))
-INSTALL = ("--require-hashes", "--only-binary", ":all:")
+# A lock is complete, so nothing is looked up beyond it.
+INSTALL = ("--require-hashes", "--no-deps", "--only-binary", ":all:")
 
 
 def set_up(names: list[str]) -> None:
@@ -96,7 +97,7 @@ def create(name: str, uv: Path | None) -> None:
     if uv is None or uv_into(uv, target, lock).returncode != 0:
         installed = pip_into(target, lock)
         if installed.returncode != 0:
-            raise Trouble(f"pip could not install {lock.relative_to(ROOT)}:\n{installed.stdout}")
+            raise Trouble(f"pip could not install {lock.relative_to(ROOT)}:\n{complaints(installed.stdout)}")
     (target / ".stamp").write_text(fingerprint(lock))
 
 
@@ -126,7 +127,7 @@ def collect_wheels() -> None:
         return
     processor = "aarch64" if ARCHITECTURE == "arm64" else "x86_64"
     platforms = [f"manylinux2014_{processor}", f"manylinux_2_28_{processor}"]
-    for_lambda = ["--no-deps", "--implementation", "cp", "--python-version", RUNTIME.removeprefix("python")]
+    for_lambda = ["--implementation", "cp", "--python-version", RUNTIME.removeprefix("python")]
     for_lambda += [option for name in platforms for option in ("--platform", name)]
     with step("wheels of the Lambda layers"):
         shutil.rmtree(WHEELS, ignore_errors=True)
@@ -144,9 +145,14 @@ def collect_wheels() -> None:
             ]
             fetched = attempt(fetch, dict(os.environ))
             if fetched.returncode != 0:
-                raise Trouble(f"pip could not fetch {lock.relative_to(ROOT)}:\n{fetched.stdout}")
+                raise Trouble(f"pip could not fetch {lock.relative_to(ROOT)}:\n{complaints(fetched.stdout)}")
         WHEELS.mkdir(parents=True, exist_ok=True)
         (WHEELS / ".stamp").write_text(fingerprint(*locks))
+
+
+def complaints(output: str) -> str:
+    """What pip printed without its warnings, which are many where an index is a folder."""
+    return "\n".join(line for line in output.splitlines() if not line.startswith("WARNING:"))
 
 
 def attempt(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
