@@ -308,7 +308,8 @@ def _after(items: list[dict[str, Any]], token: str) -> int:
     except ValueError as error:
         raise validation("Invalid or expired NextToken.") from error
     found = [index for index, item in enumerate(items) if identity and _identity(item) == identity]
-    return found[0] + 1 if found else int(offset)
+    # Gone: what followed it has moved up to its place.
+    return found[0] + 1 if found else max(int(offset) - 1, 0)
 
 
 def _identity(item: Mapping[str, Any]) -> str | None:
