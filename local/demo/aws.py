@@ -154,7 +154,7 @@ class Aws:
         """What failed for good in the functions: nothing, if all is well."""
         queue = self.outputs["DeadLetters"]
         got = self.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, VisibilityTimeout=1)
-        return [message["Body"] for message in got.get("Messages", [])]
+        return [lesson(message["Body"]) for message in got.get("Messages", [])]
 
     def wait(self, what: str, look: Callable[[], Any], seconds: float = 60.0) -> Any:
         """What `look` finds, once it finds something; Trouble when it takes too long or the loop reports an error."""
@@ -174,7 +174,7 @@ class Aws:
         if failed:
             raise Trouble("\n".join(f"{entry.decision}: {entry.reason}" for entry in failed))
         if letters := self.dead_letters():
-            raise Trouble("A function failed for good:\n" + "\n".join(letters)[:3000])
+            raise Trouble("Failed in spite of retries:\n" + "\n".join(letters))
 
     def evidence(self) -> str:
         last = [f"  {entry.decision}: {entry.reason}" for entry in self.ledger()[-5:]]
@@ -201,3 +201,12 @@ def entry(item: dict[str, dict[str, str]]) -> Entry:
         news=text.get("news", "none"),
         details=json.loads(text.get("details", "{}")),
     )
+
+
+def lesson(letter: str) -> str:
+    """A dead letter in one line: which function, on what fact, with which error."""
+    record = json.loads(letter)
+    function = record.get("requestContext", {}).get("functionArn", "a rule's target").rpartition(":")[2]
+    fact = record.get("requestPayload", record).get("detail-type", "an event")
+    error = record.get("responsePayload", {})
+    return f"  {function} on {fact}: {error.get('errorType', 'Error')}: {error.get('errorMessage', letter)}"
