@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
 from perennial import layout
 from perennial.config import ModelConfig
 from perennial.decision import Decision
-from perennial.intake.inspect import inspect
-from perennial.names import digest
+from perennial.intake.completeness import Completeness
+from perennial.intake.dataset import dataset_json, manifest_json, refusal, report_json, schema_json
+from perennial.intake.inspect import Inspection, inspect
+from perennial.intake.problem import Problem
+from perennial.intake.schema import Schema
 from perennial.ports import World
 from perennial.reactions.datasets import champion_of, pinned, remember
-from perennial.reactions.drops import completeness, fingerprint, undecided_drops
+from perennial.reactions.drops import look_at, undecided_drops
 from perennial.training import Dataset, job_request, plan
+
+
+CLAIM = "training"
+# A claim whose job never came belongs to a handler that died: after this it counts no more.
+CLAIM_HOLDS = timedelta(minutes=2)
 
 
 def on_object(key: str, world: World) -> Decision | None:
@@ -21,18 +32,24 @@ def on_object(key: str, world: World) -> Decision | None:
     return start_training(found.model, world, drop=found.drop)
 
 
-def start_training(model: str, world: World, *, drop: str | None = None) -> Decision | None:
+def start_training(model: str, world: World, *, drop: str | None = None) -> Decision:
     """Take in a drop (or every one that nobody decided about), then train on the newest dataset if it is time."""
     config = world.catalog.get(model)
     if config is None:
-        return _recorded(_unconfigured(model, drop), world)
+        reason = f"there is no valid configuration: upload {layout.config_key(model)}; the drop is taken in then"
+        return _recorded(Decision(model, _fact(drop), "drop_waits", reason, "warning"), world)
+    left_out = None
     for name in [drop] if drop else list(undecided_drops(config, world)):
-        decision = _take_in(name, config, world)
-        if decision is not None and drop:
-            return _recorded(decision, world)
-        if decision is not None:
-            world.ledger.record(decision)
-    return _recorded(_train(config, world, f"drop {drop}" if drop else "model due"), world)
+        left_out = _take_in(name, config, world)
+        if left_out is not None:
+            _recorded(left_out, world)
+    if drop and left_out is not None:
+        return left_out
+    return _recorded(_train(config, drop, world), world)
+
+
+def _fact(drop: str | None) -> str:
+    return f"drop {drop}" if drop else "the model was due"
 
 
 def _recorded(decision: Decision, world: World) -> Decision:
@@ -40,25 +57,122 @@ def _recorded(decision: Decision, world: World) -> Decision:
     return decision
 
 
-def _unconfigured(model: str, drop: str | None) -> Decision:
-    reason = f"there is no valid configuration: upload {layout.config_key(model)}; the drop is taken in then"
-    return Decision(model, f"drop {drop}", "drop_waits", reason, "warning")
-
-
 def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
-    """Pin a drop as a dataset version. None when it is pinned, now or before; else why it is not."""
-    model, fact = config.model, f"drop {drop}"
-    objects = world.bucket.list(layout.drop_prefix(model, drop))
-    mark = fingerprint(objects)
+    """Pin a drop as a dataset version. None when it is pinned, now or before; else the decision that leaves it out."""
+    model = config.model
+    seen = look_at(drop, config, world)
     known = world.state.get(model, f"drop#{drop}")
-    if known and known["fingerprint"] == mark:
+    if known and known["fingerprint"] == seen.fingerprint:
         if known["outcome"] == "pinned":
             return None
-        return Decision(model, fact, "nothing", f"it was refused in this form already: {known['reason']}")
-    state = completeness(drop, objects, config, world)
-    if state.state != "complete":
-        return Decision(model, fact, "drop_waits", state.reason)
-    if state.format == "parquet" and world.parquet is not None:
+        return Decision(model, _fact(drop), "nothing", f"refused in this form before: {known['reason']}")
+    if seen.state == "refused":
+        return _refuse(drop, seen.fingerprint, seen.problems, len(seen.problems), (), config, world)
+    if seen.state != "complete":
+        return Decision(model, _fact(drop), "drop_waits", seen.reason)
+    if seen.parts[0].format == "parquet" and world.parquet is not None:
         world.parquet.start_training(model, drop)
-        return Decision(model, fact, "handed_over", "Parquet is read by the function that has the reader")
-    return _inspect(drop, mark, state, config, world)
+        return Decision(model, _fact(drop), "handed_over", "Parquet is read by the function that has the reader")
+    found = _inspect(seen, config, world)
+    if not found.accepted:
+        return _refuse(drop, seen.fingerprint, found.problems, found.problem_count, found.notes, config, world)
+    _pin(drop, seen, found, config, world)
+    return None
+
+
+def _inspect(seen: Completeness, config: ModelConfig, world: World) -> Inspection:
+    known = world.state.get(config.model, "schema")
+    return inspect(
+        seen.parts,
+        world.bucket.open,
+        problem=config.problem,
+        target=config.target,
+        declared=config.schema_,
+        pinned=Schema.from_json(known["schema"]) if known else None,
+        settings=config.intake,
+        open_ranged=world.bucket.open_ranged,
+    )
+
+
+def _refuse(
+    drop: str,
+    fingerprint: str,
+    problems: tuple[Problem, ...],
+    count: int,
+    notes: tuple[str, ...],
+    config: ModelConfig,
+    world: World,
+) -> Decision:
+    key = layout.report_key(config.model, drop)
+    report = report_json(drop=drop, problems=problems, count=count, notes=notes, created=world.now())
+    world.bucket.write(key, report)
+    reason = refusal(drop, problems, count)
+    world.state.put(
+        config.model, f"drop#{drop}", {"fingerprint": fingerprint, "outcome": "refused", "reason": reason}
+    )
+    details = {"report": f"s3://{world.bucket.name}/{key}", "problems": str(count)}
+    return Decision(config.model, _fact(drop), "drop_refused", reason, "error", details)
+
+
+def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, world: World) -> None:
+    """Write what a training run needs to see the very same data, and remember the dataset last."""
+    assert found.version is not None and found.schema is not None  # noqa: S101 (accepted says so)
+    model, folder = config.model, layout.dataset_prefix(config.model, found.version)
+    dataset = Dataset(found.version, drop, found.schema.format, world.now())
+    before = pinned(model, world.state).get(found.version)
+    schema = schema_json(found.schema)
+    world.bucket.write(folder + "schema.json", schema)
+    world.bucket.write(folder + "manifest.json", manifest_json(world.bucket.name, [part.key for part in found.parts]))
+    body = dataset_json(
+        version=found.version,
+        drop=drop,
+        format=found.schema.format,
+        rows=found.rows,
+        parts=found.parts,
+        statistics=found.statistics,
+        notes=found.notes,
+        created=world.now(),
+    )
+    world.bucket.write(folder + "dataset.json", body)
+    world.state.put(model, "schema", {"schema": schema.decode(), "dataset": found.version})
+    remember(model, dataset, world.state)
+    world.state.put(
+        model,
+        f"drop#{drop}",
+        {"fingerprint": seen.fingerprint, "outcome": "pinned", "reason": seen.reason, "dataset": found.version},
+    )
+    again = f"; the same data as drop {before.drop}" if before else ""
+    columns = len(found.schema.features)
+    reason = f"{found.rows:,} rows, {columns} features in {len(found.parts)} files are dataset {found.version}{again}"
+    details = {"dataset": found.version, "rows": str(found.rows), **{f"note-{n}": t for n, t in enumerate(found.notes, 1)}}
+    _recorded(Decision(model, _fact(drop), "dataset_pinned", reason, None, details), world)
+
+
+def _fresh(claim: Mapping[str, str], world: World) -> bool:
+    return world.now() - datetime.fromisoformat(claim["at"]) < CLAIM_HOLDS
+
+
+def _train(config: ModelConfig, drop: str | None, world: World) -> Decision:
+    model, names = config.model, world.names
+    claim = world.state.get(model, CLAIM)
+    jobs = world.jobs.of_model(model)
+    decided = plan(list(pinned(model, world.state).values()), jobs, config, names, world.now())
+    if decided.start is None or decided.dataset is None:
+        # A person who dropped data should hear why nothing trains.
+        news = "info" if drop and decided.settled else None
+        return Decision(model, _fact(drop), "nothing" if decided.settled else "training_waits", decided.reason, news)
+    if claim and claim["job"] not in {decided.start, *(job.name for job in jobs)} and _fresh(claim, world):
+        return Decision(model, _fact(drop), "training_waits", f"job {claim['job']} is being started")
+    # Two drops at once: the slower one meets the other's claim, and its retry sees the other's job in flight.
+    mine = {"job": decided.start, "at": world.now().isoformat()}
+    world.state.put(model, CLAIM, mine, expected=claim)
+    champion = champion_of(config, world)
+    world.experiments.ensure(names.experiment(model), names.trial(model, decided.dataset.version))
+    request = job_request(decided.start, decided.dataset, config, champion, world.platform, names)
+    if not world.jobs.create(request):
+        return Decision(model, _fact(drop), "nothing", f"job {decided.start} was started by another event")
+    against = f", against version {champion.version} in service" if champion else ""
+    price = "spot" if config.training.spot else "on demand"
+    reason = f"{decided.reason}: job {decided.start} on {config.training.instance} ({price}){against}"
+    details = {"job": decided.start, "dataset": decided.dataset.version}
+    return Decision(model, _fact(drop), "training_started", reason, "info", details)

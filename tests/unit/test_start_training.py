@@ -1,0 +1,229 @@
+"""A drop becomes a dataset and a training job, once; or a refusal that a person can act on."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from fakes import NAMES, NOW, InMemoryWorld, config
+from perennial.errors import Conflict
+from perennial.reactions.start_training import on_object, start_training
+from perennial.reactions.sweep import sweep
+
+DROPS = "models/mortgage/drops/"
+ROWS = [f"{number},{number * 7 % 13},{'yes' if number % 3 else 'no'}" for number in range(300)]
+HEADER = "income,rate,deny"
+
+
+def csv(rows=ROWS, header=HEADER):
+    return "\n".join([header, *rows, ""]).encode()
+
+
+@pytest.fixture
+def world():
+    world = InMemoryWorld(parquet=None)
+    world.catalog.put(config(), NOW)
+    return world
+
+
+def drop(world, name, files, marker="_SUCCESS", body=b""):
+    for file, content in files.items():
+        world.bucket.write(f"{DROPS}{name}/{file}", content)
+    if marker:
+        world.bucket.write(f"{DROPS}{name}/{marker}", body)
+        return on_object(f"{DROPS}{name}/{marker}", world)
+    return None
+
+
+def test_a_complete_drop_is_pinned_and_trained_on(world):
+    """Manifest, schema and dataset are written, the trial exists, and one job starts."""
+    decision = drop(world, "monday", {"a.csv": csv(ROWS[:150]), "b.csv": csv(ROWS[150:])})
+    assert ("training_started", "info") == (decision.outcome, decision.news)
+    folder = f"models/mortgage/datasets/{decision.details['dataset']}/"
+    manifest = json.loads(world.bucket.read(folder + "manifest.json"))
+    assert [{"prefix": "s3://data/"}, f"{DROPS}monday/a.csv", f"{DROPS}monday/b.csv"] == manifest
+    schema = json.loads(world.bucket.read(folder + "schema.json"))
+    assert (["income", "rate"], ["no", "yes"], 300) == (
+        [feature["name"] for feature in schema["features"]],
+        schema["classes"],
+        schema["rows"],
+    )
+    assert {("perennial-mortgage", f"perennial-mortgage-{decision.details['dataset']}")} == world.experiments.trials
+    assert [decision.details["job"]] == list(world.jobs.jobs)
+
+
+def test_a_replayed_event_starts_nothing(world):
+    """The second event reads nothing and starts nothing."""
+    drop(world, "monday", {"a.csv": csv()})
+    again = on_object(f"{DROPS}monday/_SUCCESS", world)
+    assert ("nothing", 1) == (again.outcome, len(world.jobs.requests))
+
+
+def test_the_same_bytes_under_other_names_are_the_same_dataset(world):
+    """Other file names, another drop, another order of parts: no second training, and the person hears why."""
+    drop(world, "monday", {"a.csv": csv(ROWS[:150]), "b.csv": csv(ROWS[150:])})
+    again = drop(world, "tuesday", {"z.csv": csv(ROWS[:150]), "c.csv": csv(ROWS[150:])})
+    assert ("nothing", "info", 1) == (again.outcome, again.news, len(world.jobs.requests))
+    assert "trained on already" in again.reason
+
+
+def test_parts_wait_for_their_marker(world):
+    """A part is no fact, and a drop without a marker waits for silence."""
+    world.bucket.write(f"{DROPS}monday/a.csv", csv())
+    assert on_object(f"{DROPS}monday/a.csv", world) is None
+    assert [] == world.jobs.requests
+
+
+def test_silence_closes_a_drop(world):
+    """After the quiet minutes the sweep hands the drop on, and it is trained."""
+    drop(world, "monday", {"a.csv": csv()}, marker=None)
+    assert not sweep(world).due
+    world.time = NOW + timedelta(minutes=11)
+    [(_, due)] = sweep(world).due
+    assert ("start_training", "monday") == (due.reaction, due.subject)
+    assert "training_started" == start_training("mortgage", world, drop="monday").outcome
+
+
+def test_a_single_file_is_a_drop(world):
+    """No folder, no marker."""
+    world.bucket.write(f"{DROPS}applications.csv", csv())
+    assert "training_started" == on_object(f"{DROPS}applications.csv", world).outcome
+
+
+def test_a_manifest_waits_for_what_it_names(world):
+    """manifest.json before the last part: the drop waits, then trains on all of them."""
+    manifest = json.dumps({"files": [{"name": "a.csv"}, {"name": "b.csv"}]}).encode()
+    waiting = drop(world, "monday", {"a.csv": csv(ROWS[:150])}, "manifest.json", manifest)
+    assert "drop_waits" == waiting.outcome
+    world.bucket.write(f"{DROPS}monday/b.csv", csv(ROWS[150:]))
+    assert [("mortgage", "monday")] == [(model, due.subject) for model, due in sweep(world).due]
+    assert "training_started" == start_training("mortgage", world, drop="monday").outcome
+
+
+def test_late_parts_make_another_dataset_after_silence(world):
+    """Parts after _SUCCESS are not lost: the drop is read again when it is quiet."""
+    first = drop(world, "monday", {"a.csv": csv(ROWS[:250])})
+    world.jobs.finish(first.details["job"], status="Completed")
+    late = f"{DROPS}monday/b.csv"
+    world.bucket.write(late, csv(ROWS[250:]))
+    world.bucket.times[late] = NOW + timedelta(seconds=5)
+    world.time = NOW + timedelta(minutes=11)
+    second = start_training("mortgage", world)
+    assert "training_started" == second.outcome
+    assert first.details["dataset"] != second.details["dataset"]
+
+
+def test_a_refused_drop_leaves_a_report(world):
+    """File, line, column and expectation; the user's files stay; the same drop is not read twice."""
+    rows = ["1,2,yes"] * 50 + ["oops,2,yes"] + ROWS
+    world.catalog.put(config(schema={"features": {"income": {"type": "float"}, "rate": {"type": "float"}}}), NOW)
+    decision = drop(world, "monday", {"a.csv": csv(rows)})
+    assert ("drop_refused", "error") == (decision.outcome, decision.news)
+    report = json.loads(world.bucket.read("models/mortgage/quarantine/monday/report.json"))
+    [problem] = report["problems"]
+    assert ("a.csv", 52, "income", "oops") == tuple(problem[key] for key in ("file", "row", "column", "value"))
+    assert csv(rows) == world.bucket.read(f"{DROPS}monday/a.csv")
+    assert "nothing" == on_object(f"{DROPS}monday/_SUCCESS", world).outcome
+    assert [] == world.jobs.requests
+
+
+def test_a_corrected_drop_is_read_again(world):
+    """A refusal is of one form of the drop: another form has its own chance."""
+    assert "drop_refused" == drop(world, "monday", {"a.csv": csv(ROWS[:20])}).outcome
+    assert "training_started" == drop(world, "monday", {"a.csv": csv()}).outcome
+
+
+def test_the_schema_of_the_first_drop_is_pinned(world):
+    """Without declared features, the first drop's columns are what later drops must have."""
+    drop(world, "monday", {"a.csv": csv()})
+    other = [f"{row},1" for row in ROWS]
+    decision = drop(world, "tuesday", {"a.csv": csv(other, HEADER + ",extra")})
+    assert ("drop_refused", True) == (decision.outcome, "extra" in decision.reason)
+
+
+def test_a_drop_before_its_configuration_waits(world):
+    """The person is told, and the drop is taken in when model.yaml comes."""
+    world.catalog.configs.clear()
+    assert ("drop_waits", "warning") == (lambda d: (d.outcome, d.news))(drop(world, "monday", {"a.csv": csv()}))
+    world.catalog.put(config(), NOW)
+    assert "training_started" == start_training("mortgage", world).outcome
+
+
+def test_one_training_at_a_time_and_the_newest_next(world):
+    """Two more drops while a job runs: the newest is trained on when it ends."""
+    first = drop(world, "monday", {"a.csv": csv()})
+    for minute, name in ((1, "tuesday"), (2, "wednesday")):
+        world.time = NOW + timedelta(minutes=minute)
+        waiting = drop(world, name, {"a.csv": csv(ROWS + [f"{minute},1,no"])})
+        assert "training_waits" == waiting.outcome
+    world.jobs.finish(first.details["job"], status="Completed")
+    started = start_training("mortgage", world)
+    assert "wednesday" == next(tag["Value"] for tag in world.jobs.requests[-1]["Tags"] if tag["Key"] == "perennial:drop")
+    assert "training_started" == started.outcome
+
+
+def test_a_candidate_meets_the_version_in_service(world):
+    """The champion's artefact goes in as a channel."""
+    world.registry.add("mortgage", "Approved")
+    drop(world, "monday", {"a.csv": csv()})
+    channels = {channel["ChannelName"] for channel in world.jobs.requests[-1]["InputDataConfig"]}
+    assert {"training", "schema", "champion"} == channels
+
+
+def test_parquet_is_handed_over(world):
+    """The function without a reader passes the drop on, and says so."""
+    handing = InMemoryWorld(catalog=world.catalog, bucket=world.bucket)
+    assert "handed_over" == drop(handing, "monday", {"a.parquet": b"PAR1"}).outcome
+    assert [("mortgage", "monday")] == handing.parquet.handed
+
+
+def test_a_killed_handler_is_done_again(world):
+    """Killed after pinning and before CreateTrainingJob: the sweep sees a dataset that nobody trained on."""
+
+    def die(request):
+        raise TimeoutError
+
+    create, world.jobs.create = world.jobs.create, die
+    with pytest.raises(TimeoutError):
+        drop(world, "monday", {"a.csv": csv()})
+    world.jobs.create = create
+    [(_, due)] = sweep(world).due
+    assert ("start_training", None) == (due.reaction, due.subject)
+    assert "training_started" == start_training("mortgage", world).outcome
+
+
+def test_two_drops_at_once_train_one_at_a_time(world):
+    """The slower of two handlers meets the other's claim; its retry waits for the other's job."""
+    pinned_by_the_other = csv([*ROWS, "1,1,no"])
+
+    def ensure(experiment, trial):
+        world.experiments.ensure = lambda *names: None
+        drop(world, "tuesday", {"a.csv": pinned_by_the_other})
+
+    world.experiments.ensure = ensure
+    drop(world, "monday", {"a.csv": csv()})
+    waited = [decision for decision in world.ledger.decisions if decision.outcome == "training_waits"]
+    assert (1, 1) == (len(waited), len(world.jobs.requests))
+
+
+def test_a_claim_that_crosses_is_retried(world):
+    """A claim written in between raises Conflict, so that Lambda tries again."""
+    of_model = world.jobs.of_model
+
+    def somebody_else_first(model):
+        world.state.put("mortgage", "training", {"job": "other", "at": NOW.isoformat()})
+        return of_model(model)
+
+    world.jobs.of_model = somebody_else_first
+    with pytest.raises(Conflict):
+        drop(world, "monday", {"a.csv": csv()})
+    assert [] == world.jobs.requests
+
+
+def test_the_sweep_sees_what_events_lost(world):
+    """A job that nobody judged, an approval that nobody deployed."""
+    started = drop(world, "monday", {"a.csv": csv()})
+    world.jobs.finish(started.details["job"], status="Completed")
+    world.registry.add("mortgage", "Approved")
+    due = {(item.reaction, item.subject) for _, item in sweep(world).due}
+    assert {("register_model", started.details["job"]), ("deploy_model", None)} == due
+    assert NAMES.package_group("mortgage") == "perennial-mortgage"
