@@ -200,8 +200,8 @@ class Scaler:
         policy: Policy | None,
         out: bool,
     ) -> None:
-        assert endpoint.work is not None
-        await asyncio.wait({endpoint.work})
+        if endpoint.work is not None:
+            await asyncio.wait({endpoint.work})
         if endpoint.desired[target.variant].count == wanted:
             told = f"Successfully set desired instance count to {wanted}. Change successfully fulfilled by sagemaker."
             _end(activity, "Successful", told)

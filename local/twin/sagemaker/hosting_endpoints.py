@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from twin import seams
-from twin.protocol import Call, Service, validation
+from twin.protocol import AwsError, Call, Service, validation
 from twin.sagemaker import hosting_rollout as rollout
 from twin.sagemaker.hosting_fleets import desired, snapshot
 from twin.sagemaker.hosting_plan import check, plan
@@ -27,6 +27,7 @@ def register(service: Service, hosting: Hosting) -> None:
         name = request["EndpointName"]
         arn = endpoints.vacant(call, name)
         config = snapshot(hosting, hosting.configs.get(call, request["EndpointConfigName"]), call)
+        _check_faults(hosting, name, config)
         if deployment := request.get("DeploymentConfig"):
             check(deployment)
         endpoint = Endpoint(name, arn, call, config, desired(config), deployment=deployment)
@@ -40,6 +41,7 @@ def register(service: Service, hosting: Hosting) -> None:
     async def update(request: Record, call: Call) -> Record:
         endpoint = _settled(hosting, request["EndpointName"], call)
         config = snapshot(hosting, hosting.configs.get(call, request["EndpointConfigName"]), call)
+        _check_faults(hosting, endpoint.name, config)
         _check_kind(endpoint, config)
         _check_scaling(hosting, endpoint, config)
         wanted = _retained(request, endpoint, desired(config))
@@ -140,6 +142,19 @@ def _retained(request: Record, endpoint: Endpoint, fresh: dict[str, Desired]) ->
             new.weight if "DesiredWeight" in excluded else old.weight,
         )
     return kept
+
+
+def _check_faults(hosting: Hosting, name: str, config: Record) -> None:
+    """Meet the faults that a test has armed."""
+    if hosting.world.faults.strikes("throttling", name):
+        raise AwsError("ThrottlingException", "Rate exceeded")
+    if hosting.world.faults.strikes("limit", name):
+        usage = f"{config['ProductionVariants'][0].get('InstanceType', 'serverless')} for endpoint usage"
+        raise AwsError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{usage}' is 0 Instances, with current utilization of 0 Instances and a "
+            "request delta of 1 Instances. Please use AWS Service Quotas to request an increase for this quota.",
+        )
 
 
 def _check_kind(endpoint: Endpoint, config: Record) -> None:

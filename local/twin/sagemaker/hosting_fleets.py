@@ -12,8 +12,9 @@ from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Record
 
 # AWS waits this long for the first good ping unless the variant says otherwise.
 START_LIMIT = 480.0
-# A container takes as long to start here as anywhere: scaled waits do not go below this.
-SHORTEST_START_LIMIT = 20.0
+# A container starts no faster here than anywhere: an eighth of AWS's limit, but no more than this, if that is
+# longer than the scaled limit.
+SHORTEST_START_LIMIT = 30.0
 SERVERLESS_INSTANCES = 1
 
 
@@ -48,7 +49,7 @@ async def build(
             ),
             model=model,
             home=home / endpoint.name,
-            start_limit=max(SHORTEST_START_LIMIT, world.scaled(limit)),
+            start_limit=max(min(SHORTEST_START_LIMIT, limit / 8), world.scaled(limit)),
             log=_log(hosting, endpoint, name),
         )
         routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")

@@ -52,17 +52,15 @@ async def create(hosting: Hosting, endpoint: Endpoint) -> None:
 
 async def update(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan) -> None:
     """Updating -> InService on the new config, or back on the old one, as silently as AWS does it."""
-    old = endpoint.serving
-    assert old is not None
+    old = endpoint.in_service
     try:
         async with asyncio.timeout(hosting.world.scaled(plan.time_limit) + _start_allowance(plan)):
-            pending.generation = await build(hosting, endpoint, pending.config, pending.desired)
+            new = pending.generation = await build(hosting, endpoint, pending.config, pending.desired)
             for step in plan.steps:
-                await _take(hosting, endpoint, pending, step, plan)
+                await _take(hosting, endpoint, pending, new, step, plan)
     except (ArtifactError, RollBack, TimeoutError) as error:
         await _roll_back(hosting, endpoint, pending, plan, str(error) or "the deployment took too long")
         return
-    new = pending.generation
     # From here on the new config is the endpoint's; only the old instances' farewell is left.
     endpoint.serving, endpoint.config, endpoint.desired = new, pending.config, pending.desired
     old.share = 0.0
@@ -78,10 +76,11 @@ def _start_allowance(plan: Plan) -> float:
     return 120.0 * len(plan.steps)
 
 
-async def _take(hosting: Hosting, endpoint: Endpoint, pending: Pending, step: Step, plan: Plan) -> None:
+async def _take(
+    hosting: Hosting, endpoint: Endpoint, pending: Pending, new: Generation, step: Step, plan: Plan
+) -> None:
     """Bring up what the step needs, shift its share of the traffic, and bake."""
-    new, old = pending.generation, endpoint.serving
-    assert new is not None and old is not None
+    old = endpoint.in_service
     await _start(new, _share_of(pending.desired, step.capacity))
     _stage(hosting, endpoint, pending, plan, "ActivatingTraffic")
     new.share, old.share = step.share, 1.0 - step.share
@@ -105,8 +104,7 @@ async def _bake(seconds: float, names: Iterable[str]) -> None:
 
 async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan, reason: str) -> None:
     logger.warning("endpoint %s rolls back: %s", endpoint.name, reason)
-    old, new = endpoint.serving, pending.generation
-    assert old is not None
+    old, new = endpoint.in_service, pending.generation
     if plan.guarded:
         enter(hosting, endpoint, "RollingBack")
     if new is not None:
@@ -120,8 +118,7 @@ async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, pla
 
 async def rescale(hosting: Hosting, endpoint: Endpoint, wanted: dict[str, Desired]) -> None:
     """Updating -> InService with other counts and weights; a count that cannot be reached stays as it was."""
-    serving, before = endpoint.serving, endpoint.desired
-    assert serving is not None
+    serving, before = endpoint.in_service, endpoint.desired
     endpoint.desired = wanted
     try:
         await _start(serving, wanted)
@@ -172,4 +169,4 @@ def _share_of(desired: dict[str, Desired], share: float) -> dict[str, Desired]:
 def _stage(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan, stage: str) -> None:
     pending.enter(stage)
     if plan.guarded:
-        announce_deployment(hosting, endpoint)
+        announce_deployment(hosting, endpoint, pending)

@@ -64,6 +64,13 @@ class Endpoint:
     work: asyncio.Task[None] | None = None
 
     @property
+    def in_service(self) -> Generation:
+        """The fleets in service; an endpoint has some from its creation on."""
+        if self.serving is None:
+            raise RuntimeError(f"endpoint {self.name} has no fleets")
+        return self.serving
+
+    @property
     def generations(self) -> list[Generation]:
         """The fleets that may get requests, the old ones first."""
         pending = self.pending.generation if self.pending else None
@@ -86,7 +93,7 @@ class Hosting:
         self.configs: Table[Record] = Table("endpoint-config", "endpoint configuration")
         self.endpoints: Table[Endpoint] = Table("endpoint", "endpoint")
         # Application Auto Scaling's part: is a variant a scalable target, and what goes with an endpoint.
-        self.is_scalable: Callable[[Endpoint, str], bool] = lambda endpoint, variant: False
+        self.is_scalable: Callable[[Endpoint, str], bool] = _never
         self.on_delete: list[Callable[[Endpoint, Gate, Call], None]] = []
         self.on_minute: list[Callable[[], None]] = []
 
@@ -109,6 +116,10 @@ class Hosting:
         specified = package["InferenceSpecification"]["Containers"][0]
         environment = {**specified.get("Environment", {}), **container.get("Environment", {})}
         return {**specified, **container, "Environment": environment}
+
+
+def _never(_endpoint: Endpoint, _variant: str) -> bool:
+    return False
 
 
 def of(world: World) -> Hosting:

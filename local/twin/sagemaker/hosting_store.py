@@ -17,8 +17,7 @@ class Table(Generic[Item]):
         self._items: dict[tuple[str, str, str], Item] = {}
 
     def arn(self, call: Call, name: str) -> str:
-        """SageMaker writes a resource's name in lower case in its ARN."""
-        return call.arn(f"{self.kind}/{name.lower()}")
+        return call.arn(f"{self.kind}/{name}")
 
     def vacant(self, call: Call, name: str) -> str:
         """The ARN for a new resource. Raises ValidationException when the name is taken."""

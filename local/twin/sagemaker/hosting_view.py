@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from twin.sagemaker.dataplane.router import Generation
-from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Record
+from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Pending, Record
 
 
 def described(endpoint: Endpoint) -> Record:
@@ -22,7 +22,7 @@ def described(endpoint: Endpoint) -> Record:
     if shadows := endpoint.config.get("ShadowProductionVariants"):
         answer["ShadowProductionVariants"] = [{"VariantName": one["VariantName"]} for one in shadows]
     if endpoint.pending is not None:
-        answer["PendingDeploymentSummary"] = pending_summary(endpoint)
+        answer["PendingDeploymentSummary"] = pending_summary(endpoint.pending)
     return answer
 
 
@@ -37,10 +37,8 @@ def summary(endpoint: Endpoint) -> Record:
     }
 
 
-def pending_summary(endpoint: Endpoint) -> Record:
+def pending_summary(pending: Pending) -> Record:
     """PendingDeploymentSummary: what is being deployed, and its stage."""
-    pending = endpoint.pending
-    assert pending is not None
     status = {"Status": pending.stage, "StatusMessage": pending.message, "StartTime": pending.stage_started}
     types = {one["VariantName"]: one.get("InstanceType") for one in pending.config["ProductionVariants"]}
     return {
@@ -114,12 +112,12 @@ def announce(hosting: Hosting, endpoint: Endpoint) -> None:
         hosting.world.events.put("SageMaker Endpoint State Change", detail, [endpoint.arn])
 
 
-def announce_deployment(hosting: Hosting, endpoint: Endpoint) -> None:
+def announce_deployment(hosting: Hosting, endpoint: Endpoint, pending: Pending) -> None:
     """Put `SageMaker Endpoint Deployment State Change` for a guarded deployment's present stage."""
     detail = {
         **_detail(hosting, endpoint),
         "EndpointStatus": upper_snake(endpoint.shown_status),
-        "PendingDeploymentSummary": _times_in_ms(pending_summary(endpoint)),
+        "PendingDeploymentSummary": _times_in_ms(pending_summary(pending)),
     }
     hosting.world.events.put("SageMaker Endpoint Deployment State Change", detail, [endpoint.arn])
 

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_name_can_be_used_once(endpoints: Endpoints) -> None:
             lambda: sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant]),
         ),
         (
-            f'endpoint "{arn("endpoint", endpoint)}"',
+            f'endpoint "{arn("endpoint", endpoint.upper())}"',
             lambda: sagemaker.create_endpoint(EndpointName=endpoint.upper(), EndpointConfigName=config),
         ),
     ]
@@ -199,8 +200,24 @@ def test_a_model_that_cannot_serve_fails_its_endpoint(endpoints: Endpoints, data
 
 def test_a_server_that_never_gets_healthy_fails_its_endpoint(endpoints: Endpoints) -> None:
     """A process that lives but answers /ping with 503 is given up after the start-up limit."""
-    described = endpoints.settled(endpoints.start(endpoints.config(endpoints.model(ping=503))))
+    limit = {"ContainerStartupHealthCheckTimeoutInSeconds": 60}
+    described = endpoints.settled(endpoints.start(endpoints.config(endpoints.model(ping=503), **limit)))
     assert described["EndpointStatus"] == "Failed"
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"), [("limit", "ResourceLimitExceeded"), ("throttling", "ThrottlingException")]
+)
+def test_an_armed_fault_meets_the_endpoint(endpoints: Endpoints, fault: str, code: str) -> None:
+    """Creating an endpoint can be refused as AWS refuses it when capacity or patience ends."""
+    config, name = endpoints.config(endpoints.model()), unique("endpoint")
+    endpoints.twin.admin("POST", "faults", fault=fault, name=name, times=2)  # boto3 tries again
+    with pytest.raises(ClientError) as caught:
+        endpoints.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+    assert caught.value.response["Error"]["Code"] == code
+    endpoints.twin.admin("DELETE", "faults")
+    endpoints.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+    assert endpoints.settled(name)["EndpointStatus"] == "InService"
 
 
 def test_an_endpoint_under_way_takes_no_other_change(endpoints: Endpoints) -> None:
@@ -279,6 +296,15 @@ def test_deleting_an_endpoint_ends_its_servers(endpoints: Endpoints) -> None:
     eventually(gone)
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_servers_end_with_a_twin_that_is_killed(start_twin: Callable[..., Twin]) -> None:
+    """kill -9 of the twin leaves no server running."""
+    own = Endpoints.on(start_twin())
+    pids = {own.invoke(name)["pid"] for name in (own.serving(1), own.serving(1))}
+    own.twin.process.kill()
+    own.twin.process.wait()
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))
 
 
 def test_models_and_configs_can_go_before_their_endpoint(endpoints: Endpoints) -> None:

@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 
 # Servers start a core each: more at once would only make every start-up slower.
 _starts = asyncio.Semaphore(max(2, os.cpu_count() or 1))
+START_TURN = 5.0  # seconds; who needs longer lets others start, too
 REPLACE_EVERY = 1.0  # seconds between two tries to replace an instance
 
 
@@ -83,10 +84,16 @@ class Fleet:
     async def _add(self) -> Instance:
         instance = Instance(self.recipe, self.host)
         self._starting += 1
+        start: asyncio.Task[None] | None = None
         try:
             async with _starts:
-                await instance.start()
+                start = asyncio.create_task(instance.start())
+                await asyncio.wait({start}, timeout=START_TURN)
+            await start
         except BaseException:
+            if start is not None:
+                start.cancel()
+                await asyncio.wait({start})
             await instance.abandon()
             raise
         finally:

@@ -129,7 +129,8 @@ class Instance:
 
     async def watch(self) -> str:
         """Return why the instance is no longer fit to serve: its process ended, or pings went unanswered."""
-        assert self.process is not None
+        if self.process is None:
+            return "the server was never started"
         exited = asyncio.create_task(self.process.wait())
         missed = 0
         try:

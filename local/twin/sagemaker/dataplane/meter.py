@@ -9,8 +9,8 @@ def rounded(value: float) -> float:
     """Two significant digits: CloudWatch's own percentiles are coarser, and equal values share a place."""
     if value <= 0:
         return 0.0
-    scale = 10 ** (math.floor(math.log10(value)) - 1)
-    return round(value / scale) * scale
+    scale = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(round(value / scale) * scale)
 
 
 @dataclass

@@ -45,7 +45,8 @@ async def pump(
     process: asyncio.subprocess.Process, write: Callable[[list[str]], Awaitable[None]], *, every: float = 0.2
 ) -> None:
     """Hand the process's lines to `write` in batches until its output ends."""
-    assert process.stdout is not None
+    if process.stdout is None:
+        return
     clock = asyncio.get_running_loop().time
     while line := await _line(process.stdout):
         lines, deadline = [line], clock() + every

@@ -67,9 +67,7 @@ class NoCapacity(Exception):
     """The variant has no healthy instance."""
 
 
-async def forward(
-    variant: Variant, body: bytes, headers: Mapping[str, str], timeout: float = TIMEOUT
-) -> Reply:
+async def forward(variant: Variant, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Send a request to an instance of the variant. Raises NoCapacity.
 
     Another instance is tried only when the request cannot have reached the first: its process
@@ -83,7 +81,7 @@ async def forward(
                 f"{instance.url}/invocations",
                 data=body,
                 headers=headers,
-                timeout=aiohttp.ClientTimeout(timeout),
+                timeout=aiohttp.ClientTimeout(TIMEOUT),
                 allow_redirects=False,
             ) as answer:
                 payload = await answer.read()
