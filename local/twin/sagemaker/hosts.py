@@ -19,6 +19,7 @@ from twin.world import World
 
 STOP_SECONDS = 120  # what AWS gives a training container between SIGTERM and SIGKILL
 FAILURE_CHARACTERS = 1024
+LAST_LINES_SECONDS = 5  # a process that left its group could keep the log open for ever
 
 
 @dataclass
@@ -140,7 +141,8 @@ class Run:
         code = await process.wait()
         # A grandchild may hold the pipe open; the container is gone all the same.
         self.world.children.forget(process.pid)
-        await reading
+        await asyncio.wait({reading}, timeout=LAST_LINES_SECONDS)
+        reading.cancel()
         return code
 
     def _failure(self) -> str:
