@@ -197,6 +197,7 @@ def test_two_drops_at_once_train_one_at_a_time(world):
 
     def ensure(experiment, trial):
         world.experiments.ensure = lambda *names: None
+        world.time = NOW + timedelta(seconds=1)
         drop(world, "tuesday", {"a.csv": pinned_by_the_other})
 
     world.experiments.ensure = ensure
