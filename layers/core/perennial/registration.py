@@ -46,7 +46,6 @@ def package_request(
             "SupportedRealtimeInferenceInstanceTypes": sorted({*INSTANCE_TYPES, config.endpoint.instance}),
         },
         "ModelApprovalStatus": verdict.status,
-        "ApprovalDescription": verdict.reason[:1024],
         "MetadataProperties": {"CommitId": code_version[:1024], "GeneratedBy": job.arn},
         "ModelMetrics": metrics,
         "CustomerMetadataProperties": _metadata(job, parsed, evaluation, verdict, config, bucket, tags),
