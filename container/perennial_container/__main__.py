@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
+from perennial_container.errors import PrivilegeError
 from perennial_container.paths import Paths
 from perennial_container.privileges import drop_root
 
@@ -20,7 +21,11 @@ def main(arguments: list[str]) -> int:
         print(f"usage: perennial_container {'|'.join(COMMANDS)}", file=sys.stderr)
         return 2
     written = Paths.from_env(os.environ).written() if arguments == ["train"] else ()
-    done = drop_root(os.environ, written)
+    try:
+        done = drop_root(os.environ, written)
+    except PrivilegeError as error:
+        print(error, file=sys.stderr)
+        return 1
     if done:
         print(done, flush=True)
     run: Callable[[], int] = import_module(COMMANDS[arguments[0]]).main

@@ -4,6 +4,7 @@ ContainerError
 ├── TrainingError             data or hyperparameters do not allow a training: goes to `failure`
 ├── SchemaError               schema.json does not have the agreed shape
 ├── TrainingInterruptedError  SIGTERM arrived: progress is in the checkpoint folder
+├── PrivilegeError            root cannot be given up
 ├── ArtefactError             a model's files are missing, damaged or of another kind
 ├── CellError                 one cell is not of its feature's type
 └── RequestError              a request cannot be answered: HTTP status, code, place
@@ -24,6 +25,10 @@ class SchemaError(ContainerError):
 
 class TrainingInterruptedError(ContainerError):
     """The training was asked to stop before it ended."""
+
+
+class PrivilegeError(ContainerError):
+    """The container was started as root and cannot become its own user."""
 
 
 class ArtefactError(ContainerError):

@@ -18,6 +18,10 @@ from typing import Any
 import httpx
 import numpy as np
 
+from perennial_container.paths import Paths
+from perennial_container.training.checkpoint import StopSignal
+from perennial_container.training.job import run
+
 CONTAINER = Path(__file__).parents[2] / "container"
 
 DEADLINE_SECONDS = 30
@@ -33,6 +37,10 @@ class Job:
         with self.start(**environment) as process:
             output, errors = process.communicate(timeout=DEADLINE_SECONDS)
         return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def run(self) -> int:
+        """Train inside the test's process: the same code without the start of a new interpreter."""
+        return run(Paths(self.base), StopSignal())
 
     def start(self, command: str = "train", **environment: str) -> subprocess.Popen[str]:
         return subprocess.Popen(

@@ -36,8 +36,8 @@ class Hyperparameters:
 
     @classmethod
     def parse(cls, texts: Mapping[str, str]) -> Self:
-        """Turn strings into values; an empty string means not given."""
-        given = {name: text for name, text in texts.items() if text != ""}
+        """Turn strings into values; an empty one means not given."""
+        given = {name: _unquoted(text) for name, text in texts.items() if text != ""}
         reserved: dict[str, Any] = {}
         for name in ("estimator", "facet", "privileged", "champion_version"):
             if name in given:
@@ -48,6 +48,12 @@ class Hyperparameters:
         if "seed" in given:
             reserved["seed"] = int(_between("seed", given.pop("seed"), 0, 2**31 - 1))
         return cls(**reserved, estimator_options={name: _scalar(text) for name, text in given.items()})
+
+
+def _unquoted(text: str) -> str:
+    """SageMaker's Python SDK sends strings as JSON, with their quotes."""
+    value = _scalar(text)
+    return value if isinstance(value, str) else text
 
 
 def _between(name: str, text: str, lowest: float, highest: float) -> float:

@@ -36,11 +36,15 @@ EXIT_INTERRUPTED = 128 + 15
 
 
 def main() -> int:
-    """Run the training job; returns its exit code."""
+    """Run the training job of this container; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    paths = Paths.from_env(os.environ)
     stop = StopSignal()
     stop.install()
+    return run(Paths.from_env(os.environ), stop)
+
+
+def run(paths: Paths, stop: StopSignal) -> int:
+    """Train, and turn what goes wrong into an exit code and the failure file."""
     try:
         train(paths, stop)
     except TrainingInterruptedError as interruption:
