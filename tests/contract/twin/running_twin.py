@@ -1,10 +1,12 @@
 """Start a twin as `make up` does, and speak to it with plain boto3."""
 
+import ctypes
 import json
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable
@@ -114,6 +116,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _end_with_the_tests() -> None:
+    """Have the kernel end the twin when the test run is killed and no fixture can."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+
+
 def launch(home: Path, port: int, container: Path | None = None, **options: Any) -> Twin:
     """Start a twin as `make up` does; it may still be starting."""
     home.mkdir(parents=True, exist_ok=True)
@@ -135,6 +143,7 @@ def launch(home: Path, port: int, container: Path | None = None, **options: Any)
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_the_tests if sys.platform == "linux" else None,  # noqa: PLW1509 - one thread
         )
     return Twin(process, port, home, log)
 
