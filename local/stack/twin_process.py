@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from stack.console import Trouble
@@ -33,6 +33,7 @@ class Twin:
     pid: int
     port: int
     home: Path
+    process: subprocess.Popen[bytes] | None = field(default=None, compare=False, repr=False)  # if we started it
 
     @property
     def endpoint(self) -> str:
@@ -84,7 +85,7 @@ def start(home: Path, port: int) -> Twin:
             start_new_session=True,
         )
         record.write(json.dumps({"pid": process.pid, "port": port}))
-    twin = Twin(process.pid, port, home)
+    twin = Twin(process.pid, port, home, process)
     try:
         wait(lambda: process.poll() is not None or answers(twin), START_SECONDS)
         if process.poll() is not None or not answers(twin):
@@ -116,9 +117,9 @@ def stop(twin: Twin) -> None:
 
 
 def gone(twin: Twin) -> bool:
-    """Whether the lock and the port are free; reaps the process if it is our own child."""
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(twin.pid, os.WNOHANG)
+    """Whether the process has let go of its lock and its port."""
+    if twin.process:
+        twin.process.poll()
     return find(twin.home) is None and port_is_free(twin.port)
 
 
