@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAGIC = b"PAR1"
 CHUNK_CELLS = 8192
 UNSUPPORTED = ("nested", "binary", "large_binary", "binary_view", "fixed_size_binary")
+TYPES: dict[str, ColumnType] = {"boolean": "bool", "integer": "int", "floating": "float", "decimal": "float"}
 
 
 class ParquetReader:
@@ -90,22 +91,18 @@ def _check_frame(file: CachedRanges) -> None:
 
 
 def _type_of(field: Field) -> ColumnType:
+    kind: Any = field.type
+    if _is("dictionary", kind):
+        kind = kind.value_type
+    if any(_is(name, kind) for name in UNSUPPORTED):
+        raise _unsupported(field)
+    return next((ours for theirs, ours in TYPES.items() if _is(theirs, kind)), "string")
+
+
+def _is(name: str, kind: Any) -> bool:
     from arro3.core import DataType
 
-    kind = field.type
-    kind = kind.value_type if DataType.is_dictionary(kind) else kind
-    types: dict[str, ColumnType] = {
-        "boolean": "bool",
-        "integer": "int",
-        "floating": "float",
-        "decimal": "float",
-    }
-    for name in (*UNSUPPORTED, *types):
-        if getattr(DataType, f"is_{name}")(kind):
-            if name in UNSUPPORTED:
-                raise _unsupported(field)
-            return types[name]
-    return "string"
+    return bool(getattr(DataType, f"is_{name}")(kind))
 
 
 def _unsupported(field: Field) -> Unreadable:
