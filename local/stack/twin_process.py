@@ -108,8 +108,9 @@ def command(home: Path, port: int) -> list[str | Path]:
 def stop(twin: Twin) -> None:
     """Ends the twin and all it started, by force if it does not go by itself; raises Trouble if that fails."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(twin.pid, sign)
+        if find(twin.home):  # otherwise the number may be another's by now
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(twin.pid, sign)
         if wait(lambda: gone(twin), STOP_SECONDS):
             (twin.home / "running").unlink(missing_ok=True)
             return
