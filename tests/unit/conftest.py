@@ -1,12 +1,9 @@
 """Unit tests are hermetic: no sockets, and an environment of their own."""
 
 import socket
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture(autouse=True)

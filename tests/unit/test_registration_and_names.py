@@ -124,7 +124,7 @@ def test_a_package_keeps_within_sagemakers_limits():
     assert max(len(value) for value in metadata.values()) <= 256
     assert len(metadata) <= 40
     assert len(request["ClientToken"]) <= 36
-    assert len(request["ApprovalDescription"]) <= 1024
+    assert len(request["ModelPackageDescription"]) <= 1024
     assert "hyperparameters" not in metadata
     assert metadata["hyperparameters-uri"].endswith("hyperparameters.json")
 

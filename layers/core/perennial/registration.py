@@ -38,7 +38,7 @@ def package_request(
         metrics["Bias"] = {"Report": report}
     return {
         "ModelPackageGroupName": names.package_group(config.model),
-        "ModelPackageDescription": f"Trained on dataset {parsed.dataset} by {job.name}"[:1024],
+        "ModelPackageDescription": f"{verdict.status}: {verdict.reason}"[:1024],
         "InferenceSpecification": {
             "Containers": [{"Image": job.image, "ModelDataUrl": job.artefact}],
             "SupportedContentTypes": CONTENT_TYPES,

@@ -1,0 +1,78 @@
+"""Every request that we build is one that AWS's own service models accept."""
+
+import botocore.session
+import pytest
+from botocore.validate import validate_parameters
+from fakes import NAMES, NOW, config
+from perennial import scaling
+from perennial.deployment import config_request, deployment_config
+from perennial.evaluation import Evaluation
+from perennial.gate import Verdict
+from perennial.registration import package_request
+from perennial.training import Champion, Dataset, Platform, TrainingJob, job_request
+
+DATASET = Dataset("0123456789ab", "monday", "csv", NOW)
+PLATFORM = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/perennial-training", "abc123")
+NAME = NAMES.training_job("mortgage", DATASET.version, "012345")
+JOB = TrainingJob(
+    NAME,
+    f"arn:aws:sagemaker:us-east-1:123456789012:training-job/{NAME}",
+    "Completed",
+    NOW,
+    artefact="s3://data/models/mortgage/trainings/job/output/model.tar.gz",
+    image="image@sha256:1",
+    hyperparameters={"num_leaves": "31"},
+    tags={"perennial:drop": "monday"},
+)
+EVALUATION = Evaluation.model_validate(
+    {
+        "problem": "binary_classification",
+        "target": "deny",
+        "estimator": "gradient_boosting",
+        "rows": {"total": 10, "training": 8, "holdout": 2},
+        "metrics": {"auc": 0.9},
+        "bias": {"facet": "afam", "privileged": "no", "metrics": {"DPPL": 0.1}},
+    }
+)
+MLFLOW = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/team"
+TRAININGS = [{}, {"spot": False}, {"mlflow_tracking_server": MLFLOW}, {"hyperparameters": {"depth": 3}}]
+ROLLOUTS = [{"type": kind} for kind in ("canary", "linear", "rolling", "all_at_once")]
+
+
+def check(service, operation, request):
+    model = botocore.session.get_session().get_service_model(service).operation_model(operation)
+    validate_parameters(request, model.input_shape)
+
+
+@pytest.mark.parametrize("training", TRAININGS)
+@pytest.mark.parametrize("champion", [None, Champion(3, "s3://data/v3.tar.gz")])
+def test_training_job(training, champion):
+    """CreateTrainingJob takes what we build, with and without spot, champion and MLflow."""
+    check("sagemaker", "CreateTrainingJob", job_request(NAME, DATASET, config(training=training), champion, PLATFORM, NAMES))
+
+
+def test_model_package():
+    """CreateModelPackage takes what we build."""
+    verdict = Verdict("PendingManualApproval", "the gate asks a person")
+    request = package_request(JOB, NAMES.parse_training_job(NAME), EVALUATION, verdict, config(), "data", NAMES)
+    check("sagemaker", "CreateModelPackage", request)
+
+
+@pytest.mark.parametrize("kind", ["realtime", "serverless", {"serverless": {"provisioned": 2}}])
+def test_endpoint_config(kind):
+    """CreateEndpointConfig takes what we build, for both kinds of endpoint."""
+    check("sagemaker", "CreateEndpointConfig", config_request("c", "m", config(endpoint={"kind": kind}), "data"))
+
+
+@pytest.mark.parametrize("rollout", ROLLOUTS)
+def test_deployment_config(rollout):
+    """UpdateEndpoint takes each rollout type's configuration."""
+    deployment = deployment_config(config(endpoint={"rollout": rollout}))
+    request = {"EndpointName": "e", "EndpointConfigName": "c", "DeploymentConfig": deployment}
+    check("sagemaker", "UpdateEndpoint", request)
+
+
+def test_scaling():
+    """Application Auto Scaling takes target and policy."""
+    check("application-autoscaling", "RegisterScalableTarget", scaling.target_request(config(), "e"))
+    check("application-autoscaling", "PutScalingPolicy", scaling.policy_request(config(), "e"))
