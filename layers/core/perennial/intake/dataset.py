@@ -46,7 +46,7 @@ def dataset_json(
     *,
     version: str,
     drop: str,
-    file_format: Format,
+    format: Format,  # noqa: A002 (the document calls it so)
     rows: int,
     parts: Sequence[ReadPart],
     statistics: dict[str, Any],
@@ -59,7 +59,7 @@ def dataset_json(
             "version": version,
             "drop": drop,
             "created": created.isoformat(),
-            "format": file_format,
+            "format": format,
             "rows": rows,
             "bytes": sum(part.size for part in parts),
             "parts": [asdict(part) for part in sorted(parts, key=lambda part: part.key)],
