@@ -1,6 +1,7 @@
 """Names are deterministic and come apart again; a package carries what a person needs, within SageMaker's limits."""
 
 import json
+import re
 
 import pytest
 from fakes import NAMES, NOW, config
@@ -96,7 +97,7 @@ def _request(hyperparameters):
             "metrics": {"auc": 0.9, "f1": None},
         }
     )
-    verdict = Verdict("Approved", "because " * 200)
+    verdict = Verdict("Approved", "because (it's better); " * 100)
     return package_request(job, NAMES.parse_training_job(name), evaluation, verdict, config(), "data", NAMES)
 
 
@@ -111,7 +112,7 @@ def test_a_package_carries_its_origin():
         "config-hash": "012345",
         "champion": "3",
         "metric-auc": "0.9",
-        "hyperparameters": '{"num_leaves": "31"}',
+        "hyperparameters": "num_leaves=31",
     }.items() <= metadata.items()
     assert "metric-f1" not in metadata
     assert request["MetadataProperties"]["GeneratedBy"].endswith(metadata["training-job"])
@@ -123,6 +124,7 @@ def test_a_package_keeps_within_sagemakers_limits():
     metadata = request["CustomerMetadataProperties"]
     assert max(len(value) for value in metadata.values()) <= 256
     assert len(metadata) <= 40
+    assert all(re.fullmatch(r"[\w\s.:/=+\-@]*", text) for pair in metadata.items() for text in pair)
     assert len(request["ClientToken"]) <= 36
     assert len(request["ModelPackageDescription"]) <= 1024
     assert "hyperparameters" not in metadata

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,11 +79,16 @@ def _metadata(
         "holdout-rows": str(evaluation.rows.holdout),
     }
     # Small sets are readable in the console; large ones are in the file, and the hash tells them apart.
-    inline = json.dumps(given, sort_keys=True)
+    inline = " ".join(f"{name}={value}" for name, value in sorted(given.items()))
     if len(inline) <= LONGEST_VALUE:
         metadata["hyperparameters"] = inline
     metadata |= {f"metric-{name}": f"{value:.6g}" for name, value in evaluation.metrics.items() if value is not None}
-    return {key[:128]: value[:LONGEST_VALUE] for key, value in metadata.items() if value}
+    return {key[:128]: plain(value)[:LONGEST_VALUE] for key, value in metadata.items() if value}
+
+
+def plain(text: str) -> str:
+    """A property takes letters, digits, blanks and `_.:/=+-@`; the full words are in the description and the ledger."""
+    return " ".join(re.sub(r"[^\w\s.:/=+\-@]", " ", text).split())
 
 
 def history_metadata(deployed_at: str, endpoint: str, config_name: str, outcome: str) -> dict[str, str]:
