@@ -126,7 +126,7 @@ def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, 
     body = dataset_json(
         version=found.version,
         drop=drop,
-        file_format=found.schema.format,
+        format=found.schema.format,
         rows=found.rows,
         parts=found.parts,
         statistics=found.statistics,
