@@ -22,7 +22,7 @@ LONGEST_LINE_BYTES = 16 << 20
 CHUNK_CELLS = 4096  # small enough that a chunk's cells stay in the processor's cache
 LONGEST_CELL = csv.field_size_limit()
 
-_SIGNATURES = {
+SIGNATURES = {
     b"\x1f\x8b": ("it is compressed (gzip)", "Upload it uncompressed."),
     b"PK\x03\x04": ("it is a ZIP archive or a spreadsheet", "Save it as CSV."),
     b"PAR1": ("it is a Parquet file", "Name it .parquet."),
@@ -124,7 +124,7 @@ class CsvReader:
 
 
 def _refuse_other_formats(start: bytes) -> None:
-    for signature, (what, advice) in _SIGNATURES.items():
+    for signature, (what, advice) in SIGNATURES.items():
         if start.startswith(signature):
             raise Unreadable(f"{what}, not CSV text", advice, expected="CSV text")
 

@@ -39,7 +39,7 @@ def judge_target(
         if found.min is not None and found.min == found.max:
             what = f"the target {target!r} has one value only, {found.min:g}: there is nothing to learn"
             return _refused(target, what, "Drop data with different values of the target.")
-        return TargetFinding(None, ())
+        return TargetFinding(None, (), tuple(_unlabelled(target, found.missing)))
     if found.values is None:
         what = f"the target {target!r} has more than {DISTINCT_LIMIT:,} different values"
         return _refused(
@@ -48,7 +48,8 @@ def judge_target(
     counts = _merge_spellings(found.values)
     classes = tuple(sorted(counts))
     problems = tuple(_class_problems(problem, target, classes, rows - found.missing, pinned))
-    return TargetFinding(classes, problems, () if problems else tuple(_notes(target, counts, pinned)))
+    notes = (*_unlabelled(target, found.missing), *_notes(target, counts, pinned))
+    return TargetFinding(classes, problems, notes)
 
 
 def _class_problems(
@@ -86,6 +87,11 @@ def _class_problems(
             f"the target {target!r} has the classes {shown}; earlier drops had {some(pinned)}",
             "Write the labels as before; other labels are another model.",
         )
+
+
+def _unlabelled(target: str, missing: int) -> Iterator[str]:
+    if missing:
+        yield f"{missing:,} row{'s have' if missing != 1 else ' has'} no target {target!r}: training leaves them out"
 
 
 def _notes(target: str, counts: dict[str, int], pinned: tuple[str, ...] | None) -> Iterator[str]:
