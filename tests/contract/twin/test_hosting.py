@@ -162,6 +162,26 @@ def test_a_model_package_is_served(endpoints: Endpoints) -> None:
     )
 
 
+def test_a_serverless_endpoint_answers(endpoints: Endpoints) -> None:
+    """A serverless variant shows its memory and concurrency in place of instances."""
+    serverless, config, name = (
+        {"MemorySizeInMB": 2048, "MaxConcurrency": 5},
+        unique("config"),
+        unique("endpoint"),
+    )
+    variant = {
+        "VariantName": VARIANT,
+        "ModelName": endpoints.model(answer="v1"),
+        "ServerlessConfig": serverless,
+    }
+    endpoints.sagemaker.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant])
+    endpoints.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+    shown = endpoints.settled(name)["ProductionVariants"][0]
+    assert shown["CurrentServerlessConfig"] == serverless
+    assert "CurrentInstanceCount" not in shown
+    assert endpoints.invoke(name)["answer"] == "v1"
+
+
 def test_an_endpoint_says_what_it_runs(endpoints: Endpoints) -> None:
     """DescribeEndpoint shows counts, weights and images of what serves."""
     described = endpoints.describe(endpoints.serving(2))

@@ -1,6 +1,7 @@
 """One instance: a server process, healthy when its `/ping` answers 200, and its outstanding requests."""
 
 import asyncio
+import shutil
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -169,3 +170,4 @@ class Instance:
             await stop(self.process, grace, self.host.children)
         if self._pump is not None:
             await self._pump
+        await asyncio.to_thread(shutil.rmtree, self.recipe.home / self.id, ignore_errors=True)
