@@ -121,6 +121,20 @@ class TestRegisterModel:
         assert "nothing" == register_model(name, world).outcome
         assert 1 == len(world.registry.versions("mortgage"))
 
+    def test_killed_before_it_was_told(self, world):
+        """A verdict that reached nobody is told by the retry."""
+        name = trained(world, archive({"evaluation.json": evaluation()}))
+
+        def die(decision):
+            raise TimeoutError
+
+        record, world.ledger.record = world.ledger.record, die
+        with pytest.raises(TimeoutError):
+            register_model(name, world)
+        world.ledger.record = record
+        assert "version_registered" == register_model(name, world).outcome
+        assert (["version_registered"], 1) == (world.ledger.outcomes, len(world.registry.versions("mortgage")))
+
     def test_killed_before_it_was_remembered(self, world):
         """A handler killed after CreateModelPackage is done again, to the same version."""
         name = trained(world, archive({"evaluation.json": evaluation()}))

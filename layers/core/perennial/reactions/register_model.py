@@ -32,13 +32,17 @@ def register_model(job_name: str, world: World) -> Decision | None:
     config = world.catalog.get(parsed.model)
     if config is None:
         return None
-    known = world.state.get(parsed.model, f"job#{job_name}")
-    if known:
+    key = f"job#{job_name}"
+    known = world.state.get(parsed.model, key)
+    if known and known["told"]:
         return Decision(parsed.model, f"job {job_name} is {job.status}", "nothing", f"known already: {known['outcome']}")
     # A job stopped at its time limit may still have left a usable model.
     decision = _register(job, parsed, config, world) if job.artefact else _failed(job, parsed, config, world)
+    verdict = {"outcome": decision.outcome, "reason": decision.reason, "told": False}
+    # Two events of one change may both come as far as here: the slower one raises Conflict, and its retry knows.
+    world.state.put(parsed.model, key, verdict, expected=known)
     world.ledger.record(decision)
-    world.state.put(parsed.model, f"job#{job_name}", {"outcome": decision.outcome, "reason": decision.reason})
+    world.state.put(parsed.model, key, verdict | {"told": True}, expected=verdict)
     world.hints.send(parsed.model, "start_training", f"job {job_name} ended; a newer dataset may be waiting")
     return decision
 

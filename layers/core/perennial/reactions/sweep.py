@@ -50,7 +50,7 @@ def sweep(world: World) -> Swept:
 def _due(config: ModelConfig, world: World) -> list[Due]:
     model, now = config.model, world.now()
     jobs = world.jobs.of_model(model)
-    judged = frozenset(world.state.all(model, "job#"))
+    judged = frozenset(job for job, verdict in world.state.all(model, "job#").items() if verdict["told"])
     rollout = world.state.rollout(model)
     endpoint = world.endpoints.get(world.names.endpoint(model))
     deployment = reconcile(world.registry.versions(model), endpoint, rollout, config, world.names, now)
