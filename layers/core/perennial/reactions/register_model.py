@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from perennial import layout
 from perennial.config import ModelConfig
 from perennial.decision import Decision, Severity
+from perennial.errors import Conflict
 from perennial.evaluation import Evaluation
 from perennial.gate import judge
 from perennial.names import TrainingJobName
@@ -39,8 +40,11 @@ def register_model(job_name: str, world: World) -> Decision | None:
     # A job stopped at its time limit may still have left a usable model.
     decision = _register(job, parsed, config, world) if job.artefact else _failed(job, parsed, config, world)
     verdict = {"outcome": decision.outcome, "reason": decision.reason, "told": False}
-    # Two events of one change may both come as far as here: the slower one raises Conflict, and its retry knows.
-    world.state.put(parsed.model, key, verdict, expected=known)
+    try:
+        world.state.put(parsed.model, key, verdict, expected=known)
+    except Conflict:
+        # Two events of one change came as far as here. The other one tells it; if it dies, the sweep does.
+        return Decision(parsed.model, f"job {job_name} is {job.status}", "nothing", "another event is telling it")
     world.ledger.record(decision)
     world.state.put(parsed.model, key, verdict | {"told": True}, expected=verdict)
     world.hints.send(parsed.model, "start_training", f"job {job_name} ended; a newer dataset may be waiting")
