@@ -126,7 +126,7 @@ def collect_wheels() -> None:
     if is_current(WHEELS, *locks):
         return
     processor = "aarch64" if ARCHITECTURE == "arm64" else "x86_64"
-    platforms = [f"manylinux2014_{processor}", f"manylinux_2_28_{processor}"]
+    platforms = [f"manylinux{glibc}_{processor}" for glibc in ("2014", "_2_24", "_2_28")]
     for_lambda = ["--implementation", "cp", "--python-version", RUNTIME.removeprefix("python")]
     for_lambda += [option for name in platforms for option in ("--platform", name)]
     with step("wheels of the Lambda layers"):
