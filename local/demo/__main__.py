@@ -1,6 +1,7 @@
 """`python -m demo`: a twin of its own on a free port, the stack on it, the story, a summary, nothing left running."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 HOME = STATE / "demo"
 DATA = STATE / "data/mortgage"
+SCRIPT = ROOT / "examples/mortgage/make_data.py"
 MODEL = "mortgage"
 WHERE_NEXT = """
 Where to look next
@@ -92,9 +94,12 @@ def prepare(show: "Show") -> "Aws":
 
 
 def make_data() -> None:
-    if not (DATA / "truth.csv").exists():
-        script = ROOT / "examples/mortgage/make_data.py"
-        subprocess.run([python("data"), script, DATA], check=True, env=clean_environment())
+    """Makes the drops and the truth, once."""
+    stamp, made_by = DATA / ".stamp", SCRIPT.read_text()
+    if not stamp.exists() or stamp.read_text() != made_by:
+        shutil.rmtree(DATA, ignore_errors=True)
+        subprocess.run([python("data"), SCRIPT, DATA], check=True, env=clean_environment())
+        stamp.write_text(made_by)
 
 
 def stop_twin() -> None:

@@ -47,23 +47,19 @@ class Show:
         self.console.print(escape(text), soft_wrap=True)
 
     def ledger(self, entries: list[Entry]) -> None:
-        table = Table(
-            title="What was met, what was decided, and why (the ledger)", title_justify="left", box=None
-        )
-        for heading in ("at", "fact", "decision", "reason"):
-            table.add_column(heading, header_style="bold", no_wrap=heading == "at", overflow="fold")
+        """Each decision: when, on what fact, what, and why; those for nothing to do are small."""
+        self.say("\nThe ledger: what was met, what was decided, and why")
         for entry in entries:
-            table.add_row(
-                entry.at[11:19], *(escape(text) for text in (entry.fact, entry.decision, entry.reason))
-            )
-        self.console.print()
-        self.console.print(table)
+            at, fact, decision = entry.at[11:19], escape(entry.fact), escape(entry.decision)
+            style = "dim" if entry.decision == "nothing" else "default"
+            self.console.print(f"  [{style}]{at}  {fact} → [bold]{decision}[/][/]", soft_wrap=True)
+            self.console.print(f"            [dim]{escape(entry.reason)}[/]", soft_wrap=True)
 
     def stage_times(self) -> None:
-        table = Table(title="Time", title_justify="left", box=None, show_header=False)
+        table = Table(box=None, show_header=False)
         table.add_column(justify="right")
         table.add_column()
         for title, seconds in [*self.times, ("in all", sum(seconds for _, seconds in self.times))]:
             table.add_row(f"{seconds:.1f} s", escape(title))
-        self.console.print()
+        self.say("\nTime")
         self.console.print(table)

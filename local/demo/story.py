@@ -36,7 +36,7 @@ class Story:
         first = self.predict("Predictions")
 
         with Traffic(self.one_request()) as traffic:
-            job = self.drop("second", "Second drop, three times the rows, while traffic runs")
+            job = self.drop("second", "Second drop, four times the rows, while traffic runs")
             package = self.watch_training(job, "Champion against challenger, on the same held-out rows")
             with self.show.stage("Approval, and the endpoint renewed under traffic"):
                 self.approve(package, "Better than the version in service.")
