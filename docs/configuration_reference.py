@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
-from perennial.config import ModelConfig
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+
+from perennial.config import ModelConfig
 
 HEAD = """# model.yaml, every key
 
@@ -61,7 +62,9 @@ def _values(annotation: Any, field: FieldInfo | None = None) -> str:
             return f"{_values(arguments[0])}: section"
         return f"{_values(arguments[0])} to {_values(arguments[1])}"
     if get_origin(annotation) is not None and arguments:
-        kinds = list(dict.fromkeys(_values(argument) for argument in arguments if not isinstance(argument, FieldInfo)))
+        kinds = list(
+            dict.fromkeys(_values(argument) for argument in arguments if not isinstance(argument, FieldInfo))
+        )
         return " or ".join(kinds)
     text = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}.get(annotation, "any")
     limits = _limits(field.metadata if field else [])
@@ -70,7 +73,12 @@ def _values(annotation: Any, field: FieldInfo | None = None) -> str:
 
 def _limits(metadata: list[Any]) -> str:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    found = [f"{sign} {getattr(item, name)}" for item in metadata for name, sign in signs.items() if hasattr(item, name)]
+    found = [
+        f"{sign} {getattr(item, name)}"
+        for item in metadata
+        for name, sign in signs.items()
+        if hasattr(item, name)
+    ]
     return ", ".join(found)
 
 

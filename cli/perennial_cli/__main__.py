@@ -19,8 +19,12 @@ def models(stack: Stack, options: argparse.Namespace) -> None:
     for model in stack.models():
         versions, endpoint = stack.versions(model), stack.endpoint(model)
         newest = versions[0] if versions else None
-        version = f"v{newest['ModelPackageVersion']} {newest['ModelApprovalStatus']}" if newest else "no version"
-        serving = f"{endpoint['EndpointStatus']} {endpoint['EndpointConfigName']}" if endpoint else "no endpoint"
+        version = (
+            f"v{newest['ModelPackageVersion']} {newest['ModelApprovalStatus']}" if newest else "no version"
+        )
+        serving = (
+            f"{endpoint['EndpointStatus']} {endpoint['EndpointConfigName']}" if endpoint else "no endpoint"
+        )
         last = stack.ledger(model, 1)
         print(f"{model:<30} {version:<28} {serving:<44} {last[0]['decision'] if last else ''}")
 
@@ -58,7 +62,9 @@ def dead_letters(stack: Stack, options: argparse.Namespace) -> None:
     letters = list(receive(queue))
     for letter in letters:
         function = letter.function.rsplit(":", 1)[-1]
-        print(f"{letter.event.get('time', ''):<21} {function}  {letter.event.get('detail-type', '')} {letter.subject}")
+        print(
+            f"{letter.event.get('time', ''):<21} {function}  {letter.event.get('detail-type', '')} {letter.subject}"
+        )
         print(f"{'':<21} {letter.error}")
     release(queue, letters)
     print(f"{len(letters)} dead letters" + ("; try them again with: perennial redrive" if letters else ""))
@@ -70,13 +76,17 @@ def redrive_all(stack: Stack, options: argparse.Namespace) -> None:
     letters = list(receive(queue))
     for letter in letters:
         redrive(queue, letter)
-        print(f"invoked {letter.function.rsplit(':', 1)[-1]} with {letter.event.get('detail-type', '')} {letter.subject}")
+        print(
+            f"invoked {letter.function.rsplit(':', 1)[-1]} with {letter.event.get('detail-type', '')} {letter.subject}"
+        )
     print(f"{len(letters)} events are being tried again")
 
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="perennial", description=__doc__)
-    top.add_argument("--stack", default=os.environ.get("PERENNIAL_STACK", "perennial"), help="the stack's name")
+    top.add_argument(
+        "--stack", default=os.environ.get("PERENNIAL_STACK", "perennial"), help="the stack's name"
+    )
     commands = top.add_subparsers(required=True, metavar="command")
 
     def command(name: str, run: object) -> argparse.ArgumentParser:
@@ -93,7 +103,9 @@ def parser() -> argparse.ArgumentParser:
         decided = command(name, run)
         decided.add_argument("model")
         decided.add_argument("version", type=int)
-        decided.add_argument("--because", default=f"{name}d with the perennial command", help="kept with the version")
+        decided.add_argument(
+            "--because", default=f"{name}d with the perennial command", help="kept with the version"
+        )
     command("dead-letters", dead_letters)
     command("redrive", redrive_all)
     return top
@@ -104,7 +116,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.run(Stack.find(options.stack), options)
     except (ClientError, BotoCoreError) as error:
-        hint = "" if os.environ.get("AWS_ENDPOINT_URL") else " (on the laptop twin: source .perennial/env first)"
+        hint = (
+            "" if os.environ.get("AWS_ENDPOINT_URL") else " (on the laptop twin: source .perennial/env first)"
+        )
         sys.exit(f"perennial: {error}{hint}")
 
 

@@ -40,7 +40,9 @@ def parse(message: dict[str, Any]) -> DeadLetter:
         error = answer.get("errorMessage") or body["requestContext"].get("condition", "unknown")
         function = body["requestContext"]["functionArn"].removesuffix(":$LATEST")
         return DeadLetter(function, body["requestPayload"], str(error), message["ReceiptHandle"])
-    attributes = {key: value.get("StringValue", "") for key, value in message.get("MessageAttributes", {}).items()}
+    attributes = {
+        key: value.get("StringValue", "") for key, value in message.get("MessageAttributes", {}).items()
+    }
     error = attributes.get("ERROR_MESSAGE") or attributes.get("ERROR_CODE") or "delivery failed"
     return DeadLetter(attributes.get("TARGET_ARN", ""), body, error, message["ReceiptHandle"])
 

@@ -40,8 +40,10 @@ class Stack:
 
     def versions(self, model: str) -> list[dict[str, Any]]:
         """Model package summaries, newest first."""
-        pages = boto3.client("sagemaker").get_paginator("list_model_packages").paginate(
-            ModelPackageGroupName=self.group(model), SortBy="CreationTime", SortOrder="Descending"
+        pages = (
+            boto3.client("sagemaker")
+            .get_paginator("list_model_packages")
+            .paginate(ModelPackageGroupName=self.group(model), SortBy="CreationTime", SortOrder="Descending")
         )
         return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
 
@@ -55,11 +57,15 @@ class Stack:
             raise
 
     def _query(self, pk: str, *, newest_first: bool = False) -> Iterator[dict[str, Any]]:
-        pages = boto3.client("dynamodb").get_paginator("query").paginate(
-            TableName=self.outputs["LedgerTable"],
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": pk}},
-            ScanIndexForward=not newest_first,
+        pages = (
+            boto3.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.outputs["LedgerTable"],
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": pk}},
+                ScanIndexForward=not newest_first,
+            )
         )
         for page in pages:
             yield from page["Items"]

@@ -22,7 +22,9 @@ Trigger = ModelPackageStateChange | ModelDue
 @event_parser(model=Trigger)
 def lambda_handler(event: Trigger, context: LambdaContext) -> dict[str, object]:
     if isinstance(event, ModelDue):
-        return report(deploy_model(event.detail.model, world(), because=event.detail.because), logger, metrics)
+        return report(
+            deploy_model(event.detail.model, world(), because=event.detail.because), logger, metrics
+        )
     package = event.detail
     model = world().names.model_of(package.model_package_group_name)
     # Our own metadata writes come back as events of an Approved package, too.

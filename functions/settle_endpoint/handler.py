@@ -22,7 +22,9 @@ Trigger = EndpointStateChange | ModelDue
 @event_parser(model=Trigger)
 def lambda_handler(event: Trigger, context: LambdaContext) -> dict[str, object]:
     if isinstance(event, ModelDue):
-        return report(settle_endpoint(event.detail.model, world(), because=event.detail.because), logger, metrics)
+        return report(
+            settle_endpoint(event.detail.model, world(), because=event.detail.because), logger, metrics
+        )
     model = world().names.model_of(event.detail.endpoint_name)
     because = f"endpoint {event.detail.endpoint_name} changed"
     return report(settle_endpoint(model, world(), because=because) if model else None, logger, metrics)

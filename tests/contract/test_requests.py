@@ -4,6 +4,7 @@ import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 from fakes import NAMES, NOW, config
+
 from perennial import scaling
 from perennial.deployment import config_request, deployment_config
 from perennial.evaluation import Evaluation
@@ -48,20 +49,28 @@ def check(service, operation, request):
 @pytest.mark.parametrize("champion", [None, Champion(3, "s3://data/v3.tar.gz")])
 def test_training_job(training, champion):
     """CreateTrainingJob takes what we build, with and without spot, champion and MLflow."""
-    check("sagemaker", "CreateTrainingJob", job_request(NAME, DATASET, config(training=training), champion, PLATFORM, NAMES))
+    check(
+        "sagemaker",
+        "CreateTrainingJob",
+        job_request(NAME, DATASET, config(training=training), champion, PLATFORM, NAMES),
+    )
 
 
 def test_model_package():
     """CreateModelPackage takes what we build."""
     verdict = Verdict("PendingManualApproval", "the gate asks a person")
-    request = package_request(JOB, NAMES.parse_training_job(NAME), EVALUATION, verdict, config(), "data", NAMES)
+    request = package_request(
+        JOB, NAMES.parse_training_job(NAME), EVALUATION, verdict, config(), "data", NAMES
+    )
     check("sagemaker", "CreateModelPackage", request)
 
 
 @pytest.mark.parametrize("kind", ["realtime", "serverless", {"serverless": {"provisioned": 2}}])
 def test_endpoint_config(kind):
     """CreateEndpointConfig takes what we build, for both kinds of endpoint."""
-    check("sagemaker", "CreateEndpointConfig", config_request("c", "m", config(endpoint={"kind": kind}), "data"))
+    check(
+        "sagemaker", "CreateEndpointConfig", config_request("c", "m", config(endpoint={"kind": kind}), "data")
+    )
 
 
 @pytest.mark.parametrize("rollout", ROLLOUTS)

@@ -5,7 +5,6 @@ import socket
 import pytest
 
 
-
 @pytest.fixture(autouse=True)
 def no_sockets(monkeypatch):
     """A unit test that opens a connection fails at once."""

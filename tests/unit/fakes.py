@@ -17,6 +17,7 @@ from perennial.training import Platform, TrainingJob
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = Names("perennial")
+PLATFORM = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/train", "abc123")
 _ANYTHING: Mapping[str, Any] = {}
 
 
@@ -51,7 +52,8 @@ class InMemoryBucket:
     def open(self, key: str) -> BinaryIO:
         return io.BytesIO(self.bodies[key])
 
-    open_ranged = open
+    def open_ranged(self, key: str) -> BinaryIO:
+        return self.open(key)
 
     def write(self, key: str, body: bytes, content_type: str = "application/json") -> None:
         self.bodies[key] = body
@@ -92,7 +94,12 @@ class InMemoryState:
         return self.documents.get((model, name))
 
     def put(
-        self, model: str, name: str, value: Mapping[str, Any], *, expected: Mapping[str, Any] | None = _ANYTHING
+        self,
+        model: str,
+        name: str,
+        value: Mapping[str, Any],
+        *,
+        expected: Mapping[str, Any] | None = _ANYTHING,
     ) -> None:
         if expected is not _ANYTHING and self.documents.get((model, name)) != expected:
             raise Conflict(name)
@@ -121,7 +128,11 @@ class InMemoryTrainingJobs:
     log: Sequence[str] = ()
 
     def of_model(self, model: str) -> Sequence[TrainingJob]:
-        return [job for name, job in self.jobs.items() if (p := NAMES.parse_training_job(name)) and p.model == model]
+        return [
+            job
+            for name, job in self.jobs.items()
+            if (p := NAMES.parse_training_job(name)) and p.model == model
+        ]
 
     def get(self, name: str) -> TrainingJob | None:
         return self.jobs.get(name)
@@ -198,7 +209,8 @@ class InMemoryModelRegistry:
     def set_approval(self, model: str, version: int, approval: str) -> None:
         """What a person does in the registry."""
         self.groups[model] = [
-            replace(found, approval=approval) if found.version == version else found for found in self.groups[model]
+            replace(found, approval=approval) if found.version == version else found
+            for found in self.groups[model]
         ]
 
     def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None:
@@ -257,7 +269,9 @@ class InMemoryEndpoints:
         self.config_requests.pop(config_name, None)
         self.models.pop(config_name, None)
 
-    def become(self, name: str, status: str, config_name: str | None = None, failure_reason: str = "") -> None:
+    def become(
+        self, name: str, status: str, config_name: str | None = None, failure_reason: str = ""
+    ) -> None:
         """What SageMaker does to an endpoint."""
         endpoint = self.endpoints[name]
         self.endpoints[name] = EndpointState(
@@ -301,7 +315,9 @@ class InMemoryTopic:
     published: list[tuple[str, str, Mapping[str, str], Sequence[str]]] = field(default_factory=list)
     addresses: list[str] = field(default_factory=list)
 
-    def publish(self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]) -> None:
+    def publish(
+        self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]
+    ) -> None:
         self.published.append((subject, message, attributes, recipients))
 
     def subscribe(self, addresses: Sequence[str]) -> Sequence[str]:
@@ -315,7 +331,7 @@ class InMemoryWorld:
     """Implements `perennial.ports.World`; the time stands still until a test moves it."""
 
     names: Names = NAMES
-    platform: Platform = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/train", "abc123")
+    platform: Platform = PLATFORM
     bucket: InMemoryBucket = field(default_factory=InMemoryBucket)
     catalog: InMemoryCatalog = field(default_factory=InMemoryCatalog)
     state: InMemoryState = field(default_factory=InMemoryState)

@@ -1,6 +1,7 @@
 """A mistake in model.yaml is told with its line, its key, what is allowed, and a near miss."""
 
 import pytest
+
 from perennial.config import ModelConfig
 from perennial.config_file import read_config
 from perennial.errors import ConfigError
@@ -17,25 +18,61 @@ def test_three_keys_are_enough():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        pytest.param(HEAD + "gate:\n  minimun: 0.7\n", "line 5: unknown key 'gate.minimun'; did you mean 'minimum'?", id="near miss"),
-        pytest.param(HEAD + "colour: red\n", "line 4: unknown key 'colour'; allowed here:", id="no near miss"),
-        pytest.param("model: mortgage\nproblem: regression\n", "'target' is missing", id="missing"),
-        pytest.param(HEAD.replace("binary_", "binry_"), "line 2: problem: Input should be 'binary_classification'", id="enum"),
-        pytest.param(HEAD + "endpoint: {instances: two}\n", "line 4: endpoint.instances: Input should be a valid integer", id="type"),
-        pytest.param(HEAD + "endpoint: {kind: async}\n", "endpoint.kind: expected realtime, serverless", id="kind"),
-        pytest.param(HEAD + "scaling: {min: 5, max: 2}\n", "line 4: scaling: min 5 is above max 2", id="bounds"),
-        pytest.param(HEAD + "gate: {maximum: 3}\n", "gate.maximum: more auc is better: use gate.minimum", id="direction"),
-        pytest.param(HEAD + "gate: {metric: rmse}\n", "gate.metric: 'rmse' is not one of auc", id="metric of another problem"),
-        pytest.param(HEAD + "gate: {max_bias: {DPPL: 0.2}}\n", "monitors.bias must say which facet", id="bias without facet"),
         pytest.param(
-            HEAD + "monitors: {bias: {facet: afam, privileged: no}}\n", 'write it in quotes ("no")', id="yaml's booleans"
+            HEAD + "gate:\n  minimun: 0.7\n",
+            "line 5: unknown key 'gate.minimun'; did you mean 'minimum'?",
+            id="near miss",
         ),
         pytest.param(
-            HEAD + "training: {hyperparameters: {seed: 3}}\n", "hyperparameter 'seed' is ours", id="reserved hyperparameter"
+            HEAD + "colour: red\n", "line 4: unknown key 'colour'; allowed here:", id="no near miss"
+        ),
+        pytest.param("model: mortgage\nproblem: regression\n", "'target' is missing", id="missing"),
+        pytest.param(
+            HEAD.replace("binary_", "binry_"),
+            "line 2: problem: Input should be 'binary_classification'",
+            id="enum",
+        ),
+        pytest.param(
+            HEAD + "endpoint: {instances: two}\n",
+            "line 4: endpoint.instances: Input should be a valid integer",
+            id="type",
+        ),
+        pytest.param(
+            HEAD + "endpoint: {kind: async}\n", "endpoint.kind: expected realtime, serverless", id="kind"
+        ),
+        pytest.param(
+            HEAD + "scaling: {min: 5, max: 2}\n", "line 4: scaling: min 5 is above max 2", id="bounds"
+        ),
+        pytest.param(
+            HEAD + "gate: {maximum: 3}\n",
+            "gate.maximum: more auc is better: use gate.minimum",
+            id="direction",
+        ),
+        pytest.param(
+            HEAD + "gate: {metric: rmse}\n",
+            "gate.metric: 'rmse' is not one of auc",
+            id="metric of another problem",
+        ),
+        pytest.param(
+            HEAD + "gate: {max_bias: {DPPL: 0.2}}\n",
+            "monitors.bias must say which facet",
+            id="bias without facet",
+        ),
+        pytest.param(
+            HEAD + "monitors: {bias: {facet: afam, privileged: no}}\n",
+            'write it in quotes ("no")',
+            id="yaml's booleans",
+        ),
+        pytest.param(
+            HEAD + "training: {hyperparameters: {seed: 3}}\n",
+            "hyperparameter 'seed' is ours",
+            id="reserved hyperparameter",
         ),
         pytest.param(HEAD + "schema: {drop: [deny]}\n", "'deny' is the target", id="target dropped"),
         pytest.param(HEAD.replace("mortgage", "loans"), "line 1: model is 'loans'", id="wrong folder"),
-        pytest.param(HEAD.replace("mortgage", "Mortgage"), "line 1: model: String should match pattern", id="bad name"),
+        pytest.param(
+            HEAD.replace("mortgage", "Mortgage"), "line 1: model: String should match pattern", id="bad name"
+        ),
         pytest.param("model: [\n", "not valid YAML", id="not yaml"),
         pytest.param("just text\n", "expected keys and values", id="no mapping"),
         pytest.param("", "expected keys and values", id="empty"),
@@ -78,5 +115,7 @@ def test_hashes_change_with_what_they_stand_for(changes, training, endpoint):
 
 def test_the_catalog_reads_back_what_it_keeps():
     """The JSON that we keep is the configuration, hashes and all."""
-    config = read_config(HEAD + "endpoint: {kind: serverless}\nschema: {drop: [rownames]}\n", model="mortgage")
+    config = read_config(
+        HEAD + "endpoint: {kind: serverless}\nschema: {drop: [rownames]}\n", model="mortgage"
+    )
     assert config == ModelConfig.model_validate_json(config.model_dump_json(by_alias=True))

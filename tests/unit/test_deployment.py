@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import NAMES, NOW, config
+
 from perennial.deployment import (
     EndpointState,
     PackageVersion,
@@ -45,22 +46,67 @@ A, P, R = "Approved", "PendingManualApproval", "Rejected"
         pytest.param([], None, None, "nothing", None, id="no versions"),
         pytest.param([P], None, None, "nothing", None, id="nothing approved"),
         pytest.param([A], None, None, "create", 1, id="first approval"),
-        pytest.param([A, A], endpoint("InService", name(1)), rollout("succeeded", 1), "update", 2, id="a newer one"),
-        pytest.param([A, P], endpoint("InService", name(1)), rollout("succeeded", 1), "nothing", 1, id="newest is pending"),
-        pytest.param([A, A, A], endpoint("InService", name(1)), rollout("succeeded", 1), "update", 3, id="the newest wins"),
-        pytest.param([A, R], endpoint("InService", name(2)), rollout("succeeded", 2), "update", 1, id="reject rolls back"),
-        pytest.param([R], endpoint("InService", name(1)), rollout("succeeded", 1), "nothing", None, id="none remains"),
+        pytest.param(
+            [A, A], endpoint("InService", name(1)), rollout("succeeded", 1), "update", 2, id="a newer one"
+        ),
+        pytest.param(
+            [A, P],
+            endpoint("InService", name(1)),
+            rollout("succeeded", 1),
+            "nothing",
+            1,
+            id="newest is pending",
+        ),
+        pytest.param(
+            [A, A, A],
+            endpoint("InService", name(1)),
+            rollout("succeeded", 1),
+            "update",
+            3,
+            id="the newest wins",
+        ),
+        pytest.param(
+            [A, R],
+            endpoint("InService", name(2)),
+            rollout("succeeded", 2),
+            "update",
+            1,
+            id="reject rolls back",
+        ),
+        pytest.param(
+            [R], endpoint("InService", name(1)), rollout("succeeded", 1), "nothing", None, id="none remains"
+        ),
         pytest.param([A], endpoint("InService", name(1, "aaaaaa")), None, "update", 1, id="other settings"),
         pytest.param([A, A], endpoint("Updating", name(1)), rollout("started", 1), "wait", 2, id="busy"),
-        pytest.param([A, A], endpoint("Creating", name(1)), rollout("started", 1), "wait", 2, id="being created"),
-        pytest.param([A, A], endpoint("InService", name(1)), rollout("started", 1), "wait", 2, id="not settled yet"),
-        pytest.param([A, A], endpoint("InService", name(1)), rollout("rolled_back", 2), "nothing", 2, id="rolled back"),
+        pytest.param(
+            [A, A], endpoint("Creating", name(1)), rollout("started", 1), "wait", 2, id="being created"
+        ),
+        pytest.param(
+            [A, A], endpoint("InService", name(1)), rollout("started", 1), "wait", 2, id="not settled yet"
+        ),
+        pytest.param(
+            [A, A], endpoint("InService", name(1)), rollout("rolled_back", 2), "nothing", 2, id="rolled back"
+        ),
         pytest.param([A, A], None, rollout("failed", 2), "nothing", 2, id="failed at creation"),
-        pytest.param([A, A, A], endpoint("Failed", name(2), "ping"), rollout("failed", 2), "delete", 3, id="broken"),
-        pytest.param([A, A], endpoint("InService", name(1)), rollout("starting", 2), "update", 2, id="killed before asking"),
+        pytest.param(
+            [A, A, A], endpoint("Failed", name(2), "ping"), rollout("failed", 2), "delete", 3, id="broken"
+        ),
+        pytest.param(
+            [A, A],
+            endpoint("InService", name(1)),
+            rollout("starting", 2),
+            "update",
+            2,
+            id="killed before asking",
+        ),
         pytest.param([A], None, rollout("starting", 1, MOMENT), "create", 1, id="killed a moment ago"),
         pytest.param(
-            [A, A, A], endpoint("InService", name(1)), rollout("starting", 2, MOMENT), "wait", 3, id="another is starting"
+            [A, A, A],
+            endpoint("InService", name(1)),
+            rollout("starting", 2, MOMENT),
+            "wait",
+            3,
+            id="another is starting",
         ),
         pytest.param([A], endpoint("InService", "somebody-elses"), None, "update", 1, id="not our config"),
     ],
@@ -75,7 +121,9 @@ def test_reconcile(approvals, actual, known, action, version):
     ("actual", "known", "outcome"),
     [
         pytest.param(endpoint("InService", name(2)), rollout("started", 2), "succeeded", id="ours won"),
-        pytest.param(endpoint("InService", name(1)), rollout("started", 2), "rolled_back", id="silently rolled back"),
+        pytest.param(
+            endpoint("InService", name(1)), rollout("started", 2), "rolled_back", id="silently rolled back"
+        ),
         pytest.param(endpoint("Updating", name(1)), rollout("started", 2), None, id="under way"),
         pytest.param(endpoint("RollingBack", name(1)), rollout("started", 2), None, id="rolling back"),
         pytest.param(endpoint("Failed", name(2), "ping"), rollout("started", 2), "failed", id="failed"),
@@ -86,7 +134,9 @@ def test_reconcile(approvals, actual, known, action, version):
             id="describe lags behind",
         ),
         pytest.param(endpoint("InService", name(2)), rollout("succeeded", 2), None, id="settled before"),
-        pytest.param(endpoint("InService", name(2)), rollout("starting", 2), "succeeded", id="killed after asking"),
+        pytest.param(
+            endpoint("InService", name(2)), rollout("starting", 2), "succeeded", id="killed after asking"
+        ),
         pytest.param(endpoint("InService", name(1)), rollout("starting", 2), None, id="killed before asking"),
         pytest.param(None, rollout("started", 2, MOMENT), None, id="asked a moment ago"),
         pytest.param(None, rollout("started", 2), "failed", id="deleted by somebody"),
@@ -141,7 +191,9 @@ def test_serverless_config_has_neither_instances_nor_capture():
 )
 def test_deployment_config_shapes(rollout_type, key):
     """Each rollout type becomes SageMaker's own request shape, its time limit beyond all its waits."""
-    request = deployment_config(config(endpoint={"rollout": {"type": rollout_type, "percent": 20, "bake_minutes": 10}}))
+    request = deployment_config(
+        config(endpoint={"rollout": {"type": rollout_type, "percent": 20, "bake_minutes": 10}})
+    )
     policy = request["BlueGreenUpdatePolicy"]
     routing = policy["TrafficRoutingConfiguration"]
     assert rollout_type.upper() == routing["Type"]

@@ -1,6 +1,7 @@
 """A candidate enters the registry only past its own figures, bias, the champion, and the policy."""
 
 import pytest
+
 from perennial.config import Gate
 from perennial.evaluation import Evaluation
 from perennial.gate import judge
@@ -34,14 +35,35 @@ def bias(**metrics):
 @pytest.mark.parametrize(
     ("metrics", "other", "gate", "status", "words"),
     [
-        pytest.param({"auc": 0.9}, champion(0.85), {}, "Approved", "better than version 3's 0.85", id="beats the champion"),
+        pytest.param(
+            {"auc": 0.9},
+            champion(0.85),
+            {},
+            "Approved",
+            "better than version 3's 0.85",
+            id="beats the champion",
+        ),
         pytest.param({"auc": 0.9}, None, {}, "Approved", "no champion", id="the first, by policy"),
         pytest.param(
-            {"auc": 0.9}, None, {"approval": "manual"}, "PendingManualApproval", "asks a person", id="the first, by hand"
+            {"auc": 0.9},
+            None,
+            {"approval": "manual"},
+            "PendingManualApproval",
+            "asks a person",
+            id="the first, by hand",
         ),
-        pytest.param({"auc": 0.855}, champion(0.85), {}, "Rejected", "less than the gain of +0.01", id="gains too little"),
+        pytest.param(
+            {"auc": 0.855},
+            champion(0.85),
+            {},
+            "Rejected",
+            "less than the gain of +0.01",
+            id="gains too little",
+        ),
         pytest.param({"auc": 0.84}, champion(0.85), {}, "Rejected", "worse than version 3's", id="loses"),
-        pytest.param({"auc": 0.79}, None, {}, "Rejected", "below the gate's minimum 0.8", id="below the gate"),
+        pytest.param(
+            {"auc": 0.79}, None, {}, "Rejected", "below the gate's minimum 0.8", id="below the gate"
+        ),
         pytest.param({"f1": 0.9}, None, {}, "Rejected", "reported no auc", id="metric missing"),
         pytest.param({"auc": None}, None, {}, "Rejected", "reported no auc", id="metric not computable"),
         pytest.param(
@@ -80,7 +102,10 @@ def test_judge(metrics, other, gate, status, words):
 def test_judge_by_an_error(score, other, gate, status):
     """For errors less is better, against the gate and against the champion."""
     against = {"version": "3", "metrics": {"rmse": other}} if other else None
-    assert status == judge(evaluation({"rmse": score}, against), "rmse", Gate(approval="automatic", **gate)).status
+    assert (
+        status
+        == judge(evaluation({"rmse": score}, against), "rmse", Gate(approval="automatic", **gate)).status
+    )
 
 
 @pytest.mark.parametrize(
@@ -96,4 +121,9 @@ def test_judge_by_an_error(score, other, gate, status):
 )
 def test_judge_bias(limits, measured, status):
     """A limit on bias holds on both sides of the unbiased value, and is not met by silence."""
-    assert status == judge(evaluation({"auc": 0.9}, None, measured), "auc", Gate(approval="automatic", max_bias=limits)).status
+    assert (
+        status
+        == judge(
+            evaluation({"auc": 0.9}, None, measured), "auc", Gate(approval="automatic", max_bias=limits)
+        ).status
+    )

@@ -12,8 +12,9 @@ import pytest
 import yaml
 from cloudformation import ROOT, functions, rules, template
 from moto.events.models import EventPattern
-from perennial.settings import Settings
 from pydantic import TypeAdapter
+
+from perennial.settings import Settings
 
 SAMPLES = {path.stem: json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))}
 RULES = [pytest.param(function, pattern, id=f"{function}-{event}") for function, event, pattern in rules()]
@@ -53,7 +54,11 @@ def test_every_folder_is_a_function():
 @pytest.mark.parametrize(("function", "pattern"), RULES)
 def test_every_rule_has_a_sample_that_its_handler_reads(function, pattern):
     """A rule that matches no real event never fires; an event that does not parse is a dead letter."""
-    matching = [name for name, sample in SAMPLES.items() if EventPattern.load(json.dumps(pattern)).matches_event(sample)]
+    matching = [
+        name
+        for name, sample in SAMPLES.items()
+        if EventPattern.load(json.dumps(pattern)).matches_event(sample)
+    ]
     assert matching, f"no sample in events/ matches {pattern}"
     for name in matching:
         accepted(function).validate_python(SAMPLES[name])
@@ -147,7 +152,9 @@ def test_the_runtime_is_one_fact():
 
 def test_parameters_and_outputs_are_documented():
     """Every parameter and output stands in the documents."""
-    documents = "\n".join(path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+    documents = "\n".join(
+        path.read_text() for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    )
     names = [*template()["Parameters"], *template()["Outputs"]]
     assert not [name for name in names if name not in documents]
 
@@ -159,7 +166,8 @@ def test_no_lock_file_names_an_index():
     assert locks
     for path in locks:
         text = path.read_text()
-        assert "--index-url" not in text and "--find-links" not in text, path
+        assert "--index-url" not in text, path
+        assert "--find-links" not in text, path
         assert "--hash=" in text, path
 
 

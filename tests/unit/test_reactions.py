@@ -7,6 +7,7 @@ import tarfile
 
 import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
+
 from perennial.errors import Conflict
 from perennial.events import NoticeDetail
 from perennial.reactions.configure_model import configure_model
@@ -65,7 +66,10 @@ def trained(world, output=None, **changes):
     name = NAMES.training_job("mortgage", DATASET.version, settings.training_hash)
     remember("mortgage", DATASET, world.state)
     world.jobs.create(job_request(name, DATASET, settings, None, world.platform, NAMES))
-    ended = {"status": "Completed", "artefact": f"s3://data/models/mortgage/trainings/{name}/output/model.tar.gz"}
+    ended = {
+        "status": "Completed",
+        "artefact": f"s3://data/models/mortgage/trainings/{name}/output/model.tar.gz",
+    }
     world.jobs.finish(name, **(ended | changes))
     if output is not None:
         world.bucket.write(f"models/mortgage/trainings/{name}/output/output.tar.gz", output)
@@ -133,7 +137,10 @@ class TestRegisterModel:
             register_model(name, world)
         world.ledger.record = record
         assert "version_registered" == register_model(name, world).outcome
-        assert (["version_registered"], 1) == (world.ledger.outcomes, len(world.registry.versions("mortgage")))
+        assert (["version_registered"], 1) == (
+            world.ledger.outcomes,
+            len(world.registry.versions("mortgage")),
+        )
 
     def test_killed_before_it_was_remembered(self, world):
         """A handler killed after CreateModelPackage is done again, to the same version."""
@@ -156,7 +163,11 @@ class TestRegisterModel:
     def test_a_bad_output_is_told(self, world, output, words):
         """What the container left is named, and no version appears."""
         decision = register_model(trained(world, output), world)
-        assert ("registration_refused", "error", True) == (decision.outcome, decision.news, words in decision.reason)
+        assert ("registration_refused", "error", True) == (
+            decision.outcome,
+            decision.news,
+            words in decision.reason,
+        )
         assert [] == world.registry.versions("mortgage")
 
     def test_lack_of_capacity_is_tried_again(self, world):
@@ -174,7 +185,9 @@ class TestRegisterModel:
     def test_a_failed_job_is_told_with_its_last_log_lines(self, world):
         """The notice has the reason and the end of the log."""
         world.jobs.log = ["line 1", "Error: the target has one class"]
-        name = trained(world, status="Failed", artefact=None, failure_reason="AlgorithmError: one class, exit code: 1")
+        name = trained(
+            world, status="Failed", artefact=None, failure_reason="AlgorithmError: one class, exit code: 1"
+        )
         decision = register_model(name, world)
         assert ("training_failed", "error") == (decision.outcome, decision.news)
         assert "one class" in decision.reason
@@ -213,7 +226,9 @@ class TestDeployAndSettle:
         """Model, config and endpoint come from the newest approved version."""
         approved(world)
         assert "endpoint_creation_started" == deploy_model("mortgage", world, because="approved").outcome
-        assert [("create", ENDPOINT, NAMES.endpoint_config("mortgage", 1, config().endpoint_hash))] == world.endpoints.calls
+        assert [
+            ("create", ENDPOINT, NAMES.endpoint_config("mortgage", 1, config().endpoint_hash))
+        ] == world.endpoints.calls
 
     def test_in_service_registers_scaling_and_history(self, world):
         """Success: scaling registered, history on the package, the next in the queue woken."""

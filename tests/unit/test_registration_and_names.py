@@ -7,6 +7,7 @@ import pytest
 from fakes import NAMES, NOW, config
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perennial import layout
 from perennial.errors import NameTooLong
 from perennial.evaluation import Evaluation
@@ -24,7 +25,12 @@ def test_training_job_names_come_apart(model, dataset, config_hash, attempt):
     """Whatever the model is called, a job's name gives back what it was made of, within 63 characters."""
     name = NAMES.training_job(model, dataset, config_hash[:6], attempt)
     parsed = NAMES.parse_training_job(name)
-    assert (model, dataset, config_hash[:6], attempt) == (parsed.model, parsed.dataset, parsed.config, parsed.attempt)
+    assert (model, dataset, config_hash[:6], attempt) == (
+        parsed.model,
+        parsed.dataset,
+        parsed.config,
+        parsed.attempt,
+    )
     assert len(name) <= 63
 
 
@@ -35,7 +41,9 @@ def test_endpoint_config_names_come_apart(model, version, config_hash):
     assert (model, version) == (parsed.model, parsed.version)
 
 
-@pytest.mark.parametrize("name", ["other-mortgage-0123456789ab-012345", "perennial-mortgage", "perennial-", ""])
+@pytest.mark.parametrize(
+    "name", ["other-mortgage-0123456789ab-012345", "perennial-mortgage", "perennial-", ""]
+)
 def test_other_names_are_not_ours(name):
     """A name of another stack or of another make is left alone."""
     assert NAMES.parse_training_job(name) is None

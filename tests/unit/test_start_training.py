@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
+
 from perennial.errors import Conflict
 from perennial.reactions.start_training import on_object, start_training
 from perennial.reactions.sweep import sweep
@@ -47,7 +48,9 @@ def test_a_complete_drop_is_pinned_and_trained_on(world):
         schema["classes"],
         schema["rows"],
     )
-    assert {("perennial-mortgage", f"perennial-mortgage-{decision.details['dataset']}")} == world.experiments.trials
+    assert {
+        ("perennial-mortgage", f"perennial-mortgage-{decision.details['dataset']}")
+    } == world.experiments.trials
     assert [decision.details["job"]] == list(world.jobs.jobs)
 
 
@@ -115,12 +118,16 @@ def test_late_parts_make_another_dataset_after_silence(world):
 def test_a_refused_drop_leaves_a_report(world):
     """File, line, column and expectation; the user's files stay; the same drop is not read twice."""
     rows = ["1,2,yes"] * 50 + ["oops,2,yes"] + ROWS
-    world.catalog.put(config(schema={"features": {"income": {"type": "float"}, "rate": {"type": "float"}}}), NOW)
+    world.catalog.put(
+        config(schema={"features": {"income": {"type": "float"}, "rate": {"type": "float"}}}), NOW
+    )
     decision = drop(world, "monday", {"a.csv": csv(rows)})
     assert ("drop_refused", "error") == (decision.outcome, decision.news)
     report = json.loads(world.bucket.read("models/mortgage/quarantine/monday/report.json"))
     [problem] = report["problems"]
-    assert ("a.csv", 52, "income", "oops") == tuple(problem[key] for key in ("file", "row", "column", "value"))
+    assert ("a.csv", 52, "income", "oops") == tuple(
+        problem[key] for key in ("file", "row", "column", "value")
+    )
     assert csv(rows) == world.bucket.read(f"{DROPS}monday/a.csv")
     assert "nothing" == on_object(f"{DROPS}monday/_SUCCESS", world).outcome
     assert [] == world.jobs.requests
@@ -143,7 +150,8 @@ def test_the_schema_of_the_first_drop_is_pinned(world):
 def test_a_drop_before_its_configuration_waits(world):
     """The person is told, and the drop is taken in when model.yaml comes."""
     world.catalog.configs.clear()
-    assert ("drop_waits", "warning") == (lambda d: (d.outcome, d.news))(drop(world, "monday", {"a.csv": csv()}))
+    waiting = drop(world, "monday", {"a.csv": csv()})
+    assert ("drop_waits", "warning") == (waiting.outcome, waiting.news)
     world.catalog.put(config(), NOW)
     assert "training_started" == start_training("mortgage", world).outcome
 
@@ -153,11 +161,13 @@ def test_one_training_at_a_time_and_the_newest_next(world):
     first = drop(world, "monday", {"a.csv": csv()})
     for minute, name in ((1, "tuesday"), (2, "wednesday")):
         world.time = NOW + timedelta(minutes=minute)
-        waiting = drop(world, name, {"a.csv": csv(ROWS + [f"{minute},1,no"])})
+        waiting = drop(world, name, {"a.csv": csv([*ROWS, f"{minute},1,no"])})
         assert "training_waits" == waiting.outcome
     world.jobs.finish(first.details["job"], status="Completed")
     started = start_training("mortgage", world)
-    assert "wednesday" == next(tag["Value"] for tag in world.jobs.requests[-1]["Tags"] if tag["Key"] == "perennial:drop")
+    assert "wednesday" == next(
+        tag["Value"] for tag in world.jobs.requests[-1]["Tags"] if tag["Key"] == "perennial:drop"
+    )
     assert "training_started" == started.outcome
 
 

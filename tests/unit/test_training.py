@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import NAMES, NOW, config
+
 from perennial.training import Champion, Dataset, Platform, TrainingJob, after_failure, job_request, plan
 
 CONFIG = config()
@@ -14,7 +15,9 @@ PLATFORM = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/tr
 
 
 def job(dataset, status="Completed", attempt=0, age=timedelta(hours=1), digest=HASH):
-    return TrainingJob(NAMES.training_job("mortgage", dataset.version, digest, attempt), "arn", status, NOW - age)
+    return TrainingJob(
+        NAMES.training_job("mortgage", dataset.version, digest, attempt), "arn", status, NOW - age
+    )
 
 
 @pytest.mark.parametrize(
@@ -24,14 +27,28 @@ def job(dataset, status="Completed", attempt=0, age=timedelta(hours=1), digest=H
         pytest.param([NEW], [], {}, NEW, False, id="new data"),
         pytest.param([OLD, NEW], [job(OLD)], {}, NEW, False, id="newer data"),
         pytest.param([OLD, NEW], [job(NEW)], {}, None, True, id="the newest is trained"),
-        pytest.param([NEW], [job(NEW, "Failed", 1)], {}, None, True, id="failed: register decides on retries"),
-        pytest.param([NEW], [job(NEW, digest="0" * 6)], {}, NEW, False, id="the same data with other settings"),
-        pytest.param([OLD, NEW], [job(OLD, "InProgress")], {}, None, False, id="one at a time"),
         pytest.param(
-            [OLD, NEW], [job(OLD, age=timedelta(minutes=5))], {"cooldown_minutes": 30}, None, False, id="cooldown"
+            [NEW], [job(NEW, "Failed", 1)], {}, None, True, id="failed: register decides on retries"
         ),
         pytest.param(
-            [OLD, NEW], [job(OLD, age=timedelta(minutes=31))], {"cooldown_minutes": 30}, NEW, False, id="after cooldown"
+            [NEW], [job(NEW, digest="0" * 6)], {}, NEW, False, id="the same data with other settings"
+        ),
+        pytest.param([OLD, NEW], [job(OLD, "InProgress")], {}, None, False, id="one at a time"),
+        pytest.param(
+            [OLD, NEW],
+            [job(OLD, age=timedelta(minutes=5))],
+            {"cooldown_minutes": 30},
+            None,
+            False,
+            id="cooldown",
+        ),
+        pytest.param(
+            [OLD, NEW],
+            [job(OLD, age=timedelta(minutes=31))],
+            {"cooldown_minutes": 30},
+            NEW,
+            False,
+            id="after cooldown",
         ),
     ],
 )
@@ -46,8 +63,12 @@ def test_plan(datasets, jobs, changes, start, settled):
 @pytest.mark.parametrize(
     ("reason", "secondary", "attempt", "expected"),
     [
-        pytest.param("CapacityError: Unable to provision requested ML compute capacity.", "Failed", 0, 1, id="capacity"),
-        pytest.param("InternalServerError: We encountered an internal error.", "Failed", 1, 2, id="internal error"),
+        pytest.param(
+            "CapacityError: Unable to provision requested ML compute capacity.", "Failed", 0, 1, id="capacity"
+        ),
+        pytest.param(
+            "InternalServerError: We encountered an internal error.", "Failed", 1, 2, id="internal error"
+        ),
         pytest.param("", "MaxWaitTimeExceeded", 0, 1, id="spot never came"),
         pytest.param("", "Interrupted", 0, 1, id="spot was taken away"),
         pytest.param("CapacityError: no capacity", "Failed", 2, None, id="retries used up"),
@@ -69,7 +90,10 @@ def test_job_request_pins_everything():
     )
     request = job_request("job", NEW, settings, Champion(3, "s3://data/v3.tar.gz"), PLATFORM, NAMES)
     sources = {
-        channel["ChannelName"]: (channel["DataSource"]["S3DataSource"]["S3DataType"], channel["DataSource"]["S3DataSource"]["S3Uri"])
+        channel["ChannelName"]: (
+            channel["DataSource"]["S3DataSource"]["S3DataType"],
+            channel["DataSource"]["S3DataSource"]["S3Uri"],
+        )
         for channel in request["InputDataConfig"]
     }
     folder = "s3://data/models/mortgage/datasets/bbbbbbbbbbbb/"
@@ -93,7 +117,9 @@ def test_job_request_pins_everything():
 def test_spot_waits_longer_than_it_runs():
     """SageMaker asks for MaxWaitTime of at least MaxRuntime with spot, and for none without."""
     spot = job_request("job", NEW, config(), None, PLATFORM, NAMES)["StoppingCondition"]
-    plain = job_request("job", NEW, config(training={"spot": False}), None, PLATFORM, NAMES)["StoppingCondition"]
+    plain = job_request("job", NEW, config(training={"spot": False}), None, PLATFORM, NAMES)[
+        "StoppingCondition"
+    ]
     assert spot["MaxWaitTimeInSeconds"] >= spot["MaxRuntimeInSeconds"]
     assert "MaxWaitTimeInSeconds" not in plain
 
@@ -101,7 +127,8 @@ def test_spot_waits_longer_than_it_runs():
 def test_retries_share_their_checkpoints():
     """A retry goes on where the interrupted attempt stopped."""
     first, second = (
-        job_request(name, NEW, CONFIG, None, PLATFORM, NAMES)["CheckpointConfig"]["S3Uri"] for name in ("job", "job-r1")
+        job_request(name, NEW, CONFIG, None, PLATFORM, NAMES)["CheckpointConfig"]["S3Uri"]
+        for name in ("job", "job-r1")
     )
     assert first == second
 
@@ -109,13 +136,17 @@ def test_retries_share_their_checkpoints():
 def test_tags_take_any_drop_name():
     """A drop's folder may be called anything; a tag's value may not."""
     odd = Dataset("c" * 12, "March, 2026 (final)!", "csv", NOW)
-    tags = {tag["Key"]: tag["Value"] for tag in job_request("job", odd, CONFIG, None, PLATFORM, NAMES)["Tags"]}
+    tags = {
+        tag["Key"]: tag["Value"] for tag in job_request("job", odd, CONFIG, None, PLATFORM, NAMES)["Tags"]
+    }
     assert "March_ 2026 _final__" == tags["perennial:drop"]
 
 
 def test_mlflow_where_the_model_asks():
     """The run is logged to the tracking server that the model names, and to none otherwise."""
     server = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/team"
-    request = job_request("job", NEW, config(training={"mlflow_tracking_server": server}), None, PLATFORM, NAMES)
+    request = job_request(
+        "job", NEW, config(training={"mlflow_tracking_server": server}), None, PLATFORM, NAMES
+    )
     assert server == request["MlflowConfig"]["MlflowResourceArn"]
     assert "MlflowConfig" not in job_request("job", NEW, CONFIG, None, PLATFORM, NAMES)

@@ -9,7 +9,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, Problem
 from perennial.names import digest
 
-RESERVED_HYPERPARAMETERS = frozenset({"holdout", "seed", "estimator", "facet", "privileged", "champion_version"})
+RESERVED_HYPERPARAMETERS = frozenset(
+    {"holdout", "seed", "estimator", "facet", "privileged", "champion_version"}
+)
 Name = Annotated[str, Field(pattern=r"^[a-z0-9](-*[a-z0-9])*$", max_length=40)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
 Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[hd]$", description="whole hours or days: 1h, 12h, 1d")]
@@ -19,7 +21,9 @@ BiasMetric = Literal["DPPL", "DI", "DCA", "DCR", "AD", "RD", "SD", "DAR", "DRR",
 def _text(value: Any) -> Any:
     """Numbers in a list of allowed values are values of a column all the same; booleans are YAML's trap."""
     if isinstance(value, bool):
-        raise ValueError('YAML reads a bare yes, no, on, off, true or false as a boolean: write it in quotes ("no")')
+        raise ValueError(
+            'YAML reads a bare yes, no, on, off, true or false as a boolean: write it in quotes ("no")'
+        )
     return str(value) if isinstance(value, int | float) else value
 
 
@@ -51,9 +55,13 @@ class SchemaRules(Section):
 class Intake(Section):
     """When a drop is complete, and what makes it fit to learn from."""
 
-    quiet_minutes: int = Field(10, ge=1, le=1440, description="a drop without a marker is complete after this silence")
+    quiet_minutes: int = Field(
+        10, ge=1, le=1440, description="a drop without a marker is complete after this silence"
+    )
     min_rows: int = Field(200, ge=10, description="fewer rows are refused")
-    max_duplicate_share: float = Field(0.5, ge=0, le=1, description="a larger share of repeated rows is refused")
+    max_duplicate_share: float = Field(
+        0.5, ge=0, le=1, description="a larger share of repeated rows is refused"
+    )
 
 
 class Training(Section):
@@ -63,25 +71,35 @@ class Training(Section):
     volume_gb: int = Field(30, ge=1, le=16384, description="disk for the data")
     spot: bool = Field(True, description="managed spot training, with checkpoints")
     max_minutes: int = Field(60, ge=1, le=40320, description="the job is stopped after this time")
-    max_retries: int = Field(2, ge=0, le=10, description="new attempts after lack of capacity or an interruption")
-    cooldown_minutes: int = Field(0, ge=0, description="least time between the starts of two trainings by drops")
+    max_retries: int = Field(
+        2, ge=0, le=10, description="new attempts after lack of capacity or an interruption"
+    )
+    cooldown_minutes: int = Field(
+        0, ge=0, description="least time between the starts of two trainings by drops"
+    )
     holdout: float = Field(0.2, ge=0.05, le=0.5, description="share of rows kept aside to judge the model")
     seed: int = Field(0, ge=0, description="the same data and seed make the same model")
     estimator: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
         "gradient_boosting", description="a module of container/perennial_container/estimators"
     )
     hyperparameters: dict[str, bool | int | float | str] = Field({}, description="for the estimator")
-    mlflow_tracking_server: str | None = Field(None, description="ARN: the run is logged there, too (MlflowConfig)")
+    mlflow_tracking_server: str | None = Field(
+        None, description="ARN: the run is logged there, too (MlflowConfig)"
+    )
 
     @model_validator(mode="after")
     def _hyperparameters_fit(self) -> Self:
         for name, value in self.hyperparameters.items():
             if name in RESERVED_HYPERPARAMETERS:
-                raise ValueError(f"hyperparameter {name!r} is ours: set it as a key of `training` or `monitors.bias`")
+                raise ValueError(
+                    f"hyperparameter {name!r} is ours: set it as a key of `training` or `monitors.bias`"
+                )
             if len(str(value)) > 256:
                 raise ValueError(f"hyperparameter {name!r} is longer than SageMaker's 256 characters")
         if len(self.hyperparameters) > 100 - len(RESERVED_HYPERPARAMETERS):
-            raise ValueError(f"SageMaker takes 100 hyperparameters, {len(RESERVED_HYPERPARAMETERS)} of them are ours")
+            raise ValueError(
+                f"SageMaker takes 100 hyperparameters, {len(RESERVED_HYPERPARAMETERS)} of them are ours"
+            )
         return self
 
 
@@ -158,7 +176,9 @@ class Scaling(Section):
     scale_in: bool = Field(True, description="false only ever adds instances")
     scale_in_cooldown_seconds: int = Field(300, ge=0)
     scale_out_cooldown_seconds: int = Field(60, ge=0)
-    schedule: tuple[dict[str, Any], ...] = Field((), description="checked, takes effect with scheduled scaling")
+    schedule: tuple[dict[str, Any], ...] = Field(
+        (), description="checked, takes effect with scheduled scaling"
+    )
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
@@ -235,7 +255,9 @@ class Notify(Section):
 class ModelConfig(Section):
     """The configuration of one model."""
 
-    model: Name = Field(description="lower case letters, digits and hyphens; also the folder's name in the bucket")
+    model: Name = Field(
+        description="lower case letters, digits and hyphens; also the folder's name in the bucket"
+    )
     problem: Problem = Field(description="what kind of thing is predicted")
     target: str = Field(min_length=1, description="the column to predict")
     schema_: SchemaRules = Field(SchemaRules(), alias="schema")
@@ -257,7 +279,9 @@ class ModelConfig(Section):
     def _parts_agree(self) -> Self:
         metric = self.gate_metric
         if metric not in METRICS[self.problem]:
-            raise ValueError(f"gate.metric: {metric!r} is not one of {', '.join(METRICS[self.problem])} ({self.problem})")
+            raise ValueError(
+                f"gate.metric: {metric!r} is not one of {', '.join(METRICS[self.problem])} ({self.problem})"
+            )
         if metric in LOWER_IS_BETTER and self.gate.minimum is not None:
             raise ValueError(f"gate.minimum: {metric} is an error, less is better: use gate.maximum")
         if metric not in LOWER_IS_BETTER and self.gate.maximum is not None:
@@ -283,7 +307,9 @@ class ModelConfig(Section):
                 "problem": self.problem,
                 "target": self.target,
                 "schema": self.schema_.model_dump(mode="json"),
-                "training": self.training.model_dump(mode="json", exclude={"max_retries", "cooldown_minutes"}),
+                "training": self.training.model_dump(
+                    mode="json", exclude={"max_retries", "cooldown_minutes"}
+                ),
                 "facet": [bias.facet, bias.privileged] if bias else None,
             }
         )

@@ -34,7 +34,9 @@ def read_config(text: str, *, model: str) -> ModelConfig:
         raise ConfigError([_problem(detail, lines) for detail in error.errors()]) from error
     if config.model != model:
         raise ConfigError(
-            [f"line {lines.get(('model',), 1)}: model is {config.model!r}, but the file lies in the folder of {model!r}"]
+            [
+                f"line {lines.get(('model',), 1)}: model is {config.model!r}, but the file lies in the folder of {model!r}"
+            ]
         )
     return config
 
@@ -74,7 +76,9 @@ def _keys(path: Path) -> list[str]:
     """The keys that model.yaml knows at a path."""
     model: type[BaseModel] | None = ModelConfig
     for part in path:
-        field = next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None) if model else None
+        field = (
+            next((f for n, f in model.model_fields.items() if part in (n, f.alias)), None) if model else None
+        )
         model = _section(field.annotation) if field else model
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 

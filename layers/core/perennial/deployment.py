@@ -85,10 +85,18 @@ def reconcile(
         return DeploymentPlan(action, reason, target, wanted, needs_person)
 
     if endpoint and endpoint.status in IN_PROGRESS:
-        return answer("wait", f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins")
+        return answer(
+            "wait",
+            f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins",
+        )
     if rollout and rollout.status == "started":
         return answer("wait", f"the rollout of version {rollout.version} is being settled")
-    if rollout and rollout.config_name != wanted and rollout.status == "starting" and now - rollout.started_at < ACCEPTANCE:
+    if (
+        rollout
+        and rollout.config_name != wanted
+        and rollout.status == "starting"
+        and now - rollout.started_at < ACCEPTANCE
+    ):
         return answer("wait", f"the rollout of version {rollout.version} began a moment ago")
     if rollout and rollout.config_name == wanted and rollout.status in ("failed", "rolled_back"):
         words = "failed" if rollout.status == "failed" else "was rolled back"
@@ -100,7 +108,10 @@ def reconcile(
     if endpoint is None:
         return answer("create", f"version {target.version} is approved and there is no endpoint yet")
     if endpoint.status in BROKEN:
-        return answer("delete", f"the endpoint is {endpoint.status}, which only a new one mends: {endpoint.failure_reason}")
+        return answer(
+            "delete",
+            f"the endpoint is {endpoint.status}, which only a new one mends: {endpoint.failure_reason}",
+        )
     if endpoint.config_name == wanted:
         return answer("nothing", f"version {target.version} is in service")
     current = names.parse_endpoint_config(endpoint.config_name)
@@ -155,8 +166,13 @@ def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetim
         return Settlement("failed", "the endpoint is gone")
     if endpoint.status in BROKEN:
         return Settlement("failed", endpoint.failure_reason or f"the endpoint is {endpoint.status}")
-    why = endpoint.failure_reason or "SageMaker gave no reason: an alarm of the rollout fired, or the new fleet was unhealthy"
-    return Settlement("rolled_back", f"the endpoint is InService with {endpoint.config_name}, not ours: {why}")
+    why = (
+        endpoint.failure_reason
+        or "SageMaker gave no reason: an alarm of the rollout fired, or the new fleet was unhealthy"
+    )
+    return Settlement(
+        "rolled_back", f"the endpoint is InService with {endpoint.config_name}, not ours: {why}"
+    )
 
 
 def production_variant(config: ModelConfig, model_name: str) -> dict[str, Any]:
@@ -207,7 +223,11 @@ def deployment_config(config: ModelConfig) -> dict[str, Any] | None:
     steps = 1 if rollout.type in ("canary", "all_at_once") else -(-100 // rollout.percent)
     limit = min(28_800, max(3_600, steps * wait + 3_600))
     if rollout.type == "rolling":
-        policy = {"MaximumBatchSize": size, "WaitIntervalInSeconds": wait, "MaximumExecutionTimeoutInSeconds": limit}
+        policy = {
+            "MaximumBatchSize": size,
+            "WaitIntervalInSeconds": wait,
+            "MaximumExecutionTimeoutInSeconds": limit,
+        }
         return {"RollingUpdatePolicy": policy}
     routing: dict[str, Any] = {"Type": rollout.type.upper(), "WaitIntervalInSeconds": wait}
     if rollout.type == "canary":
@@ -223,7 +243,9 @@ def deployment_config(config: ModelConfig) -> dict[str, Any] | None:
     }
 
 
-def forgotten(config_names: Sequence[tuple[str, datetime]], in_use: frozenset[str], keep: int = 3) -> list[str]:
+def forgotten(
+    config_names: Sequence[tuple[str, datetime]], in_use: frozenset[str], keep: int = 3
+) -> list[str]:
     """Our old configs beyond the last few, oldest first, never one in use."""
     by_age = [name for name, _ in sorted(config_names, key=lambda item: item[1]) if name not in in_use]
     spare = max(0, keep - len(in_use))

@@ -19,7 +19,9 @@ ReactionName = Literal["start_training", "register_model", "deploy_model", "sett
 
 
 class _Detail(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_pascal, populate_by_name=True, protected_namespaces=())
+    model_config = ConfigDict(
+        frozen=True, alias_generator=to_pascal, populate_by_name=True, protected_namespaces=()
+    )
 
 
 class S3Bucket(BaseModel):
@@ -89,8 +91,8 @@ class EndpointDetail(_Detail):
 class EndpointStateChange(EventBridgeModel):
     """`SageMaker Endpoint State Change` and `SageMaker Endpoint Deployment State Change`."""
 
-    detail_type: Literal["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"] = Field(
-        alias="detail-type"
+    detail_type: Literal["SageMaker Endpoint State Change", "SageMaker Endpoint Deployment State Change"] = (
+        Field(alias="detail-type")
     )
     detail: EndpointDetail
 

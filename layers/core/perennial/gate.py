@@ -40,11 +40,16 @@ def judge(evaluation: Evaluation, metric: str, gate: Gate) -> Verdict:
         return _policy(gate, f"{shown}; there is no champion to compare with")
     if champion.error is not None or metric not in champion.metrics:
         why = champion.error or f"it reported no {metric}"
-        return Verdict("PendingManualApproval", f"{shown}; the champion could not be scored ({why}), so a person decides")
+        return Verdict(
+            "PendingManualApproval", f"{shown}; the champion could not be scored ({why}), so a person decides"
+        )
     gained = gain(metric, score - champion.metrics[metric])
     against = _against(metric, gained, champion)
     if gained < gate.minimum_gain:
-        return Verdict("Rejected", f"{shown}; {against}: less than the gain of {gate.minimum_gain:+.4g} that the gate asks for")
+        return Verdict(
+            "Rejected",
+            f"{shown}; {against}: less than the gain of {gate.minimum_gain:+.4g} that the gate asks for",
+        )
     return _policy(gate, f"{shown}; {against}")
 
 

@@ -9,7 +9,13 @@ Problem = Literal["binary_classification", "multiclass_classification", "regress
 
 METRICS: Mapping[Problem, tuple[str, ...]] = {
     "binary_classification": ("auc", "accuracy", "precision", "recall", "f1", "log_loss"),
-    "multiclass_classification": ("accuracy", "weighted_f1", "weighted_precision", "weighted_recall", "log_loss"),
+    "multiclass_classification": (
+        "accuracy",
+        "weighted_f1",
+        "weighted_precision",
+        "weighted_recall",
+        "log_loss",
+    ),
     "regression": ("rmse", "mae", "mse", "r2"),
 }
 DEFAULT_METRIC: Mapping[Problem, str] = {

@@ -14,7 +14,9 @@ from perennial.errors import NameTooLong
 LONGEST = 63  # jobs, models, endpoint configs and endpoints alike
 JOB_SUFFIX = len("-0123456789ab-012345-r99")
 
-_JOB = re.compile(r"^(?P<base>(?P<model>.+)-(?P<dataset>[0-9a-f]{12})-(?P<config>[0-9a-f]{6}))(?:-r(?P<attempt>\d+))?$")
+_JOB = re.compile(
+    r"^(?P<base>(?P<model>.+)-(?P<dataset>[0-9a-f]{12})-(?P<config>[0-9a-f]{6}))(?:-r(?P<attempt>\d+))?$"
+)
 _CONFIG = re.compile(r"^(?P<model>.+)-v(?P<version>\d+)-(?P<config>[0-9a-f]{6})$")
 
 

@@ -58,7 +58,9 @@ class State(Protocol):
     """What SageMaker and S3 cannot tell: small documents per model, replaced atomically."""
 
     def get(self, model: str, name: str) -> Mapping[str, Any] | None: ...
-    def put(self, model: str, name: str, value: Mapping[str, Any], *, expected: Mapping[str, Any] | None = ...) -> None:
+    def put(
+        self, model: str, name: str, value: Mapping[str, Any], *, expected: Mapping[str, Any] | None = ...
+    ) -> None:
         """Replace a document. With `expected` (None: there must be none) raise Conflict if it is another by now."""
 
     def all(self, model: str, prefix: str) -> Mapping[str, Mapping[str, Any]]: ...
@@ -137,7 +139,9 @@ class ParquetReader(Protocol):
 class AlertsTopic(Protocol):
     """Where people are told."""
 
-    def publish(self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]) -> None: ...
+    def publish(
+        self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]
+    ) -> None: ...
     def subscribe(self, addresses: Sequence[str]) -> Sequence[str]:
         """Returns the addresses that were not subscribed before."""
 

@@ -16,7 +16,14 @@ from perennial.training import TrainingJob
 
 CONTENT_TYPES = ["text/csv", "application/json", "application/jsonlines"]
 LONGEST_VALUE = 256  # of CustomerMetadataProperties
-INSTANCE_TYPES = ["ml.m5.large", "ml.m5.xlarge", "ml.c5.large", "ml.c5.xlarge", "ml.m6g.large", "ml.c6g.large"]
+INSTANCE_TYPES = [
+    "ml.m5.large",
+    "ml.m5.xlarge",
+    "ml.c5.large",
+    "ml.c5.xlarge",
+    "ml.m6g.large",
+    "ml.c6g.large",
+]
 
 
 def package_request(
@@ -82,7 +89,9 @@ def _metadata(
     inline = " ".join(f"{name}={value}" for name, value in sorted(given.items()))
     if len(inline) <= LONGEST_VALUE:
         metadata["hyperparameters"] = inline
-    metadata |= {f"metric-{name}": f"{value:.6g}" for name, value in evaluation.metrics.items() if value is not None}
+    metadata |= {
+        f"metric-{name}": f"{value:.6g}" for name, value in evaluation.metrics.items() if value is not None
+    }
     return {key[:128]: plain(value)[:LONGEST_VALUE] for key, value in metadata.items() if value}
 
 

@@ -40,7 +40,9 @@ def policy_request(config: ModelConfig, endpoint: str) -> dict[str, Any]:
         "PolicyType": "TargetTrackingScaling",
         "TargetTrackingScalingPolicyConfiguration": {
             "TargetValue": float(config.scaling.invocations_per_instance),
-            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+            "PredefinedMetricSpecification": {
+                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
+            },
             "ScaleInCooldown": config.scaling.scale_in_cooldown_seconds,
             "ScaleOutCooldown": config.scaling.scale_out_cooldown_seconds,
             "DisableScaleIn": not config.scaling.scale_in,

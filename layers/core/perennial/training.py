@@ -16,7 +16,13 @@ from perennial.names import Names
 
 IN_FLIGHT = frozenset({"InProgress", "Stopping"})
 # SageMaker's RetryStrategy covers its own internal errors only: lack of capacity and lost spot instances are ours.
-RETRYABLE = ("CapacityError", "InternalServerError", "Interrupted", "MaxWaitTimeExceeded", "ResourceLimitExceeded")
+RETRYABLE = (
+    "CapacityError",
+    "InternalServerError",
+    "Interrupted",
+    "MaxWaitTimeExceeded",
+    "ResourceLimitExceeded",
+)
 
 
 @dataclass(frozen=True)
@@ -81,11 +87,16 @@ def plan(
     if own:
         last = max(own, key=lambda job: _attempt(job.name))
         return TrainingPlan(
-            None, newest, f"dataset {newest.version} was trained on already: job {last.name} is {last.status}", settled=True
+            None,
+            newest,
+            f"dataset {newest.version} was trained on already: job {last.name} is {last.status}",
+            settled=True,
         )
     busy = next((job for job in jobs if job.status in IN_FLIGHT), None)
     if busy:
-        return TrainingPlan(None, newest, f"training job {busy.name} is in flight; dataset {newest.version} is next")
+        return TrainingPlan(
+            None, newest, f"training job {busy.name} is in flight; dataset {newest.version} is next"
+        )
     started = [job.created_at for job in jobs]
     ready = max(started) + timedelta(minutes=config.training.cooldown_minutes) if started else now
     if ready > now:
@@ -115,7 +126,9 @@ def after_failure(job: TrainingJob, attempt: int, max_retries: int) -> RetryDeci
     told = f"{job.failure_reason} {job.secondary_status}"
     cause = next((kind for kind in RETRYABLE if kind.lower() in told.lower().replace(" ", "")), None)
     if cause is None:
-        return RetryDecision(None, "the failure lies with the data or the code, so another attempt would not help")
+        return RetryDecision(
+            None, "the failure lies with the data or the code, so another attempt would not help"
+        )
     if attempt >= max_retries:
         return RetryDecision(None, f"{cause}; {attempt} of {max_retries} retries are used up")
     return RetryDecision(attempt + 1, f"{cause}: retry {attempt + 1} of {max_retries}")
@@ -213,7 +226,9 @@ def _base(name: str) -> str:
     return head if found and attempt.isdigit() else name
 
 
-def _channel(name: str, kind: Literal["ManifestFile", "S3Prefix"], uri: str, content_type: str) -> dict[str, Any]:
+def _channel(
+    name: str, kind: Literal["ManifestFile", "S3Prefix"], uri: str, content_type: str
+) -> dict[str, Any]:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "ContentType": content_type, "DataSource": {"S3DataSource": source}}
 

@@ -40,7 +40,8 @@ class ApplicationAutoScaling:
         )["ScalingPolicies"]
         key = "TargetTrackingScalingPolicyConfiguration"
         return any(
-            item["PolicyName"] == policy["PolicyName"] and {**item.get(key, {}), **policy[key]} == item.get(key)
+            item["PolicyName"] == policy["PolicyName"]
+            and {**item.get(key, {}), **policy[key]} == item.get(key)
             for item in found
         )
 

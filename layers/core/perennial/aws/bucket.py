@@ -38,9 +38,13 @@ class S3Bucket:
 
     def names_under(self, prefix: str) -> Sequence[str]:
         """The folder names one level below a prefix."""
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix, Delimiter="/")
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self.name, Prefix=prefix, Delimiter="/"
+        )
         return [
-            item["Prefix"].removeprefix(prefix).rstrip("/") for page in pages for item in page.get("CommonPrefixes", [])
+            item["Prefix"].removeprefix(prefix).rstrip("/")
+            for page in pages
+            for item in page.get("CommonPrefixes", [])
         ]
 
     def read(self, key: str) -> bytes | None:

@@ -34,4 +34,6 @@ class EventBus:
         }
         answer = self._events.put_events(Entries=[entry])
         if answer["FailedEntryCount"]:
-            raise TransientError(f"EventBridge did not take {detail_type}: {answer['Entries'][0].get('ErrorMessage')}")
+            raise TransientError(
+                f"EventBridge did not take {detail_type}: {answer['Entries'][0].get('ErrorMessage')}"
+            )

@@ -14,7 +14,8 @@ def client(service: str) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client(service, config=Config(retries={"mode": "standard", "max_attempts": 6}))
+    make: Any = boto3.client  # its overloads want a literal name
+    return make(service, config=Config(retries={"mode": "standard", "max_attempts": 6}))
 
 
 def code(error: ClientError) -> str:

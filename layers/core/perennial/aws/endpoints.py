@@ -91,7 +91,8 @@ class SageMakerEndpoints:
             (item["EndpointConfigName"], item["CreationTime"])
             for page in pages
             for item in page["EndpointConfigs"]
-            if (parsed := self._names.parse_endpoint_config(item["EndpointConfigName"])) and parsed.model == model
+            if (parsed := self._names.parse_endpoint_config(item["EndpointConfigName"]))
+            and parsed.model == model
         ]
 
     def forget(self, config_name: str) -> None:

@@ -28,6 +28,13 @@ class ParquetFunction:
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
             "region": "",
             "resources": [],
-            "detail": {"model": model, "reaction": "start_training", "subject": drop, "because": "the drop is Parquet"},
+            "detail": {
+                "model": model,
+                "reaction": "start_training",
+                "subject": drop,
+                "because": "the drop is Parquet",
+            },
         }
-        self._lambda.invoke(FunctionName=self._name, InvocationType="Event", Payload=json.dumps(event).encode())
+        self._lambda.invoke(
+            FunctionName=self._name, InvocationType="Event", Payload=json.dumps(event).encode()
+        )

@@ -27,7 +27,11 @@ class SageMakerModelRegistry:
                 Tags=[{"Key": "perennial:model", "Value": model}],
             )
         except ClientError as error:
-            if code(error) in ("ValidationException", "ResourceInUse", "ConflictException") and "exist" in message(error):
+            if code(error) in (
+                "ValidationException",
+                "ResourceInUse",
+                "ConflictException",
+            ) and "exist" in message(error):
                 return False
             raise
         return True
@@ -60,7 +64,11 @@ class SageMakerModelRegistry:
         package = self._sagemaker.describe_model_package(ModelPackageName=summary.arn)
         containers = package.get("InferenceSpecification", {}).get("Containers", [{}])
         return PackageVersion(
-            summary.version, summary.arn, summary.approval, summary.created_at, containers[0].get("ModelDataUrl")
+            summary.version,
+            summary.arn,
+            summary.approval,
+            summary.created_at,
+            containers[0].get("ModelDataUrl"),
         )
 
     def create(self, request: Mapping[str, Any]) -> str:
@@ -78,5 +86,9 @@ class SageMakerModelRegistry:
             request["CustomerMetadataPropertiesToRemove"] = gone
         self._sagemaker.update_model_package(
             **request,
-            ModelLifeCycle={"Stage": stage, "StageStatus": "Deployed", "StageDescription": next(iter(entry.values()))[:1024]},
+            ModelLifeCycle={
+                "Stage": stage,
+                "StageStatus": "Deployed",
+                "StageDescription": next(iter(entry.values()))[:1024],
+            },
         )

@@ -1,9 +1,9 @@
 """The ledger table on DynamoDB: the models in force, what we must remember of them, and every decision.
 
-    pk              sk                      holds
-    models          <model>                 the configuration in force
-    state#<model>   drop#.. | rollout | ..  a small JSON document
-    model#<model>   <ISO time>#<id>         a decision (the ledger)
+pk              sk                      holds
+models          <model>                 the configuration in force
+state#<model>   drop#.. | rollout | ..  a small JSON document
+model#<model>   <ISO time>#<id>         a decision (the ledger)
 """
 
 from __future__ import annotations
@@ -93,7 +93,12 @@ class TableState:
         return json.loads(body) if body else None
 
     def put(
-        self, model: str, name: str, value: Mapping[str, Any], *, expected: Mapping[str, Any] | None = _ANYTHING
+        self,
+        model: str,
+        name: str,
+        value: Mapping[str, Any],
+        *,
+        expected: Mapping[str, Any] | None = _ANYTHING,
     ) -> None:
         condition: dict[str, Any] = {}
         if expected is None:

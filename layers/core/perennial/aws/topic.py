@@ -14,8 +14,12 @@ class SnsTopic:
         self._arn = arn
         self._sns = sns or client("sns")
 
-    def publish(self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]) -> None:
-        values = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value}
+    def publish(
+        self, subject: str, message: str, attributes: Mapping[str, str], recipients: Sequence[str]
+    ) -> None:
+        values = {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items() if value
+        }
         if recipients:
             values["recipients"] = {"DataType": "String.Array", "StringValue": json.dumps(list(recipients))}
         self._sns.publish(TopicArn=self._arn, Subject=subject, Message=message, MessageAttributes=values)
@@ -37,4 +41,9 @@ class SnsTopic:
 
     def _known(self) -> set[str]:
         pages = self._sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._arn)
-        return {item["Endpoint"] for page in pages for item in page["Subscriptions"] if item["Protocol"] == "email"}
+        return {
+            item["Endpoint"]
+            for page in pages
+            for item in page["Subscriptions"]
+            if item["Protocol"] == "email"
+        }

@@ -34,14 +34,18 @@ class SageMakerTrainingJobs:
                 summary["CreationTime"],
             )
             for summary in summaries
-            if (parsed := self._names.parse_training_job(summary["TrainingJobName"])) and parsed.model == model
+            if (parsed := self._names.parse_training_job(summary["TrainingJobName"]))
+            and parsed.model == model
         ]
 
     def get(self, name: str) -> TrainingJob | None:
         try:
             job = self._sagemaker.describe_training_job(TrainingJobName=name)
         except ClientError as error:
-            if code(error) in ("ResourceNotFound", "ValidationException") and "not found" in message(error).lower():
+            if (
+                code(error) in ("ResourceNotFound", "ValidationException")
+                and "not found" in message(error).lower()
+            ):
                 return None
             raise
         tags = self._sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]
@@ -73,11 +77,16 @@ class SageMakerTrainingJobs:
         """The end of the job's log; empty when it never got as far as logging."""
         logs = self._logs or client("logs")
         try:
-            streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{name}/")["logStreams"]
+            streams = logs.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{name}/")[
+                "logStreams"
+            ]
             if not streams:
                 return []
             events = logs.get_log_events(
-                logGroupName=LOG_GROUP, logStreamName=streams[0]["logStreamName"], limit=most, startFromHead=False
+                logGroupName=LOG_GROUP,
+                logStreamName=streams[0]["logStreamName"],
+                limit=most,
+                startFromHead=False,
             )["events"]
         except ClientError as error:
             if code(error) == "ResourceNotFoundException":
@@ -100,5 +109,7 @@ class SageMakerExperiments:
             create(**request)
         except ClientError as error:
             # "Trial names must be unique within an AWS account and region."
-            if code(error) != "ValidationException" or not ("unique" in message(error) or "exist" in message(error)):
+            if code(error) != "ValidationException" or not (
+                "unique" in message(error) or "exist" in message(error)
+            ):
                 raise

@@ -35,7 +35,9 @@ class AwsWorld:
     @property
     def platform(self) -> Platform:
         settings = self._settings
-        return Platform(settings.data_bucket, settings.container_image, settings.training_role, settings.code_version)
+        return Platform(
+            settings.data_bucket, settings.container_image, settings.training_role, settings.code_version
+        )
 
     @cached_property
     def bucket(self) -> S3Bucket:

@@ -40,7 +40,9 @@ def _read(body: bytes, model: str, world: World) -> ModelConfig:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ConfigError([f"not UTF-8 text: byte {error.start} cannot be read; save the file as UTF-8"]) from error
+        raise ConfigError(
+            [f"not UTF-8 text: byte {error.start} cannot be read; save the file as UTF-8"]
+        ) from error
     config = read_config(text, model=model)
     try:
         world.names.check(model)
@@ -67,10 +69,19 @@ def _acceptance(config: ModelConfig, before: ModelConfig | None, key: str, subsc
     if subscribed:
         details["subscribed"] = f"{subscribed}: each must confirm the mail that AWS sends"
     if before is None:
-        return Decision(config.model, fact, "model_created", f"predicts {config.target} ({config.problem})", "info", details)
+        return Decision(
+            config.model,
+            fact,
+            "model_created",
+            f"predicts {config.target} ({config.problem})",
+            "info",
+            details,
+        )
     if before == config:
         return Decision(config.model, fact, "nothing", "the configuration is the one in force")
-    changed = sorted(name for name in ModelConfig.model_fields if getattr(before, name) != getattr(config, name))
+    changed = sorted(
+        name for name in ModelConfig.model_fields if getattr(before, name) != getattr(config, name)
+    )
     shown = ", ".join(name.rstrip("_") for name in changed)
     reason = f"changed: {shown}"
     if before.training_hash != config.training_hash:

@@ -33,7 +33,9 @@ def champion_of(config: ModelConfig, world: World) -> Champion | None:
     serving = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
     version = serving.version if serving else None
     if version is None:
-        approved = [found.version for found in world.registry.versions(config.model) if found.approval == "Approved"]
+        approved = [
+            found.version for found in world.registry.versions(config.model) if found.approval == "Approved"
+        ]
         version = max(approved, default=None)
     package = world.registry.get(config.model, version) if version is not None else None
     return Champion(package.version, package.artefact) if package and package.artefact else None

@@ -48,14 +48,18 @@ def _carry_out(
     details = {"version": str(plan.version.version), "config": plan.config_name or ""} if plan.version else {}
     if plan.action in ("nothing", "wait") or plan.version is None or plan.config_name is None:
         outcome = "deployment_waits" if plan.action == "wait" else "nothing"
-        return Decision(model, because, outcome, plan.reason, "warning" if plan.needs_person else None, details)
+        return Decision(
+            model, because, outcome, plan.reason, "warning" if plan.needs_person else None, details
+        )
     name = world.names.endpoint(model)
     if plan.action == "delete":
         world.scaling.remove(scaling.resource_id(name))
         world.endpoints.delete(name)
         return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
     world.endpoints.ensure_model(plan.config_name, plan.version.arn, model)
-    world.endpoints.ensure_config(config_request(plan.config_name, plan.config_name, config, world.platform.bucket))
+    world.endpoints.ensure_config(
+        config_request(plan.config_name, plan.config_name, config, world.platform.bucket)
+    )
     starting = Rollout(plan.config_name, plan.version.version, world.now(), "starting")
     world.state.put_rollout(model, starting, expected=known)
     if plan.action == "create":
@@ -65,7 +69,9 @@ def _carry_out(
             _make_way(endpoint, config, world)
         accepted = world.endpoints.update(name, plan.config_name, deployment_config(config))
     if not accepted:
-        return Decision(model, because, "deployment_waits", "SageMaker is busy with another rollout", None, details)
+        return Decision(
+            model, because, "deployment_waits", "SageMaker is busy with another rollout", None, details
+        )
     world.state.put_rollout(model, replace(starting, status="started"), expected=starting)
     kind = "endpoint_creation_started" if plan.action == "create" else "endpoint_update_started"
     return Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
@@ -76,4 +82,3 @@ def _make_way(endpoint: EndpointState, config: ModelConfig, world: World) -> Non
     current = world.endpoints.instance_type(endpoint.config_name)
     if current is not None and current != config.endpoint.instance:
         world.scaling.remove(scaling.resource_id(endpoint.name))
-

@@ -11,7 +11,9 @@ from perennial.intake.completeness import Completeness, assess, manifest_key
 from perennial.ports import StoredObject, World
 
 
-def look_at(drop: str, config: ModelConfig, world: World, objects: Sequence[StoredObject] | None = None) -> Completeness:
+def look_at(
+    drop: str, config: ModelConfig, world: World, objects: Sequence[StoredObject] | None = None
+) -> Completeness:
     """Judge a drop by its listing (which is made when it is not given)."""
     prefix = layout.drop_prefix(config.model, drop)
     found = world.bucket.list(prefix) if objects is None else objects

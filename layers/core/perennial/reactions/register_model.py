@@ -36,7 +36,9 @@ def register_model(job_name: str, world: World) -> Decision | None:
     key = f"job#{job_name}"
     known = world.state.get(parsed.model, key)
     if known and known["told"]:
-        return Decision(parsed.model, f"job {job_name} is {job.status}", "nothing", f"known already: {known['outcome']}")
+        return Decision(
+            parsed.model, f"job {job_name} is {job.status}", "nothing", f"known already: {known['outcome']}"
+        )
     # A job stopped at its time limit may still have left a usable model.
     decision = _register(job, parsed, config, world) if job.artefact else _failed(job, parsed, config, world)
     verdict = {"outcome": decision.outcome, "reason": decision.reason, "told": False}
@@ -44,7 +46,9 @@ def register_model(job_name: str, world: World) -> Decision | None:
         world.state.put(parsed.model, key, verdict, expected=known)
     except Conflict:
         # Two events of one change came as far as here. The other one tells it; if it dies, the sweep does.
-        return Decision(parsed.model, f"job {job_name} is {job.status}", "nothing", "another event is telling it")
+        return Decision(
+            parsed.model, f"job {job_name} is {job.status}", "nothing", "another event is telling it"
+        )
     world.ledger.record(decision)
     world.state.put(parsed.model, key, verdict | {"told": True}, expected=verdict)
     world.hints.send(parsed.model, "start_training", f"job {job_name} ended; a newer dataset may be waiting")
@@ -81,7 +85,9 @@ def _register(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, wo
     if job.training_seconds and job.billable_seconds is not None:
         details["billed"] = f"{job.billable_seconds} of {job.training_seconds} s"
     news: Severity = "warning" if verdict.status == "Rejected" else "info"
-    return Decision(parsed.model, fact, "version_registered", f"{verdict.status}: {verdict.reason}", news, details)
+    return Decision(
+        parsed.model, fact, "version_registered", f"{verdict.status}: {verdict.reason}", news, details
+    )
 
 
 def _failed(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, world: World) -> Decision:
@@ -91,7 +97,9 @@ def _failed(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, worl
     # The name promises the settings: with others by now, the next drop trains, not a retry.
     if retry.attempt is not None and dataset is not None and config.training_hash == parsed.config:
         name = world.names.training_job(parsed.model, parsed.dataset, parsed.config, retry.attempt)
-        world.jobs.create(job_request(name, dataset, config, champion_of(config, world), world.platform, world.names))
+        world.jobs.create(
+            job_request(name, dataset, config, champion_of(config, world), world.platform, world.names)
+        )
         return Decision(parsed.model, fact, "training_retried", f"{retry.reason}, as {name}", "warning")
     lines = world.jobs.last_log_lines(job.name, LOG_LINES)
     why = job.failure_reason or f"it ended as {job.secondary_status or job.status} and left no model"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 from perennial import scaling
 from perennial.config import ModelConfig
@@ -54,7 +55,7 @@ def _succeeded(
 
 def _lost(rollout: Rollout, settlement: Settlement, world: World, model: str, because: str) -> Decision:
     outcome = "rollout_failed" if settlement.outcome == "failed" else "rolled_back"
-    status = "failed" if settlement.outcome == "failed" else "rolled_back"
+    status: Literal["failed", "rolled_back"] = "failed" if settlement.outcome == "failed" else "rolled_back"
     _write_history(rollout, world.names.endpoint(model), outcome, "Candidate", model, world)
     lost = replace(rollout, status=status, reason=settlement.reason[:500])
     world.state.put_rollout(model, lost, expected=rollout)
@@ -87,10 +88,16 @@ def _apply_scaling(config: ModelConfig, endpoint: EndpointState, world: World) -
     return f"{bounds}, target {config.scaling.invocations_per_instance} invocations per instance and minute"
 
 
-def _write_history(rollout: Rollout, endpoint: str, outcome: str, stage: str, model: str, world: World) -> None:
-    package = next((found for found in world.registry.versions(model) if found.version == rollout.version), None)
+def _write_history(
+    rollout: Rollout, endpoint: str, outcome: str, stage: str, model: str, world: World
+) -> None:
+    package = next(
+        (found for found in world.registry.versions(model) if found.version == rollout.version), None
+    )
     if package:
-        entry = history_metadata(f"{rollout.started_at:%Y-%m-%dT%H-%M-%SZ}", endpoint, rollout.config_name, outcome)
+        entry = history_metadata(
+            f"{rollout.started_at:%Y-%m-%dT%H-%M-%SZ}", endpoint, rollout.config_name, outcome
+        )
         world.registry.add_history(package.arn, entry, stage)
 
 

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 
 from perennial import layout
 from perennial.config import ModelConfig
-from perennial.decision import Decision
+from perennial.decision import Decision, Severity
 from perennial.intake.completeness import Completeness
 from perennial.intake.dataset import dataset_json, manifest_json, refusal, report_json, schema_json
-from perennial.intake.inspect import Inspection, inspect
+from perennial.intake.examination import Inspection
+from perennial.intake.inspect import inspect
 from perennial.intake.problem import Problem
 from perennial.intake.schema import Schema
 from perennial.ports import World
 from perennial.reactions.datasets import champion_of, pinned, remember
 from perennial.reactions.drops import look_at, undecided_drops
 from perennial.training import Dataset, job_request, plan
-
 
 CLAIM = "training"
 # A claim whose job never came belongs to a handler that died: after this it counts no more.
@@ -36,7 +36,9 @@ def start_training(model: str, world: World, *, drop: str | None = None) -> Deci
     """Take in a drop (or every one that nobody decided about), then train on the newest dataset if it is time."""
     config = world.catalog.get(model)
     if config is None:
-        reason = f"there is no valid configuration: upload {layout.config_key(model)}; the drop is taken in then"
+        reason = (
+            f"there is no valid configuration: upload {layout.config_key(model)}; the drop is taken in then"
+        )
         return _recorded(Decision(model, _fact(drop), "drop_waits", reason, "warning"), world)
     left_out = None
     for name in [drop] if drop else list(undecided_drops(config, world)):
@@ -72,10 +74,14 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
         return Decision(model, _fact(drop), "drop_waits", seen.reason)
     if seen.parts[0].format == "parquet" and world.parquet is not None:
         world.parquet.start_training(model, drop)
-        return Decision(model, _fact(drop), "handed_over", "Parquet is read by the function that has the reader")
+        return Decision(
+            model, _fact(drop), "handed_over", "Parquet is read by the function that has the reader"
+        )
     found = _inspect(seen, config, world)
     if not found.accepted:
-        return _refuse(drop, seen.fingerprint, found.problems, found.problem_count, found.notes, config, world)
+        return _refuse(
+            drop, seen.fingerprint, found.problems, found.problem_count, found.notes, config, world
+        )
     _pin(drop, seen, found, config, world)
     return None
 
@@ -116,13 +122,16 @@ def _refuse(
 
 def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, world: World) -> None:
     """Write what a training run needs to see the very same data, and remember the dataset last."""
-    assert found.version is not None and found.schema is not None  # noqa: S101 (accepted says so)
+    assert found.version is not None  # noqa: S101 (it was accepted)
+    assert found.schema is not None  # noqa: S101
     model, folder = config.model, layout.dataset_prefix(config.model, found.version)
     dataset = Dataset(found.version, drop, found.schema.format, world.now())
     before = pinned(model, world.state).get(found.version)
     schema = schema_json(found.schema)
     world.bucket.write(folder + "schema.json", schema)
-    world.bucket.write(folder + "manifest.json", manifest_json(world.bucket.name, [part.key for part in found.parts]))
+    world.bucket.write(
+        folder + "manifest.json", manifest_json(world.bucket.name, [part.key for part in found.parts])
+    )
     body = dataset_json(
         version=found.version,
         drop=drop,
@@ -139,12 +148,21 @@ def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, 
     world.state.put(
         model,
         f"drop#{drop}",
-        {"fingerprint": seen.fingerprint, "outcome": "pinned", "reason": seen.reason, "dataset": found.version},
+        {
+            "fingerprint": seen.fingerprint,
+            "outcome": "pinned",
+            "reason": seen.reason,
+            "dataset": found.version,
+        },
     )
     again = f"; the same data as drop {before.drop}" if before else ""
     columns = len(found.schema.features)
     reason = f"{found.rows:,} rows, {columns} features in {len(found.parts)} files are dataset {found.version}{again}"
-    details = {"dataset": found.version, "rows": str(found.rows), **{f"note-{n}": t for n, t in enumerate(found.notes, 1)}}
+    details = {
+        "dataset": found.version,
+        "rows": str(found.rows),
+        **{f"note-{n}": t for n, t in enumerate(found.notes, 1)},
+    }
     _recorded(Decision(model, _fact(drop), "dataset_pinned", reason, None, details), world)
 
 
@@ -159,8 +177,10 @@ def _train(config: ModelConfig, drop: str | None, world: World) -> Decision:
     decided = plan(list(pinned(model, world.state).values()), jobs, config, names, world.now())
     if decided.start is None or decided.dataset is None:
         # A person who dropped data should hear why nothing trains.
-        news = "info" if drop and decided.settled else None
-        return Decision(model, _fact(drop), "nothing" if decided.settled else "training_waits", decided.reason, news)
+        news: Severity | None = "info" if drop and decided.settled else None
+        return Decision(
+            model, _fact(drop), "nothing" if decided.settled else "training_waits", decided.reason, news
+        )
     if claim and claim["job"] not in {decided.start, *(job.name for job in jobs)} and _fresh(claim, world):
         return Decision(model, _fact(drop), "training_waits", f"job {claim['job']} is being started")
     # Two drops at once: the slower one meets the other's claim, and its retry sees the other's job in flight.

@@ -57,4 +57,3 @@ def _due(config: ModelConfig, world: World) -> list[Due]:
     training = plan(list(pinned(model, world.state).values()), jobs, config, world.names, now)
     drops: Mapping[str, str] = undecided_drops(config, world)
     return overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
-
