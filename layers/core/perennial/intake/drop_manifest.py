@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import cache
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -43,9 +44,12 @@ def _files(document: Any) -> Any:
 
 
 Entry = Annotated[ListedFile, BeforeValidator(_named)]
-_ADAPTER: TypeAdapter[list[ListedFile]] = TypeAdapter(
-    Annotated[list[Entry], Field(min_length=1), BeforeValidator(_files)]
-)
+
+
+@cache
+def _adapter() -> TypeAdapter[list[ListedFile]]:
+    """Made when the first manifest comes: most drops have none, and every cold start would pay for it."""
+    return TypeAdapter(Annotated[list[Entry], Field(min_length=1), BeforeValidator(_files)])
 
 
 class BadManifest(Exception):
@@ -55,7 +59,7 @@ class BadManifest(Exception):
 def parse_manifest(body: bytes) -> list[ListedFile]:
     """Read it, or raise BadManifest."""
     try:
-        files = _ADAPTER.validate_python(_load(body))
+        files = _adapter().validate_python(_load(body))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
