@@ -1,0 +1,31 @@
+"""Runs every benchmark of this folder, one after the other: `make bench`, or `make bench` with names in ONLY."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+
+def main() -> None:
+    chosen = os.environ.get("ONLY", "").split() or sorted(
+        path.stem for path in HERE.glob("*.py") if path.stem != "run"
+    )
+    path = os.pathsep.join(str(HERE.parent / folder) for folder in ("local", "layers/core"))
+    failed = []
+    for name in chosen:
+        print(f"\n== {name}", flush=True)
+        done = subprocess.run(
+            [sys.executable, HERE / f"{name}.py"], env={**os.environ, "PYTHONPATH": path}, check=False
+        )
+        if done.returncode:
+            failed.append(name)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
