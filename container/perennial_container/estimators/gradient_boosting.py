@@ -1,7 +1,8 @@
 """Gradient boosted trees (XGBoost): the default estimator.
 
 How many trees is learnt from the data: by cross-validation on small data (and then all rows are used), by a
-validation split on larger data.
+validation split on larger data. A learning rate or depth of 0 is chosen by the number of rows, too: small data
+is learnt more slowly and by shallower trees.
 """
 
 import json
@@ -21,23 +22,26 @@ from perennial_container.estimators.tree_graph import tree_graph
 from perennial_container.table import Matrix
 
 OPTIONS: Options = {
-    "learning_rate": 0.1,
-    "rounds": 500,
+    "learning_rate": 0.0,
+    "rounds": 1000,
     "num_leaves": 31,
-    "max_depth": 6,
+    "max_depth": 0,
     "min_child_weight": 1.0,
     "l2": 1.0,
     "row_share": 1.0,
     "column_share": 0.8,
-    "early_stopping_rounds": 20,
+    "early_stopping_rounds": 30,
     "max_rows": 2_000_000,
 }
 
-CROSS_VALIDATED_ROWS = 20_000
+SMALL_ROWS = 20_000
+SMALL = {"learning_rate": 0.05, "max_depth": 4}
+LARGE = {"learning_rate": 0.1, "max_depth": 6}
 FOLDS = 5
 VALIDATION_SHARE = 0.1
 VALIDATION_ROWS = 100_000
 CHUNK_ROWS = 262_144
+CELLS_PER_THREAD = 250_000
 REPORT_EVERY = 25
 
 Places = npt.NDArray[np.int64]
@@ -52,7 +56,12 @@ class BoostedTrees:
     intercept: float
 
     def predict(self, features: Matrix) -> npt.NDArray[np.float32]:
-        matrix = xgboost.DMatrix(features, feature_types=_feature_types(self.data), enable_categorical=True)
+        matrix = xgboost.DMatrix(
+            features,
+            feature_types=_feature_types(self.data),
+            enable_categorical=True,
+            nthread=_threads(self.data),
+        )
         predicted: npt.NDArray[np.float32] = self.booster.predict(matrix)
         return predicted.reshape(len(features), self.data.outputs)
 
@@ -110,16 +119,20 @@ def fit(data: TrainingData, options: Options, progress: Progress) -> BoostedTree
 
 
 def _fit(data: TrainingData, options: Options, progress: Progress) -> BoostedTrees:
-    intercept, parameters = _parameters(data, options)
     patience = options["early_stopping_rounds"]
     order = np.random.default_rng(data.seed).permutation(len(data.target))
     if len(order) > options["max_rows"]:
         progress.report(f"boosting on a random {options['max_rows']} of {len(order)} rows (max_rows)")
         order = order[: options["max_rows"]]
+    by_rows = SMALL if len(order) <= SMALL_ROWS else LARGE
+    chosen = {name: value for name, value in by_rows.items() if not options[name]}
+    intercept, parameters = _parameters(data, {**options, **chosen})
+    if chosen:
+        progress.report(f"chosen by the number of rows: {json.dumps(chosen)}")
     run = _Run.from_bytes(progress.saved, parameters) if progress.saved else None
     if run is not None and run.booster is not None:
         progress.report(f"going on from round {run.booster.num_boosted_rounds()} of an interrupted run")
-    if len(order) <= CROSS_VALIDATED_ROWS:
+    if len(order) <= SMALL_ROWS:
         run = run or _Run(_cross_validate(data, order, parameters, options, progress))
         booster = _grow(run, parameters, _matrix(data, order), None, patience, progress)
     else:
@@ -215,8 +228,13 @@ def _parameters(data: TrainingData, options: Options) -> tuple[float, dict[str, 
         "colsample_bynode": options["column_share"],
         "seed": data.seed,
         "seed_per_iteration": True,
-        "nthread": data.threads,
+        "nthread": _threads(data),
     }
+
+
+def _threads(data: TrainingData) -> int:
+    """On little data more threads only wait for each other."""
+    return max(1, min(data.threads, data.features.size // CELLS_PER_THREAD))
 
 
 def _feature_types(data: TrainingData) -> list[str]:
@@ -252,5 +270,5 @@ def _matrix(
     data: TrainingData, rows: Places, reference: xgboost.QuantileDMatrix | None = None
 ) -> xgboost.QuantileDMatrix:
     return xgboost.QuantileDMatrix(
-        _Chunks(data, rows), ref=reference, nthread=data.threads, enable_categorical=True
+        _Chunks(data, rows), ref=reference, nthread=_threads(data), enable_categorical=True
     )
