@@ -81,6 +81,15 @@ A, P, R = "Approved", "PendingManualApproval", "Rejected"
         pytest.param(
             [A, A], endpoint("Creating", name(1)), rollout("started", 1), "wait", 2, id="being created"
         ),
+        pytest.param([A], endpoint("Updating", name(1)), rollout("succeeded", 1), "nothing", 1, id="scaling"),
+        pytest.param(
+            [A, A],
+            endpoint("Updating", name(1)),
+            rollout("succeeded", 1),
+            "wait",
+            2,
+            id="approved while scaling",
+        ),
         pytest.param(
             [A, A], endpoint("InService", name(1)), rollout("started", 1), "wait", 2, id="not settled yet"
         ),

@@ -263,6 +263,20 @@ class TestDeployAndSettle:
         assert "endpoint_update_started" == deploy_model("mortgage", world, because="hint").outcome
         assert 3 == world.state.rollout("mortgage").version
 
+    def test_an_approval_while_the_endpoint_scales_is_not_forgotten(self, world):
+        """Scaling makes an endpoint busy without a rollout of ours: its end wakes what was approved meanwhile."""
+        approved(world)
+        serve(world)
+        world.endpoints.become(ENDPOINT, "Updating")
+        approved(world)
+        assert "deployment_waits" == deploy_model("mortgage", world, because="v2").outcome
+        world.hints.sent.clear()
+        settle_endpoint("mortgage", world, because="scaling began")
+        assert [] == world.hints.sent
+        world.endpoints.become(ENDPOINT, "InService")
+        settle_endpoint("mortgage", world, because="scaling ended")
+        assert [("mortgage", "deploy_model", None)] == world.hints.sent
+
     def test_rejecting_what_serves_rolls_back(self, world):
         """Rejected after Approved: the newest remaining approved version serves again."""
         approved(world)

@@ -85,6 +85,11 @@ def reconcile(
         return DeploymentPlan(action, reason, target, wanted, needs_person)
 
     if endpoint and endpoint.status in IN_PROGRESS:
+        if endpoint.config_name == wanted and rollout and rollout.status == "succeeded":
+            return answer(
+                "nothing",
+                f"version {target.version} is in service; the endpoint is {endpoint.status} by no rollout of ours",
+            )
         return answer(
             "wait",
             f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins",

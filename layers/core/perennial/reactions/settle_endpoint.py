@@ -8,7 +8,7 @@ from typing import Literal
 from perennial import scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision
-from perennial.deployment import IN_PROGRESS, EndpointState, Rollout, Settlement, forgotten, settle
+from perennial.deployment import EndpointState, Rollout, Settlement, forgotten, reconcile, settle
 from perennial.ports import World
 from perennial.registration import history_metadata
 
@@ -23,8 +23,10 @@ def settle_endpoint(model: str, world: World, *, because: str) -> Decision | Non
     settlement = settle(endpoint, rollout, world.now())
     if settlement.outcome is None or rollout is None:
         decision = _adjusted(endpoint, rollout, config, world, because)
-        busy = endpoint is not None and endpoint.status in IN_PROGRESS
-        if endpoint is None or (not busy and rollout and rollout.status == "starting"):
+        # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
+        versions = world.registry.versions(model)
+        plan = reconcile(versions, endpoint, rollout, config, world.names, world.now())
+        if plan.action in ("create", "update", "delete"):
             world.hints.send(model, "deploy_model", because)
     elif settlement.outcome == "succeeded" and endpoint is not None:
         decision = _succeeded(endpoint, rollout, config, world, because)
