@@ -2,13 +2,11 @@
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
-from types import FrameType
 from typing import TYPE_CHECKING
 
-from stack import twin_process
+from stack import interruption, twin_process
 from stack.console import Trouble, complain
 from stack.places import PRIVATE_HOME, ROOT, STACK_NAME, STATE, clean_environment, python, shown
 
@@ -34,43 +32,36 @@ def main() -> int:
     os.environ.clear()
     os.environ.update(clean)
     PRIVATE_HOME.mkdir(parents=True, exist_ok=True)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
 
     from demo.show import Show
 
     show = Show()
+    interruption.listen()
     try:
         run(show)
     except Trouble as trouble:
         show.say(f"\nWhat the twin and its functions logged: {shown(HOME)}")
         return complain(trouble)
     except KeyboardInterrupt:
+        interruption.clean_up(stop_twin)
         show.say("\nInterrupted; nothing is left running.")
         return 130
+    finally:
+        interruption.clean_up(stop_twin)
     return 0
-
-
-def interrupt(_signal: int, _frame: FrameType | None) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def run(show: "Show") -> None:
     from demo.story import Story
     from demo.truth import load
 
-    stop_twin()
-    try:
-        with show.stage("The twin, and the stack deployed on it with the SAM CLI"):
-            aws = prepare(show)
-        Story(aws, show, DATA, load(DATA / "truth.csv", "deny")).run()
-        show.ledger(aws.ledger())
-        show.stage_times()
-        show.say(WHERE_NEXT)
-    finally:
-        stop_twin()
+    stop_twin()  # of a demo that was killed
+    with show.stage("The twin, and the stack deployed on it with the SAM CLI"):
+        aws = prepare(show)
+    Story(aws, show, DATA, load(DATA / "truth.csv", "deny")).run()
+    show.ledger(aws.ledger())
+    show.stage_times()
+    show.say(WHERE_NEXT)
 
 
 def prepare(show: "Show") -> "Aws":

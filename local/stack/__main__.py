@@ -1,11 +1,9 @@
 """`python -m stack setup | up | down | status | check | test | lock`: what the Makefile's targets run."""
 
 import argparse
-import signal
 import sys
-from types import FrameType
 
-from stack import checks, environments, locks, twin_process
+from stack import checks, environments, interruption, locks, twin_process
 from stack.console import Trouble, complain, say, step
 from stack.places import ENV_FILE, PORT, STACK_NAME, STATE, shown
 
@@ -26,7 +24,7 @@ def main() -> int:
     test_verb.add_argument("suites", nargs="*", metavar="SUITE", help="unit, contract, container, loop")
     verbs.add_parser("lock", help="renew the lock files")
     chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, interrupt)
+    interruption.listen()
     try:
         return run(chosen)
     except Trouble as trouble:
@@ -53,10 +51,6 @@ def run(chosen: argparse.Namespace) -> int:
         case "test":
             return 0 if checks.test(chosen.suites) else 1
     return 0
-
-
-def interrupt(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def up(port: int) -> None:

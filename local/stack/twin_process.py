@@ -33,7 +33,9 @@ class Twin:
     pid: int
     port: int
     home: Path
-    process: subprocess.Popen[bytes] | None = field(default=None, compare=False, repr=False)  # if we started it
+    process: subprocess.Popen[bytes] | None = field(
+        default=None, compare=False, repr=False
+    )  # if we started it
 
     @property
     def endpoint(self) -> str:
