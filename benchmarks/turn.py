@@ -2,16 +2,18 @@
 
 From `_SUCCESS` to CreateTrainingJob and from the approval to CreateEndpoint, on cold functions and on warm ones
 (SageMaker's own CreationTime against the moment of our request); then, for a whole turn, invocations and
-billed milliseconds of every function, from their own REPORT lines.
+billed milliseconds of every function, from their own REPORT lines, and their requests to AWS by service.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import statistics
 import sys
 import tempfile
 import time
+import urllib.request
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from pathlib import Path
 from loop_data import MODEL_YAML, Account, table, wait
 
 from stack import running
+from stack.running import Running
 
 TURNS, BUDGET = 4, 3.0
 REPORT = re.compile(r"Billed Duration: (\d+) ms")
@@ -52,8 +55,14 @@ def turn(account: Account, model: str, seed: int) -> tuple[float, float]:
     return (started - dropped).total_seconds(), (endpoints[0]["CreationTime"] - approved).total_seconds()
 
 
+def requests(running: Running) -> Counter[str]:
+    """Requests that the functions made so far, by service; the twin counts them."""
+    with urllib.request.urlopen(running.twin.endpoint + "/_twin/requests") as answer:
+        return Counter(json.load(answer)["of functions"])
+
+
 def costs(account: Account) -> Counter[str]:
-    """Invocations and billed milliseconds by function so far."""
+    """Invocations and billed milliseconds of all functions so far."""
     logs = account.client("logs")
     [group] = [name for g in logs.describe_log_groups()["logGroups"] if "FunctionsLog" in (name := g["logGroupName"])]
     counted: Counter[str] = Counter()
@@ -70,10 +79,10 @@ def main() -> None:
         account = Account(deployed)
         measured = [turn(account, f"turn-{number}", number) for number in range(TURNS - 1)]
         time.sleep(2)  # what follows the last turn has ended
-        before = costs(account)
+        before, asked_before = costs(account), requests(deployed)
         measured.append(turn(account, "turn-counted", TURNS))
         time.sleep(2)
-        spent = costs(account) - before
+        spent, asked = costs(account) - before, requests(deployed) - asked_before
     print(f"{'':<36} {'cold s':>7} {'warm s (median)':>16}")
     warm = []
     for column, name in enumerate(("_SUCCESS to CreateTrainingJob", "approval to CreateEndpoint")):
@@ -81,6 +90,8 @@ def main() -> None:
         warm.append(statistics.median(rest))
         print(f"{name:<36} {cold:>7.2f} {warm[-1]:>16.2f}")
     print(f"\none turn: {spent['invocations']} invocations, {spent['billed ms']} ms billed (a sweep may be among them)")
+    by_service = ", ".join(f"{service} {count}" for service, count in asked.most_common())
+    print(f"requests of the functions: {sum(asked.values())} ({by_service})")
     slow = [row for row in measured if max(row) > BUDGET]
     if slow:
         sys.exit(f"over the budget of {BUDGET:.0f} s: {slow}")

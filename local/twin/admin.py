@@ -1,6 +1,7 @@
 """`/_twin/...`: what tests and tools may ask of the twin, and AWS would not answer."""
 
 import json
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -18,9 +19,12 @@ class Admin:
     def __init__(self, app: App, world: World) -> None:
         self._app = app
         self._world = world
+        self._requests: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/_twin/"):
+            if scope["type"] == "http" and (service := _asked_by_a_function(scope)):
+                self._requests[service] += 1
             await self._app(scope, receive, send)
             return
         status, answer = self._answer(scope["method"], scope["path"], await _body(receive))
@@ -36,8 +40,11 @@ class Admin:
                 "time_scale": self._world.time_scale,
                 "slots": self._world.slots,
             }
+        if path == "/_twin/requests":
+            return 200, {"of functions": dict(self._requests)}
         if path != "/_twin/faults":
-            return 404, {"message": f"{path} is not known; there are /_twin/status and /_twin/faults"}
+            known = "/_twin/status, /_twin/requests and /_twin/faults"
+            return 404, {"message": f"{path} is not known; there are {known}"}
         if method == "POST":
             try:
                 faults.arm(**json.loads(body))
@@ -46,6 +53,16 @@ class Admin:
         elif method == "DELETE":
             faults.clear()
         return 200, {"faults": faults.listed()}
+
+
+def _asked_by_a_function(scope: Scope) -> str | None:
+    """The service that a Lambda function's SDK asks, by what the SDK says of itself and what it signed."""
+    headers = dict(scope["headers"])
+    if b"exec-env/AWS_Lambda" not in headers.get(b"user-agent", b""):
+        return None
+    signed = headers.get(b"authorization", b"").decode("latin-1").partition("Credential=")[2].split(",")[0]
+    parts = signed.split("/")
+    return parts[3] if len(parts) > 3 else "unsigned"
 
 
 async def _body(receive: Receive) -> bytes:

@@ -15,6 +15,7 @@ import logging
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -50,7 +51,8 @@ class Workers:
     ) -> Any:
         """Start a worker with the function's environment alone."""
         clean = {k: v for k, v in env.items() if k in _KEPT or os.environ.get(k) != v}
-        clean |= {"HOME": cwd, "AWS_EC2_METADATA_DISABLED": "true"}
+        runtime = f"AWS_Lambda_python{sys.version_info.major}.{sys.version_info.minor}"
+        clean |= {"HOME": cwd, "AWS_EC2_METADATA_DISABLED": "true", "AWS_EXECUTION_ENV": runtime}
         if "_LAMBDA_LAYERS_DIRS" in clean:
             layers = [self._shared(Path(d)) for d in clean["_LAMBDA_LAYERS_DIRS"].split(os.pathsep)]
             clean["_LAMBDA_LAYERS_DIRS"] = os.pathsep.join(layers)

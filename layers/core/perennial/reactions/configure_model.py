@@ -29,8 +29,10 @@ def configure_model(key: str, world: World) -> Decision | None:
     decision = _acceptance(config, before, key, subscribed)
     world.ledger.record(decision)
     if before != config:
-        # A drop may have come before its configuration; an endpoint may need other settings.
+        # A drop may have come before its configuration.
         world.hints.send(model, "start_training", "its configuration changed")
+    if before is not None and before != config:
+        # The endpoint may need other settings.
         world.hints.send(model, "deploy_model", "its configuration changed")
         world.hints.send(model, "settle_endpoint", "its configuration changed")
     return decision
