@@ -32,8 +32,14 @@ def main() -> None:
             s3.put_object(Bucket=account.bucket, Key=folder + "_SUCCESS", Body=b"")
 
         def packages() -> Counter[str]:
-            pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains="perennial-model-")
-            groups = [group["ModelPackageGroupName"] for page in pages for group in page["ModelPackageGroupSummaryList"]]
+            pages = sagemaker.get_paginator("list_model_package_groups").paginate(
+                NameContains="perennial-model-"
+            )
+            groups = [
+                group["ModelPackageGroupName"]
+                for page in pages
+                for group in page["ModelPackageGroupSummaryList"]
+            ]
             counted: Counter[str] = Counter()
             for group in groups:
                 found = sagemaker.list_model_packages(ModelPackageGroupName=group)["ModelPackageSummaryList"]
@@ -56,14 +62,20 @@ def main() -> None:
         counted = packages()
         pages = sagemaker.get_paginator("list_training_jobs").paginate(NameContains="perennial-model-")
         jobs = Counter(
-            summary["TrainingJobName"].rsplit("-", 2)[0] for page in pages for summary in page["TrainingJobSummaries"]
+            summary["TrainingJobName"].rsplit("-", 2)[0]
+            for page in pages
+            for summary in page["TrainingJobSummaries"]
         )
         lost = [model for model in models if not counted[model]]
         twice = [model for model in models if counted[model] > 1]
-        print(f"{MODELS - len(lost)} of {MODELS} reached their package in {seconds:.0f} s; {len(lost)} lost, {len(twice)} twice")
+        print(
+            f"{MODELS - len(lost)} of {MODELS} reached their package in {seconds:.0f} s; {len(lost)} lost, {len(twice)} twice"
+        )
         print(f"{sum(jobs.values())} training jobs for {len(jobs)} models")
         if lost or twice or max(jobs.values(), default=0) > 1:
-            sys.exit(f"lost: {lost}; twice: {twice}; jobs: {[name for name, count in jobs.items() if count > 1]}")
+            sys.exit(
+                f"lost: {lost}; twice: {twice}; jobs: {[name for name, count in jobs.items() if count > 1]}"
+            )
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ class Loader(yaml.SafeLoader):
     """Reads a template; what a tag holds is enough."""
 
 
-Loader.add_multi_constructor("!", lambda loader, suffix, node: (suffix, getattr(node, "value", None)))
+Loader.add_multi_constructor("!", lambda _, suffix, node: (suffix, getattr(node, "value", None)))
 
 
 def functions() -> dict[str, list[str]]:
@@ -51,20 +51,25 @@ def cpu(code: str, path: list[Path]) -> float:
         "POWERTOOLS_METRICS_NAMESPACE": "benchmark",
     }
     before = os.times()
-    subprocess.run([python("lambda"), "-B", "-c", code], env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [python("lambda"), "-B", "-c", code], env=environment, check=True, stdout=subprocess.DEVNULL
+    )
     after = os.times()
     return after.children_user + after.children_system - before.children_user - before.children_system
 
 
 def size(folders: list[Path]) -> float:
     """Megabytes, unzipped."""
-    return sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file()) / 1e6
+    return (
+        sum(file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file()) / 1e6
+    )
 
 
 def main() -> None:
     release.build()
     places = {
-        name: [BUILD / name, *(BUILD / layer / "python" for layer in layers)] for name, layers in functions().items()
+        name: [BUILD / name, *(BUILD / layer / "python" for layer in layers)]
+        for name, layers in functions().items()
     }
     programs: dict[str, tuple[str, list[Path]]] = {"boto3 and a client": (BASE, [])}
     for name, path in places.items():

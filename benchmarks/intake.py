@@ -93,9 +93,9 @@ def read_alone(source: Generated) -> int:
 
 def inspected(open_part, size: int, kind: str) -> int:
     sys.path.insert(0, str(CORE))
-    from perennial.config import Intake, SchemaRules
     from perennial.intake.completeness import Part
     from perennial.intake.inspect import inspect
+    from perennial.sections import Intake, SchemaRules
 
     found = inspect(
         [Part("part", f"part.{kind}", size, "etag", None, kind)],

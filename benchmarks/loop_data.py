@@ -12,8 +12,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from stack.release import CREDENTIALS
 from stack.places import REGION
+from stack.release import CREDENTIALS
 from stack.running import Running
 
 MODEL_YAML = """model: {model}
@@ -44,10 +44,14 @@ class Account:
         return make(service, endpoint_url=self._endpoint, config=Config(retries={"max_attempts": 1}))
 
     def ledger(self, model: str) -> list[dict[str, str]]:
-        pages = self.client("dynamodb").get_paginator("query").paginate(
-            TableName=self.table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": f"model#{model}"}},
+        pages = (
+            self.client("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.table,
+                KeyConditionExpression="pk = :pk",
+                ExpressionAttributeValues={":pk": {"S": f"model#{model}"}},
+            )
         )
         return [{key: value["S"] for key, value in item.items()} for page in pages for item in page["Items"]]
 
@@ -61,7 +65,9 @@ def table(seed: int, rows: int = 300) -> bytes:
     for _ in range(rows):
         income, debt = chance.gauss(50, 15), chance.gauss(20, 8)
         score = income - debt + chance.gauss(0, 10)
-        writer.writerow([f"{income:.2f}", f"{debt:.2f}", chance.choice("NESW"), "yes" if score > 30 else "no"])
+        writer.writerow(
+            [f"{income:.2f}", f"{debt:.2f}", chance.choice("NESW"), "yes" if score > 30 else "no"]
+        )
     return text.getvalue().encode()
 
 

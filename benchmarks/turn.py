@@ -51,20 +51,24 @@ def turn(account: Account, model: str, seed: int) -> tuple[float, float]:
     approved = datetime.now(UTC)
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     endpoints = wait("the endpoint", lambda: sagemaker.list_endpoints(NameContains=group)["Endpoints"], 60)
-    wait("the end", lambda: "version_in_service" in {entry["decision"] for entry in account.ledger(model)}, 120)
+    wait(
+        "the end", lambda: "version_in_service" in {entry["decision"] for entry in account.ledger(model)}, 120
+    )
     return (started - dropped).total_seconds(), (endpoints[0]["CreationTime"] - approved).total_seconds()
 
 
 def requests(running: Running) -> Counter[str]:
     """Requests that the functions made so far, by service; the twin counts them."""
-    with urllib.request.urlopen(running.twin.endpoint + "/_twin/requests") as answer:
+    with urllib.request.urlopen(running.twin.endpoint + "/_twin/requests") as answer:  # noqa: S310 (loopback)
         return Counter(json.load(answer)["of functions"])
 
 
 def costs(account: Account) -> Counter[str]:
     """Invocations and billed milliseconds of all functions so far."""
     logs = account.client("logs")
-    [group] = [name for g in logs.describe_log_groups()["logGroups"] if "FunctionsLog" in (name := g["logGroupName"])]
+    [group] = [
+        name for g in logs.describe_log_groups()["logGroups"] if "FunctionsLog" in (name := g["logGroupName"])
+    ]
     counted: Counter[str] = Counter()
     for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group):
         for event in page["events"]:
@@ -89,7 +93,9 @@ def main() -> None:
         cold, *rest = (row[column] for row in measured)
         warm.append(statistics.median(rest))
         print(f"{name:<36} {cold:>7.2f} {warm[-1]:>16.2f}")
-    print(f"\none turn: {spent['invocations']} invocations, {spent['billed ms']} ms billed (a sweep may be among them)")
+    print(
+        f"\none turn: {spent['invocations']} invocations, {spent['billed ms']} ms billed (a sweep may be among them)"
+    )
     by_service = ", ".join(f"{service} {count}" for service, count in asked.most_common())
     print(f"requests of the functions: {sum(asked.values())} ({by_service})")
     slow = [row for row in measured if max(row) > BUDGET]

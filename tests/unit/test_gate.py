@@ -2,9 +2,9 @@
 
 import pytest
 
-from perennial.config import Gate
 from perennial.evaluation import Evaluation
 from perennial.gate import judge
+from perennial.sections import Gate
 
 GATE = {"minimum": 0.8, "minimum_gain": 0.01, "approval": "automatic"}
 

@@ -1,255 +1,28 @@
-"""model.yaml: the whole configuration of one model. The configuration reference is generated from here."""
+"""model.yaml: the whole configuration of one model."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, Problem
 from perennial.names import digest
-
-RESERVED_HYPERPARAMETERS = frozenset(
-    {"holdout", "seed", "estimator", "facet", "privileged", "champion_version"}
+from perennial.sections import (
+    Capture,
+    Endpoint,
+    Gate,
+    Intake,
+    Monitors,
+    Name,
+    Notify,
+    OnAlarm,
+    Retraining,
+    Scaling,
+    SchemaRules,
+    Section,
+    Training,
 )
-Name = Annotated[str, Field(pattern=r"^[a-z0-9](-*[a-z0-9])*$", max_length=40)]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[hd]$", description="whole hours or days: 1h, 12h, 1d")]
-BiasMetric = Literal["DPPL", "DI", "DCA", "DCR", "AD", "RD", "SD", "DAR", "DRR", "TE"]
-
-
-def _text(value: Any) -> Any:
-    """Numbers in a list of allowed values are values of a column all the same; booleans are YAML's trap."""
-    if isinstance(value, bool):
-        raise ValueError(
-            'YAML reads a bare yes, no, on, off, true or false as a boolean: write it in quotes ("no")'
-        )
-    return str(value) if isinstance(value, int | float) else value
-
-
-Text = Annotated[str, BeforeValidator(_text)]
-
-
-class Section(BaseModel):
-    """A part of model.yaml: immutable, and a misspelt key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class FeatureRule(Section):
-    """What a column must look like. Only `type` is required."""
-
-    type: Literal["float", "int", "string", "bool"]
-    min: float | None = Field(None, description="smallest value accepted")
-    max: float | None = Field(None, description="largest value accepted")
-    allowed: tuple[Text, ...] | None = Field(None, description="every value accepted, as written in the file")
-
-
-class SchemaRules(Section):
-    """Optional: without it the schema is inferred from the first drop, then pinned."""
-
-    features: dict[str, FeatureRule] = Field({}, description="the columns to learn from, by name")
-    drop: tuple[str, ...] = Field((), description="columns to leave out, such as row numbers")
-
-
-class Intake(Section):
-    """When a drop is complete, and what makes it fit to learn from."""
-
-    quiet_minutes: int = Field(
-        10, ge=1, le=1440, description="a drop without a marker is complete after this silence"
-    )
-    min_rows: int = Field(200, ge=10, description="fewer rows are refused")
-    max_duplicate_share: float = Field(
-        0.5, ge=0, le=1, description="a larger share of repeated rows is refused"
-    )
-
-
-class Training(Section):
-    """The training job."""
-
-    instance: InstanceType = Field("ml.m5.large", description="SageMaker instance type")
-    volume_gb: int = Field(30, ge=1, le=16384, description="disk for the data")
-    spot: bool = Field(True, description="managed spot training, with checkpoints")
-    max_minutes: int = Field(60, ge=1, le=40320, description="the job is stopped after this time")
-    max_retries: int = Field(
-        2, ge=0, le=10, description="new attempts after lack of capacity or an interruption"
-    )
-    cooldown_minutes: int = Field(
-        0, ge=0, description="least time between the starts of two trainings by drops"
-    )
-    holdout: float = Field(0.2, ge=0.05, le=0.5, description="share of rows kept aside to judge the model")
-    seed: int = Field(0, ge=0, description="the same data and seed make the same model")
-    estimator: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
-        "gradient_boosting", description="a module of container/perennial_container/estimators"
-    )
-    hyperparameters: dict[str, bool | int | float | str] = Field({}, description="for the estimator")
-    mlflow_tracking_server: str | None = Field(
-        None, description="ARN: the run is logged there, too (MlflowConfig)"
-    )
-
-    @model_validator(mode="after")
-    def _hyperparameters_fit(self) -> Self:
-        for name, value in self.hyperparameters.items():
-            if name in RESERVED_HYPERPARAMETERS:
-                raise ValueError(
-                    f"hyperparameter {name!r} is ours: set it as a key of `training` or `monitors.bias`"
-                )
-            if len(str(value)) > 256:
-                raise ValueError(f"hyperparameter {name!r} is longer than SageMaker's 256 characters")
-        if len(self.hyperparameters) > 100 - len(RESERVED_HYPERPARAMETERS):
-            raise ValueError(
-                f"SageMaker takes 100 hyperparameters, {len(RESERVED_HYPERPARAMETERS)} of them are ours"
-            )
-        return self
-
-
-class Gate(Section):
-    """What a candidate must show before it may replace the champion."""
-
-    metric: str | None = Field(None, description="default: auc, accuracy or rmse, by the problem")
-    minimum: float | None = Field(None, description="for metrics where more is better")
-    maximum: float | None = Field(None, description="for errors, such as rmse")
-    minimum_gain: float = Field(0.0, description="how much better than the champion, on the same holdout")
-    max_bias: dict[BiasMetric, Annotated[float, Field(ge=0)]] = Field(
-        {}, description="largest distance from the unbiased value (0; for DI from 1); needs monitors.bias"
-    )
-    approval: Literal["manual", "automatic"] = Field(
-        "manual", description="who approves what passed the gate: a person in the registry, or this policy"
-    )
-
-
-class Serverless(Section):
-    """A serverless endpoint's size, within SageMaker's limits."""
-
-    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 2048
-    max_concurrency: int = Field(20, ge=1, le=200)
-    provisioned: int = Field(0, ge=0, le=200, description="kept warm; 0 scales to zero")
-
-
-class Rollout(Section):
-    """How traffic moves to a new version."""
-
-    type: Literal["canary", "linear", "rolling", "all_at_once"] = "canary"
-    percent: int = Field(10, ge=5, le=50, description="of the capacity: first step, or each step")
-    bake_minutes: int = Field(10, ge=0, le=60, description="wait between the steps")
-
-
-class RollbackOn(Section):
-    """What undoes a rollout while it bakes (checked, takes effect with the rollout alarms)."""
-
-    p99_ms: float | None = Field(500, gt=0)
-    error_percent: float | None = Field(1, ge=0, le=100)
-
-
-def _kind(value: Any) -> Any:
-    """`serverless` alone means its defaults; anything unknown is told both forms."""
-    if value == "serverless":
-        return {"serverless": Serverless()}
-    if value == "realtime" or (isinstance(value, dict) and set(value) == {"serverless"}):
-        return value
-    raise ValueError("expected realtime, serverless, or serverless: {memory_mb: ..., max_concurrency: ...}")
-
-
-Kind = Annotated[Literal["realtime"] | dict[Literal["serverless"], Serverless], BeforeValidator(_kind)]
-
-
-class Endpoint(Section):
-    """Where the approved version serves."""
-
-    kind: Kind = "realtime"
-    instance: InstanceType = Field("ml.m5.large", description="SageMaker instance type")
-    instances: int = Field(2, ge=1, le=100, description="at creation; scaling moves it later")
-    rollout: Rollout = Rollout()
-    rollback_on: RollbackOn = RollbackOn()
-
-    @property
-    def serverless(self) -> Serverless | None:
-        return self.kind["serverless"] if isinstance(self.kind, dict) else None
-
-
-class Scaling(Section):
-    """Application Auto Scaling on InvocationsPerInstance."""
-
-    min: int = Field(1, ge=1)
-    max: int = Field(4, ge=1)
-    invocations_per_instance: int = Field(1000, ge=1, description="target, invocations a minute")
-    scale_in: bool = Field(True, description="false only ever adds instances")
-    scale_in_cooldown_seconds: int = Field(300, ge=0)
-    scale_out_cooldown_seconds: int = Field(60, ge=0)
-    schedule: tuple[dict[str, Any], ...] = Field(
-        (), description="checked, takes effect with scheduled scaling"
-    )
-
-    @model_validator(mode="after")
-    def _bounds_in_order(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        return self
-
-
-class Capture(Section):
-    """Data Capture of the endpoint's traffic."""
-
-    percent: int = Field(100, ge=0, le=100, description="of the requests; 0 captures nothing")
-
-
-class DataQualityMonitor(Section):
-    every: Duration = "1h"
-    drift: str | float = "auto"
-    max_missing: float = Field(0.1, ge=0, le=1)
-
-
-class ModelQualityMonitor(Section):
-    every: Duration = "1d"
-    metric: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-class BiasMonitor(Section):
-    every: Duration = "1d"
-    facet: str = Field(description="the column that tells the groups apart")
-    privileged: Text = Field(description="the value of the group that others are compared with")
-    metrics: tuple[BiasMetric, ...] = ("DPPL", "DI", "AD")
-    tolerance: float = Field(0.1, ge=0)
-
-
-class Monitors(Section):
-    """What is watched once the model serves (checked, takes effect with monitoring; `bias` also feeds the gate)."""
-
-    data_quality: DataQualityMonitor | None = DataQualityMonitor()
-    model_quality: ModelQualityMonitor | None = None
-    bias: BiasMonitor | None = None
-
-
-Reaction = Literal["notify", "retrain", "rollback", "scale"]
-
-
-class OnAlarm(Section):
-    """What follows an alarm (checked, takes effect with monitoring)."""
-
-    data_quality: tuple[Reaction, ...] = ("notify", "retrain")
-    model_quality: tuple[Reaction, ...] = ("notify", "retrain", "rollback")
-    bias: tuple[Reaction, ...] = ("notify",)
-    latency: tuple[Reaction, ...] = ("notify", "scale")
-
-
-class Retraining(Section):
-    """Limits of trainings that no person asked for (checked, takes effect with monitoring)."""
-
-    cooldown_hours: float = Field(24, ge=0)
-    max_per_week: int = Field(3, ge=0)
-    max_monthly_usd: float = Field(100, ge=0)
-
-
-class Notify(Section):
-    """Who hears of it."""
-
-    slack: str | None = Field("default", description="channel (checked, takes effect with Slack)")
-    email: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(
-        (), description="each address confirms a mail from AWS once"
-    )
-    quiet_hours: str | None = Field(None, description="checked, takes effect with Slack")
 
 
 class ModelConfig(Section):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from perennial.config import Gate
 from perennial.evaluation import Bias, ChampionScore, Evaluation
 from perennial.metrics import LOWER_IS_BETTER, gain
+from perennial.sections import Gate
 
 ApprovalStatus = Literal["Approved", "PendingManualApproval", "Rejected"]
 # Clarify's metrics are 0 without bias, but for the ratios.

@@ -10,21 +10,9 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
 from perennial.events import ReactionName
+from perennial.intake.completeness import Listed
 from perennial.names import Names
 from perennial.training import Platform, TrainingJob
-
-
-class StoredObject(Protocol):
-    """One object of the bucket, as a listing shows it."""
-
-    @property
-    def key(self) -> str: ...
-    @property
-    def size(self) -> int: ...
-    @property
-    def etag(self) -> str: ...
-    @property
-    def last_modified(self) -> datetime: ...
 
 
 class Bucket(Protocol):
@@ -32,7 +20,7 @@ class Bucket(Protocol):
 
     name: str
 
-    def list(self, prefix: str) -> Sequence[StoredObject]: ...
+    def list(self, prefix: str) -> Sequence[Listed]: ...
     def read(self, key: str) -> bytes | None: ...
     def open(self, key: str) -> BinaryIO: ...
     def open_ranged(self, key: str) -> BinaryIO: ...

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from perennial.config import Intake, SchemaRules
 from perennial.intake.completeness import FORMATS, Part
 from perennial.intake.inspect import inspect
+from perennial.sections import Intake, SchemaRules
 
 
 def parts_of(files, **promised):

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perennial.config import Intake, SchemaRules
 from perennial.errors import TransientError
 from perennial.intake.completeness import Part
 from perennial.intake.dataset import dataset_version, schema_json
 from perennial.intake.inspect import inspect
 from perennial.intake.schema import Schema
+from perennial.sections import Intake, SchemaRules
 
 HEADER = "age,city,y\n"
 

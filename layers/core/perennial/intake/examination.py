@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from perennial.config import Intake, SchemaRules
 from perennial.intake.column import BadCell, Column, ColumnSummary
 from perennial.intake.dataset import ReadPart, dataset_version
 from perennial.intake.duplicates import RepeatedRows
@@ -16,6 +15,7 @@ from perennial.intake.reading import Chunk, Unreadable
 from perennial.intake.schema import INFER, ColumnType, Feature, Format, Schema, expectation
 from perennial.intake.target import judge_target, target_rule
 from perennial.metrics import Problem as ProblemKind
+from perennial.sections import Intake, SchemaRules
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TypeVar
 
-from perennial.config import Intake, SchemaRules
 from perennial.errors import TransientError
 from perennial.intake.completeness import Part
 from perennial.intake.csv_reader import CsvReader, HashingStream
@@ -18,6 +17,7 @@ from perennial.intake.parquet_reader import ParquetReader
 from perennial.intake.reading import RangeFile, Source, Unreadable
 from perennial.intake.schema import Schema
 from perennial.metrics import Problem as ProblemKind
+from perennial.sections import Intake, SchemaRules
 
 File = TypeVar("File")
 OpenPart = Callable[[str], Source]

@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, cast
 
-from perennial.config import SchemaRules
 from perennial.intake.cells import BOOLEANS, is_missing, parse_number
 from perennial.intake.problem import shorten
 from perennial.metrics import Problem as ProblemKind
+from perennial.sections import SchemaRules
 
 ColumnType = Literal["float", "int", "string", "bool"]
 Format = Literal["csv", "parquet"]

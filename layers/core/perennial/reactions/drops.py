@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from perennial import layout
 from perennial.config import ModelConfig
-from perennial.intake.completeness import Completeness, assess, manifest_key
-from perennial.ports import StoredObject, World
+from perennial.intake.completeness import Completeness, Listed, assess, manifest_key
+from perennial.ports import World
 
 
 def look_at(
-    drop: str, config: ModelConfig, world: World, objects: Sequence[StoredObject] | None = None
+    drop: str, config: ModelConfig, world: World, objects: Sequence[Listed] | None = None
 ) -> Completeness:
     """Judge a drop by its listing (which is made when it is not given)."""
     prefix = layout.drop_prefix(config.model, drop)
@@ -34,8 +34,8 @@ def undecided_drops(config: ModelConfig, world: World) -> Mapping[str, str]:
     return due
 
 
-def _by_drop(model: str, world: World) -> Mapping[str, Sequence[StoredObject]]:
-    drops: dict[str, list[StoredObject]] = defaultdict(list)
+def _by_drop(model: str, world: World) -> Mapping[str, Sequence[Listed]]:
+    drops: dict[str, list[Listed]] = defaultdict(list)
     for item in world.bucket.list(layout.drops_prefix(model)):
         found = layout.parse_drop_key(item.key)
         if found:
