@@ -64,7 +64,7 @@ def trained(world, output=None, **changes):
     """A finished training job, and what it left in the bucket."""
     settings = world.catalog.get("mortgage")
     name = NAMES.training_job("mortgage", DATASET.version, settings.training_hash)
-    remember("mortgage", DATASET, world.state)
+    remember(settings, DATASET, world.state)
     world.jobs.create(job_request(name, DATASET, settings, None, world.platform, NAMES))
     ended = {
         "status": "Completed",

@@ -133,6 +133,28 @@ def test_a_refused_drop_leaves_a_report(world):
     assert [] == world.jobs.requests
 
 
+def test_a_refused_drop_has_a_new_chance_under_other_rules(world):
+    """A corrected model.yaml is enough: the same drop is read again, and only the refused one."""
+    drop(world, "monday", {"a.csv": csv()})
+    assert "drop_refused" == drop(world, "tuesday", {"a.csv": csv(ROWS[:20])}).outcome
+    world.catalog.put(config(intake={"min_rows": 10}), NOW)
+    assert ["tuesday"] == [due.subject for _, due in sweep(world).due]
+
+
+def test_another_target_does_not_train_on_data_pinned_for_the_old_one(world):
+    """The pinned schema names the target; after a change the data must be dropped again, also the same."""
+    drop(world, "monday", {"a.csv": csv()})
+    for name in world.jobs.jobs:
+        world.jobs.finish(name, status="Completed")
+    world.catalog.put(config(problem="regression", target="rate"), NOW)
+    waiting = start_training("mortgage", world)
+    assert ("nothing", True) == (waiting.outcome, "drop data" in waiting.reason)
+    again = on_object(f"{DROPS}monday/_SUCCESS", world)
+    assert "training_started" == again.outcome
+    schema = json.loads(world.bucket.read(f"models/mortgage/datasets/{again.details['dataset']}/schema.json"))
+    assert "rate" == schema["target"]
+
+
 def test_a_corrected_drop_is_read_again(world):
     """A refusal is of one form of the drop: another form has its own chance."""
     assert "drop_refused" == drop(world, "monday", {"a.csv": csv(ROWS[:20])}).outcome

@@ -72,6 +72,18 @@ class ModelConfig(Section):
         return self.gate.metric or DEFAULT_METRIC[self.problem]
 
     @property
+    def intake_hash(self) -> str:
+        """Changes when the same drop would be read by other rules, or for another target."""
+        return digest(
+            {
+                "problem": self.problem,
+                "target": self.target,
+                "schema": self.schema_.model_dump(mode="json"),
+                "intake": self.intake.model_dump(mode="json", exclude={"quiet_minutes"}),
+            }
+        )
+
+    @property
     def training_hash(self) -> str:
         """Changes when the same data would train another model, or be judged by other figures."""
         bias = self.monitors.bias

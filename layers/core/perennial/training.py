@@ -80,7 +80,12 @@ def plan(
 ) -> TrainingPlan:
     """Decide whether the newest dataset is to be trained on now. One training per model at a time; the newest wins."""
     if not datasets:
-        return TrainingPlan(None, None, "no dataset is pinned yet", settled=True)
+        return TrainingPlan(
+            None,
+            None,
+            "no dataset is pinned by the present rules yet: drop data, also the same again",
+            settled=True,
+        )
     newest = max(datasets, key=lambda dataset: dataset.pinned_at)
     base = names.training_job(config.model, newest.version, config.training_hash)
     own = [job for job in jobs if _same_training(job.name, base)]

@@ -10,21 +10,29 @@ from perennial.ports import State, World
 from perennial.training import Champion, Dataset
 
 
-def pinned(model: str, state: State) -> Mapping[str, Dataset]:
-    """The pinned datasets of a model by version."""
+def pinned(config: ModelConfig, state: State) -> Mapping[str, Dataset]:
+    """The datasets pinned under the model's present rules, by version: others have another schema or target."""
     return {
         version: Dataset(version, value["drop"], value["format"], datetime.fromisoformat(value["pinned_at"]))
-        for version, value in state.all(model, "dataset#").items()
+        for version, value in state.all(config.model, "dataset#").items()
+        if value["rules"] == config.intake_hash
     }
 
 
-def remember(model: str, dataset: Dataset, state: State) -> None:
+def remember(config: ModelConfig, dataset: Dataset, state: State) -> None:
     """Keep a pinned dataset; the same again becomes the newest."""
-    state.put(
-        model,
-        f"dataset#{dataset.version}",
-        {"drop": dataset.drop, "format": dataset.format, "pinned_at": dataset.pinned_at.isoformat()},
-    )
+    value = {
+        "drop": dataset.drop,
+        "format": dataset.format,
+        "pinned_at": dataset.pinned_at.isoformat(),
+        "rules": config.intake_hash,
+    }
+    state.put(config.model, f"dataset#{dataset.version}", value)
+
+
+def decided(known: Mapping[str, str] | None, fingerprint: str, config: ModelConfig) -> bool:
+    """Whether a drop was decided about in this form, by the model's present rules."""
+    return bool(known) and known["fingerprint"] == fingerprint and known["rules"] == config.intake_hash
 
 
 def champion_of(config: ModelConfig, world: World) -> Champion | None:

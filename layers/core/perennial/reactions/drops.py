@@ -9,6 +9,7 @@ from perennial import layout
 from perennial.config import ModelConfig
 from perennial.intake.completeness import Completeness, Listed, assess, manifest_key
 from perennial.ports import World
+from perennial.reactions.datasets import decided
 
 
 def look_at(
@@ -23,14 +24,21 @@ def look_at(
 
 
 def undecided_drops(config: ModelConfig, world: World) -> Mapping[str, str]:
-    """Drops that are complete (or beyond repair) and not decided about, each with the reason to look at it."""
-    decided = world.state.all(config.model, "drop#")
+    """Drops that are complete (or beyond repair) and not decided about, each with the reason to look at it.
+
+    A refused drop has a new chance when the rules change. One that was pinned by other rules has not: nobody
+    asked for it again, and older data must not become the newest.
+    """
+    known = world.state.all(config.model, "drop#")
     due: dict[str, str] = {}
     for drop, objects in _by_drop(config.model, world).items():
         seen = look_at(drop, config, world, objects)
-        known = decided.get(drop)
-        if seen.state in ("complete", "refused") and not (known and known["fingerprint"] == seen.fingerprint):
-            due[drop] = f"drop {drop}: {seen.reason}"
+        last = known.get(drop)
+        if seen.state not in ("complete", "refused") or decided(last, seen.fingerprint, config):
+            continue
+        if last and last["fingerprint"] == seen.fingerprint and last["outcome"] == "pinned":
+            continue
+        due[drop] = f"drop {drop}: {seen.reason}"
     return due
 
 

@@ -93,7 +93,7 @@ def _register(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, wo
 def _failed(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, world: World) -> Decision:
     fact = f"training job {job.name} {job.status}"
     retry = after_failure(job, parsed.attempt, config.training.max_retries)
-    dataset = pinned(parsed.model, world.state).get(parsed.dataset)
+    dataset = pinned(config, world.state).get(parsed.dataset)
     # The name promises the settings: with others by now, the next drop trains, not a retry.
     if retry.attempt is not None and dataset is not None and config.training_hash == parsed.config:
         name = world.names.training_job(parsed.model, parsed.dataset, parsed.config, retry.attempt)

@@ -15,7 +15,7 @@ from perennial.intake.inspect import inspect
 from perennial.intake.problem import Problem
 from perennial.intake.schema import Schema
 from perennial.ports import World
-from perennial.reactions.datasets import champion_of, pinned, remember
+from perennial.reactions.datasets import champion_of, decided, pinned, remember
 from perennial.reactions.drops import look_at, undecided_drops
 from perennial.training import Dataset, job_request, plan
 
@@ -64,7 +64,7 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
     model = config.model
     seen = look_at(drop, config, world)
     known = world.state.get(model, f"drop#{drop}")
-    if known and known["fingerprint"] == seen.fingerprint:
+    if known and decided(known, seen.fingerprint, config):
         if known["outcome"] == "pinned":
             return None
         return Decision(model, _fact(drop), "nothing", f"refused in this form before: {known['reason']}")
@@ -114,7 +114,9 @@ def _refuse(
     world.bucket.write(key, report)
     reason = refusal(drop, problems, count)
     world.state.put(
-        config.model, f"drop#{drop}", {"fingerprint": fingerprint, "outcome": "refused", "reason": reason}
+        config.model,
+        f"drop#{drop}",
+        {"fingerprint": fingerprint, "rules": config.intake_hash, "outcome": "refused", "reason": reason},
     )
     details = {"report": f"s3://{world.bucket.name}/{key}", "problems": str(count)}
     return Decision(config.model, _fact(drop), "drop_refused", reason, "error", details)
@@ -126,7 +128,7 @@ def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, 
     assert found.schema is not None  # noqa: S101
     model, folder = config.model, layout.dataset_prefix(config.model, found.version)
     dataset = Dataset(found.version, drop, found.schema.format, world.now())
-    before = pinned(model, world.state).get(found.version)
+    before = pinned(config, world.state).get(found.version)
     schema = schema_json(found.schema)
     world.bucket.write(folder + "schema.json", schema)
     world.bucket.write(
@@ -144,12 +146,13 @@ def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, 
     )
     world.bucket.write(folder + "dataset.json", body)
     world.state.put(model, "schema", {"schema": schema.decode(), "dataset": found.version})
-    remember(model, dataset, world.state)
+    remember(config, dataset, world.state)
     world.state.put(
         model,
         f"drop#{drop}",
         {
             "fingerprint": seen.fingerprint,
+            "rules": config.intake_hash,
             "outcome": "pinned",
             "reason": seen.reason,
             "dataset": found.version,
@@ -174,7 +177,7 @@ def _train(config: ModelConfig, drop: str | None, world: World) -> Decision:
     model, names = config.model, world.names
     claim = world.state.get(model, CLAIM)
     jobs = world.jobs.of_model(model)
-    decided = plan(list(pinned(model, world.state).values()), jobs, config, names, world.now())
+    decided = plan(list(pinned(config, world.state).values()), jobs, config, names, world.now())
     if decided.start is None or decided.dataset is None:
         # A person who dropped data should hear why nothing trains.
         news: Severity | None = "info" if drop and decided.settled else None

@@ -54,6 +54,6 @@ def _due(config: ModelConfig, world: World) -> list[Due]:
     rollout = world.state.rollout(model)
     endpoint = world.endpoints.get(world.names.endpoint(model))
     deployment = reconcile(world.registry.versions(model), endpoint, rollout, config, world.names, now)
-    training = plan(list(pinned(model, world.state).values()), jobs, config, world.names, now)
+    training = plan(list(pinned(config, world.state).values()), jobs, config, world.names, now)
     drops: Mapping[str, str] = undecided_drops(config, world)
     return overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
