@@ -32,7 +32,7 @@ def remember(config: ModelConfig, dataset: Dataset, state: State) -> None:
 
 def decided(known: Mapping[str, str] | None, fingerprint: str, config: ModelConfig) -> bool:
     """Whether a drop was decided about in this form, by the model's present rules."""
-    return bool(known) and known["fingerprint"] == fingerprint and known["rules"] == config.intake_hash
+    return known is not None and known["fingerprint"] == fingerprint and known["rules"] == config.intake_hash
 
 
 def champion_of(config: ModelConfig, world: World) -> Champion | None:
