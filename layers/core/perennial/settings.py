@@ -31,5 +31,11 @@ class Settings(BaseModel):
         return cls.model_validate(dict(os.environ))
 
     @property
+    def code(self) -> str:
+        """What trains and serves: the git revision, else the image's digest."""
+        digest = self.container_image.partition("@")[2]
+        return digest if self.code_version == "unknown" and digest else self.code_version
+
+    @property
     def names(self) -> Names:
         return Names(self.prefix)

@@ -35,9 +35,7 @@ class AwsWorld:
     @property
     def platform(self) -> Platform:
         settings = self._settings
-        return Platform(
-            settings.data_bucket, settings.container_image, settings.training_role, settings.code_version
-        )
+        return Platform(settings.data_bucket, settings.container_image, settings.training_role, settings.code)
 
     @cached_property
     def bucket(self) -> S3Bucket:

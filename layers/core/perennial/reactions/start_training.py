@@ -43,8 +43,6 @@ def start_training(model: str, world: World, *, drop: str | None = None) -> Deci
     left_out = None
     for name in [drop] if drop else list(undecided_drops(config, world)):
         left_out = _take_in(name, config, world)
-        if left_out is not None:
-            _recorded(left_out, world)
     if drop and left_out is not None:
         return left_out
     return _recorded(_train(config, drop, world), world)
@@ -60,18 +58,19 @@ def _recorded(decision: Decision, world: World) -> Decision:
 
 
 def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
-    """Pin a drop as a dataset version. None when it is pinned, now or before; else the decision that leaves it out."""
+    """Pin a drop as a dataset version. None when it is pinned, now or before; else the decision, kept, that leaves it out."""
     model = config.model
     seen = look_at(drop, config, world)
     known = world.state.get(model, f"drop#{drop}")
     if known and decided(known, seen.fingerprint, config):
         if known["outcome"] == "pinned":
             return None
-        return Decision(model, _fact(drop), "nothing", f"refused in this form before: {known['reason']}")
+        again = f"refused in this form before: {known['reason']}"
+        return _recorded(Decision(model, _fact(drop), "nothing", again), world)
     if seen.state == "refused":
         return _refuse(drop, seen.fingerprint, seen.problems, len(seen.problems), (), config, world)
     if seen.state != "complete":
-        return Decision(model, _fact(drop), "drop_waits", seen.reason)
+        return _recorded(Decision(model, _fact(drop), "drop_waits", seen.reason), world)
     if seen.parts[0].format == "parquet" and world.parquet is not None:
         world.parquet.start_training(model, drop)
         return Decision(
