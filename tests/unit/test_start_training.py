@@ -55,15 +55,16 @@ def test_a_complete_drop_is_pinned_and_trained_on(world):
 
 
 def test_a_replayed_event_starts_nothing(world):
-    """The second event reads nothing and starts nothing."""
+    """The second event reads nothing and starts nothing, and is no news while the first one's job runs."""
     drop(world, "monday", {"a.csv": csv()})
     again = on_object(f"{DROPS}monday/_SUCCESS", world)
-    assert ("nothing", 1) == (again.outcome, len(world.jobs.requests))
+    assert ("nothing", None, 1) == (again.outcome, again.news, len(world.jobs.requests))
 
 
 def test_the_same_bytes_under_other_names_are_the_same_dataset(world):
     """Other file names, another drop, another order of parts: no second training, and the person hears why."""
-    drop(world, "monday", {"a.csv": csv(ROWS[:150]), "b.csv": csv(ROWS[150:])})
+    first = drop(world, "monday", {"a.csv": csv(ROWS[:150]), "b.csv": csv(ROWS[150:])})
+    world.jobs.finish(first.details["job"], status="Completed")
     again = drop(world, "tuesday", {"z.csv": csv(ROWS[:150]), "c.csv": csv(ROWS[150:])})
     assert ("nothing", "info", 1) == (again.outcome, again.news, len(world.jobs.requests))
     assert "trained on already" in again.reason
@@ -90,6 +91,14 @@ def test_a_single_file_is_a_drop(world):
     """No folder, no marker."""
     world.bucket.write(f"{DROPS}applications.csv", csv())
     assert "training_started" == on_object(f"{DROPS}applications.csv", world).outcome
+
+
+def test_a_stray_file_is_told(world):
+    """A file that is no data by its name is not passed over in silence."""
+    world.bucket.write(f"{DROPS}data.csv.gz", b"")
+    decision = on_object(f"{DROPS}data.csv.gz", world)
+    assert ("file_ignored", "warning") == (decision.outcome, decision.news)
+    assert not sweep(world).due
 
 
 def test_a_manifest_waits_for_what_it_names(world):
@@ -131,6 +140,21 @@ def test_a_refused_drop_leaves_a_report(world):
     assert csv(rows) == world.bucket.read(f"{DROPS}monday/a.csv")
     assert "nothing" == on_object(f"{DROPS}monday/_SUCCESS", world).outcome
     assert [] == world.jobs.requests
+
+
+def test_a_refusal_is_told_before_it_is_remembered(world):
+    """Killed after the report and before the memory: the retry refuses again, and the person hears of it."""
+    world.catalog.put(config(intake={"min_rows": 1000}), NOW)
+
+    def die(model, name, value, **condition):
+        raise TimeoutError
+
+    put, world.state.put = world.state.put, die
+    with pytest.raises(TimeoutError):
+        drop(world, "monday", {"a.csv": csv()})
+    world.state.put = put
+    assert "drop_refused" == on_object(f"{DROPS}monday/_SUCCESS", world).outcome
+    assert ["drop_refused", "drop_refused"] == world.ledger.outcomes
 
 
 def test_a_refused_drop_has_a_new_chance_under_other_rules(world):

@@ -53,18 +53,25 @@ class DropObject:
 
     model: str
     drop: str
-    role: Literal["marker", "file", "part"]
+    role: Literal["marker", "file", "part", "stray"]
 
 
 def parse_drop_key(key: str) -> DropObject | None:
-    """What an object under `models/<model>/drops/` is: a marker, a single-file drop, or a part of a drop."""
+    """What an object under `models/<model>/drops/` is.
+
+    A marker, a single-file drop, a part of a drop, or a stray: a single file that is no data by its name.
+    """
     head, model, drops, *rest = [*key.split("/", 3), "", "", ""][:4]
     path = rest[0]
     if head != "models" or drops != "drops" or not model or not path:
         return None
     folder, slash, name = path.rpartition("/")
     if not slash:
-        return DropObject(model, path, "file") if path.lower().endswith(DATA_SUFFIXES) else None
+        if path.startswith(("_", ".")):
+            return None
+        return DropObject(model, path, "file" if path.lower().endswith(DATA_SUFFIXES) else "stray")
+    if not name:
+        return None  # a console's stand-in for a folder
     drop = folder.split("/", 1)[0]
     return DropObject(model, drop, "marker" if name in MARKERS and folder == drop else "part")
 

@@ -12,6 +12,8 @@ _TITLES = {
     "configuration_changed": "configuration changed",
     "model_created": "model created",
     "drop_refused": "data refused",
+    "drop_waits": "data waits",
+    "file_ignored": "file ignored",
     "training_started": "training started",
     "training_failed": "training failed",
     "training_retried": "training is tried again",

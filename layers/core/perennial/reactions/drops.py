@@ -46,6 +46,6 @@ def _by_drop(model: str, world: World) -> Mapping[str, Sequence[Listed]]:
     drops: dict[str, list[Listed]] = defaultdict(list)
     for item in world.bucket.list(layout.drops_prefix(model)):
         found = layout.parse_drop_key(item.key)
-        if found:
+        if found and found.role != "stray":
             drops[found.drop].append(item)
     return drops

@@ -17,7 +17,7 @@ from perennial.intake.schema import Schema
 from perennial.ports import World
 from perennial.reactions.datasets import champion_of, decided, pinned, remember
 from perennial.reactions.drops import look_at, undecided_drops
-from perennial.training import Dataset, job_request, plan
+from perennial.training import IN_FLIGHT, Dataset, job_request, plan
 
 CLAIM = "training"
 # A claim whose job never came belongs to a handler that died: after this it counts no more.
@@ -29,6 +29,8 @@ def on_object(key: str, world: World) -> Decision | None:
     found = layout.parse_drop_key(key)
     if found is None or found.role == "part":
         return None
+    if found.role == "stray":
+        return _recorded(_stray(key, found), world)
     return start_training(found.model, world, drop=found.drop)
 
 
@@ -46,6 +48,14 @@ def start_training(model: str, world: World, *, drop: str | None = None) -> Deci
     if drop and left_out is not None:
         return left_out
     return _recorded(_train(config, drop, world), world)
+
+
+def _stray(key: str, found: layout.DropObject) -> Decision:
+    reason = (
+        f"{key} is neither a .csv nor a .parquet file, nor in a folder: nothing was done with it. "
+        "Upload data uncompressed, as one file or as the parts of a folder"
+    )
+    return Decision(found.model, f"file {found.drop} uploaded", "file_ignored", reason, "warning")
 
 
 def _fact(drop: str | None) -> str:
@@ -73,9 +83,8 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
         return _recorded(Decision(model, _fact(drop), "drop_waits", seen.reason), world)
     if seen.parts[0].format == "parquet" and world.parquet is not None:
         world.parquet.start_training(model, drop)
-        return Decision(
-            model, _fact(drop), "handed_over", "Parquet is read by the function that has the reader"
-        )
+        why = "Parquet is read by the function that has the reader"
+        return _recorded(Decision(model, _fact(drop), "handed_over", why), world)
     found = _inspect(seen, config, world)
     if not found.accepted:
         return _refuse(
@@ -112,13 +121,15 @@ def _refuse(
     report = report_json(drop=drop, problems=problems, count=count, notes=notes, created=world.now())
     world.bucket.write(key, report)
     reason = refusal(drop, problems, count)
+    details = {"report": f"s3://{world.bucket.name}/{key}", "problems": str(count)}
+    # Told before it is remembered: a handler killed in between tells it again, which is better than never.
+    told = _recorded(Decision(config.model, _fact(drop), "drop_refused", reason, "error", details), world)
     world.state.put(
         config.model,
         f"drop#{drop}",
         {"fingerprint": fingerprint, "rules": config.intake_hash, "outcome": "refused", "reason": reason},
     )
-    details = {"report": f"s3://{world.bucket.name}/{key}", "problems": str(count)}
-    return Decision(config.model, _fact(drop), "drop_refused", reason, "error", details)
+    return told
 
 
 def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, world: World) -> None:
@@ -178,8 +189,9 @@ def _train(config: ModelConfig, drop: str | None, world: World) -> Decision:
     jobs = world.jobs.of_model(model)
     decided = plan(list(pinned(config, world.state).values()), jobs, config, names, world.now())
     if decided.start is None or decided.dataset is None:
-        # A person who dropped data should hear why nothing trains.
-        news: Severity | None = "info" if drop and decided.settled else None
+        # A person who dropped data should hear why nothing trains; two events of one drop, though, are one fact.
+        in_flight = any(job.status in IN_FLIGHT for job in jobs)
+        news: Severity | None = "info" if drop and decided.settled and not in_flight else None
         return Decision(
             model, _fact(drop), "nothing" if decided.settled else "training_waits", decided.reason, news
         )
