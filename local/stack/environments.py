@@ -59,7 +59,8 @@ def interpreter() -> str:
 
 
 def fingerprint(*locks: Path) -> str:
-    digest = hashlib.sha256(f"{interpreter()} {sys.version}".encode())
+    """Changes with the locks, the interpreter, and the checkout's place: environments can't be moved."""
+    digest = hashlib.sha256(f"{ROOT} {interpreter()} {sys.version}".encode())
     for lock in locks:
         digest.update(lock.read_bytes())
     return digest.hexdigest()
