@@ -43,6 +43,11 @@ class Show:
     def detail(self, text: str) -> None:
         self.console.print(f"    [dim]{escape(text)}[/]", soft_wrap=True)
 
+    def decided(self, entry: Entry) -> None:
+        self.console.print(
+            f"  [cyan]→[/] [bold]{escape(entry.decision)}[/]: {escape(entry.reason)}", soft_wrap=True
+        )
+
     def say(self, text: str) -> None:
         self.console.print(escape(text), soft_wrap=True)
 

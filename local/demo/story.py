@@ -187,5 +187,5 @@ class Story:
         entries = self.aws.ledger()
         for entry in entries[self._told :]:
             if entry.news != "none":
-                self.show.detail(f"{entry.decision}: {entry.reason}")
+                self.show.decided(entry)
         self._told = len(entries)
