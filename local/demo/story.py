@@ -107,6 +107,7 @@ class Story:
             )
             version, approval = package["ModelPackageVersion"], package["ModelApprovalStatus"]
             self.show.done(f"model package version {version}: {approval}")
+            self.aws.wait("the verdict in the ledger", lambda: self.decided_about(str(version), "registered"))
             self.tell()
         return str(package["ModelPackageArn"])
 
@@ -132,14 +133,7 @@ class Story:
             return endpoint if status == "InService" and config.startswith(wanted) else None
 
         endpoint = self.aws.wait(f"version {version} in service", in_service, 90)
-        self.aws.wait(
-            "the ledger to know it",
-            lambda: [
-                entry
-                for entry in self.aws.ledger()
-                if entry.details.get("version") == version and "service" in entry.decision
-            ],
-        )
+        self.aws.wait("the ledger to know it", lambda: self.decided_about(version, "service"))
         counts = [variant["CurrentInstanceCount"] for variant in endpoint["ProductionVariants"]]
         self.show.done(
             f"endpoint {self.aws.name}: InService with {endpoint['EndpointConfigName']}, {sum(counts)} instances"
@@ -181,6 +175,10 @@ class Story:
             f"traffic during all this: {traffic.answered} requests answered, none failed, "
             f"the slowest in {traffic.slowest_ms:.0f} ms"
         )
+
+    def decided_about(self, version: str, what: str) -> bool:
+        entries = self.aws.ledger()
+        return any(entry.details.get("version") == version and what in entry.decision for entry in entries)
 
     def tell(self) -> None:
         """The decisions since last time, in the ledger's own words."""
