@@ -23,4 +23,5 @@ Trigger = ObjectCreated | ModelDue
 def lambda_handler(event: Trigger, context: LambdaContext) -> dict[str, object]:
     if isinstance(event, ObjectCreated):
         return report(on_object(event.detail.object.key, world()), logger, metrics)
-    return report(start_training(event.detail.model, world(), drop=event.detail.subject), logger, metrics)
+    due = event.detail
+    return report(start_training(due.model, world(), drop=due.subject, because=due.because), logger, metrics)

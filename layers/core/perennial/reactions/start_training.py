@@ -34,20 +34,23 @@ def on_object(key: str, world: World) -> Decision | None:
     return start_training(found.model, world, drop=found.drop)
 
 
-def start_training(model: str, world: World, *, drop: str | None = None) -> Decision:
+def start_training(
+    model: str, world: World, *, drop: str | None = None, because: str = "the model was due"
+) -> Decision:
     """Take in a drop (or every one that nobody decided about), then train on the newest dataset if it is time."""
     config = world.catalog.get(model)
     if config is None:
         reason = (
             f"there is no valid configuration: upload {layout.config_key(model)}; the drop is taken in then"
         )
-        return _recorded(Decision(model, _fact(drop), "drop_waits", reason, "warning"), world)
+        fact = _fact(drop) if drop else because
+        return _recorded(Decision(model, fact, "drop_waits", reason, "warning"), world)
     left_out = None
     for name in [drop] if drop else list(undecided_drops(config, world)):
         left_out = _take_in(name, config, world)
     if drop and left_out is not None:
         return left_out
-    return _recorded(_train(config, drop, world), world)
+    return _recorded(_train(config, drop, because, world), world)
 
 
 def _stray(key: str, found: layout.DropObject) -> Decision:
@@ -58,8 +61,8 @@ def _stray(key: str, found: layout.DropObject) -> Decision:
     return Decision(found.model, f"file {found.drop} uploaded", "file_ignored", reason, "warning")
 
 
-def _fact(drop: str | None) -> str:
-    return f"drop {drop}" if drop else "the model was due"
+def _fact(drop: str) -> str:
+    return f"drop {drop}"
 
 
 def _recorded(decision: Decision, world: World) -> Decision:
@@ -183,8 +186,9 @@ def _fresh(claim: Mapping[str, str], world: World) -> bool:
     return world.now() - datetime.fromisoformat(claim["at"]) < CLAIM_HOLDS
 
 
-def _train(config: ModelConfig, drop: str | None, world: World) -> Decision:
+def _train(config: ModelConfig, drop: str | None, because: str, world: World) -> Decision:
     model, names = config.model, world.names
+    fact = _fact(drop) if drop else because
     claim = world.state.get(model, CLAIM)
     jobs = world.jobs.of_model(model)
     decided = plan(list(pinned(config, world.state).values()), jobs, config, names, world.now())
@@ -192,11 +196,9 @@ def _train(config: ModelConfig, drop: str | None, world: World) -> Decision:
         # A person who dropped data should hear why nothing trains; two events of one drop, though, are one fact.
         in_flight = any(job.status in IN_FLIGHT for job in jobs)
         news: Severity | None = "info" if drop and decided.settled and not in_flight else None
-        return Decision(
-            model, _fact(drop), "nothing" if decided.settled else "training_waits", decided.reason, news
-        )
+        return Decision(model, fact, "nothing" if decided.settled else "training_waits", decided.reason, news)
     if claim and claim["job"] not in {decided.start, *(job.name for job in jobs)} and _fresh(claim, world):
-        return Decision(model, _fact(drop), "training_waits", f"job {claim['job']} is being started")
+        return Decision(model, fact, "training_waits", f"job {claim['job']} is being started")
     # Two drops at once: the slower one meets the other's claim, and its retry sees the other's job in flight.
     mine = {"job": decided.start, "at": world.now().isoformat()}
     world.state.put(model, CLAIM, mine, expected=claim)
@@ -204,9 +206,9 @@ def _train(config: ModelConfig, drop: str | None, world: World) -> Decision:
     world.experiments.ensure(names.experiment(model), names.trial(model, decided.dataset.version))
     request = job_request(decided.start, decided.dataset, config, champion, world.platform, names)
     if not world.jobs.create(request):
-        return Decision(model, _fact(drop), "nothing", f"job {decided.start} was started by another event")
+        return Decision(model, fact, "nothing", f"job {decided.start} was started by another event")
     against = f", against version {champion.version} in service" if champion else ""
     price = "spot" if config.training.spot else "on demand"
     reason = f"{decided.reason}: job {decided.start} on {config.training.instance} ({price}){against}"
     details = {"job": decided.start, "dataset": decided.dataset.version}
-    return Decision(model, _fact(drop), "training_started", reason, "info", details)
+    return Decision(model, fact, "training_started", reason, "info", details)
