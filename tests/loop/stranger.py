@@ -109,10 +109,20 @@ class Stack:
         """Subscribe a queue to the alerts topic, as a team's tool would."""
         sqs = self.client("sqs")
         self.inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"]
-        self.client("sns").subscribe(
-            TopicArn=self.outputs["AlertsTopic"], Protocol="sqs", Endpoint=attributes["QueueArn"]
-        )
+        queue = sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        topic = self.outputs["AlertsTopic"]
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        sqs.set_queue_attributes(QueueUrl=self.inbox, Attributes={"Policy": policy})
+        self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
 
     def heard(self) -> Sequence[dict[str, Any]]:
         """Every notice since `listen`, as SNS wrapped it."""

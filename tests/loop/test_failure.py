@@ -1,0 +1,334 @@
+"""What goes wrong: data, capacity, artefacts, events and handlers. It is told, it heals, and the old version serves."""
+
+import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from stranger import HEADER, Model, Stack, applications, drop_of, table, wait_for
+
+from stack.places import ROOT, python
+
+
+def trained(stack: Stack, name: str, seed: int = 0, **changes: Any) -> Model:
+    model = stack.model(name).configure(**changes)
+    model.drop("one", drop_of(150, seed=seed))
+    model.wait_for("version_registered")
+    return model
+
+
+def spoil(model: Model, version: int) -> None:
+    """Overwrite a version's artefact with what no container can load."""
+    url = model.package(version)["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+    model.put(url.partition(f"/models/{model.model}/")[2], b"this is no archive")
+
+
+@contextmanager
+def denied(stack: Stack, function: str, action: str, resource: str) -> Iterator[None]:
+    """A function's role may not do one thing, for a while."""
+    role = stack.resource(f"{function}Role")
+    iam = stack.client("iam")
+    statement = {"Effect": "Deny", "Action": action, "Resource": resource}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=role, PolicyName="denied", PolicyDocument=document)
+    try:
+        yield
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="denied")
+
+
+def perennial(stack: Stack, *arguments: str) -> str:
+    """The operator's command."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "AWS_ENDPOINT_URL": stack.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PERENNIAL_PYTHON": str(python("tools")),
+    }
+    command = [ROOT / "cli/perennial", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_failed_training_is_told_with_its_log(stack: Stack) -> None:
+    """A job that fails for good ends in one notice with SageMaker's reason, the log's end, and what to do."""
+    model = stack.model("misfit").configure(training={"hyperparameters": {"no_such_thing": 1}})
+    model.drop("one", drop_of(120))
+    failed = model.wait_for("training_failed")
+    assert failed.news == "error"
+    assert "no_such_thing" in failed.reason
+    assert "data or the code" in failed.reason
+    assert "no_such_thing" in failed.details["log"]
+    assert len(model.jobs()) == 1
+    [notice] = wait_for(
+        "the notice", lambda: [n for n in model.notices() if n["outcome"] == "training_failed"]
+    )
+    assert "no_such_thing" in notice["message"]
+
+
+def test_one_class_is_refused_before_a_training(stack: Stack) -> None:
+    """A target with one class only does not cost a training."""
+    model = stack.model("oneclass").configure()
+    rows = [(*row[:3], "no") for row in applications(120)]
+    model.drop("one", {"part.csv": table(HEADER, rows)})
+    assert "deny" in model.wait_for("drop_refused").reason
+    assert model.jobs() == []
+
+
+@pytest.mark.parametrize("fault", ["capacity", "internal"])
+def test_aws_failures_are_tried_again(stack: Stack, fault: str) -> None:
+    """A failure that lies with AWS gets a retry under the next attempt's name, which is registered."""
+    name = f"fault-{fault}"
+    stack.arm(fault, f"perennial-{name}-*")
+    model = trained(stack, name)
+    first, second = model.jobs()
+    assert second == f"{first}-r1"
+    assert model.wait_for("training_retried").news == "warning"
+    assert model.package(1)["CustomerMetadataProperties"]["training-job"] == second
+    assert len(model.versions()) == 1
+
+
+def test_retries_end(stack: Stack) -> None:
+    """When the retries are used up, a person is told."""
+    stack.arm("capacity", "perennial-nocapacity-*", times=2)
+    model = stack.model("nocapacity").configure(training={"max_retries": 1})
+    model.drop("one", drop_of(120))
+    failed = model.wait_for("training_failed")
+    assert "1 of 1 retries are used up" in failed.reason
+    assert len(model.jobs()) == 2
+
+
+def test_an_interrupted_spot_job_goes_on(stack: Stack) -> None:
+    """SageMaker itself resumes an interrupted spot job; it becomes one version."""
+    stack.arm("interruption", "perennial-interrupted-*")
+    model = trained(stack, "interrupted")
+    assert len(model.jobs()) == len(model.versions()) == 1
+
+
+def test_an_artefact_that_cannot_serve(stack: Stack) -> None:
+    """An update to it is rolled back and told, the old version serves; as a first version, it makes way for the next."""
+    update, creation = stack.model("spoilt"), stack.model("stillborn")
+    for seed, model in enumerate((update, creation)):
+        model.configure().drop("one", drop_of(150, seed=seed))
+    for model in (update, creation):
+        model.wait_for("version_registered")
+    update.approve(1)
+    good = creation.read(creation.keys("trainings/")[-1]) and creation.package(1)["InferenceSpecification"]
+    artefact = good["Containers"][0]["ModelDataUrl"].partition("/models/stillborn/")[2]
+    body = creation.read(artefact)
+    spoil(creation, 1)
+    creation.approve(1)
+    update.wait_until_serving(1)
+    update.drop("two", drop_of(150, seed=7))
+    update.wait_for("version_registered", version="2")
+    spoil(update, 2)
+    update.approve(2)
+
+    lost = creation.wait_for("rollout_failed", version="1")
+    assert lost.news == "error"
+    assert "not tried again without a new approval" in lost.reason
+    creation.put(artefact, body)
+    assert creation.register_again() == 2
+    creation.approve(2)
+    creation.wait_until_serving(2)
+    assert len(creation.decided("endpoint_deleted")) == 1, creation.story()
+
+    rolled_back = update.wait_for("rolled_back", version="2")
+    assert rolled_back.news == "error"
+    assert update.serving() == 1
+    assert update.invoke("50,0.95,north").startswith("yes,")
+    history = update.package(2)["CustomerMetadataProperties"]
+    assert any(
+        value.startswith("rolled_back") for key, value in history.items() if key.startswith("deployment-")
+    )
+    # Approved still, but not tried again by itself.
+    stack.sweep()
+    assert len(update.decided("rolled_back")) == 1
+    assert len(update.decided("endpoint_update_started")) == 1
+
+
+class TestEvents:
+    """Events are hints: twice, late, in any order, at once, they lead to the same state."""
+
+    @pytest.fixture(scope="class")
+    def model(self, stack: Stack) -> Model:
+        """Version 2 serves, version 1 served, version 3 is rejected."""
+        model = trained(stack, "events")
+        model.approve(1)
+        model.wait_until_serving(1)
+        model.drop("two", drop_of(200, seed=8))
+        model.wait_for("version_registered", version="2")
+        model.approve(2)
+        model.wait_until_serving(2)
+        model.register_again(status="Rejected")
+        return model
+
+    def event(self, source: str, detail_type: str, detail: Mapping[str, Any]) -> dict[str, Any]:
+        return {
+            "version": "0",
+            "id": f"{abs(hash(json.dumps(detail))):032x}",
+            "detail-type": detail_type,
+            "source": source,
+            "account": "000000000000",
+            "time": "2026-03-01T12:00:00Z",
+            "region": "us-east-1",
+            "resources": [],
+            "detail": detail,
+        }
+
+    def replays(self, model: Model) -> list[tuple[str, dict[str, Any]]]:
+        """Everything that ever was, newest first, by the function that hears of it."""
+        endpoint = {"EndpointName": model.name}
+        found = [
+            (
+                "SettleEndpoint",
+                self.event(
+                    "aws.sagemaker", "SageMaker Endpoint State Change", endpoint | {"EndpointStatus": status}
+                ),
+            )
+            for status in ("DELETED", "FAILED", "IN_SERVICE", "CREATING")
+        ]
+        found += [
+            (
+                "DeployModel",
+                self.event(
+                    "aws.sagemaker",
+                    "SageMaker Model Package State Change",
+                    {
+                        "ModelPackageGroupName": model.name,
+                        "ModelPackageVersion": version,
+                        "ModelApprovalStatus": status,
+                        "UpdatedModelPackageFields": ["ModelApprovalStatus"],
+                    },
+                ),
+            )
+            for version, status in ((3, "Approved"), (2, "Rejected"), (1, "Approved"), (2, "Approved"))
+        ]
+        found += [
+            (
+                "RegisterModel",
+                self.event(
+                    "aws.sagemaker",
+                    "SageMaker Training Job State Change",
+                    {"TrainingJobName": job, "TrainingJobStatus": status},
+                ),
+            )
+            for job in reversed(model.jobs())
+            for status in ("Failed", "Completed", "InProgress")
+        ]
+        found += [
+            (
+                "StartTraining",
+                self.event(
+                    "aws.s3",
+                    "Object Created",
+                    {"bucket": {"name": model.bucket}, "object": {"key": f"models/{model.model}/{key}"}},
+                ),
+            )
+            for key in (
+                "drops/two/_SUCCESS",
+                "drops/one/_SUCCESS",
+                "drops/one/part-0.csv",
+                "drops/never/_SUCCESS",
+            )
+        ]
+        upload = {"bucket": {"name": model.bucket}, "object": {"key": f"models/{model.model}/model.yaml"}}
+        return [*found, ("ConfigureModel", self.event("aws.s3", "Object Created", upload))]
+
+    def state(self, model: Model) -> tuple[Any, ...]:
+        packages = [(v["ModelPackageVersion"], v["ModelApprovalStatus"]) for v in model.versions()]
+        configs = model.sagemaker.list_endpoint_configs(NameContains=model.name)["EndpointConfigs"]
+        return (
+            model.jobs(),
+            packages,
+            model.endpoint()["EndpointConfigName"],
+            sorted(config["EndpointConfigName"] for config in configs),
+            [entry for entry in model.ledger() if entry.news in ("error", "warning")],
+            sorted(
+                entry.decision
+                for entry in model.ledger()
+                if entry.decision != "nothing" and entry.news != "none"
+            ),
+        )
+
+    def test_replayed_backwards(self, stack: Stack, model: Model) -> None:
+        """Every event again, newest first, changes nothing and alarms nobody."""
+        before = self.state(model)
+        for function, event in self.replays(model):
+            stack.invoke(function, event)
+        assert self.state(model) == before, model.story()
+
+    def test_several_at_once(self, stack: Stack, model: Model) -> None:
+        """The same event to several handlers at the same time is the event once."""
+        before = self.state(model)
+        failures: list[AssertionError] = []
+
+        def deliver(function: str, event: dict[str, Any]) -> None:
+            try:
+                stack.invoke(function, event)
+            except AssertionError as error:
+                failures.append(error)
+
+        for function, event in self.replays(model)[::4]:
+            threads = [threading.Thread(target=deliver, args=(function, event)) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert failures == []
+        assert self.state(model) == before, model.story()
+
+
+def test_a_handler_that_fails_in_the_middle_heals_by_retry(stack: Stack) -> None:
+    """SageMaker refuses the endpoint once, after the rollout was written down: the retry creates it, once."""
+    model = trained(stack, "refused-once")
+    stack.arm("limit", model.name)
+    model.approve(1)
+    model.wait_until_serving(1)
+    assert len(model.decided("endpoint_creation_started")) == 1
+
+
+def test_a_handler_that_keeps_failing_is_healed_by_the_sweep(stack: Stack) -> None:
+    """Data pinned and its training never started: a dead letter tells of it, the sweep trains, redriving does no harm."""
+    model = stack.model("denied").configure()
+    with denied(stack, "StartTraining", "sagemaker:CreateTrainingJob", "*"):
+        model.drop("one", drop_of(120))
+        wait_for("a dead letter", stack.dead_letters)
+    assert len(model.decided("dataset_pinned")) == 1
+    assert model.jobs() == []
+    stack.sweep()
+    model.wait_for("version_registered")
+    assert "1 events are being tried again" in perennial(stack, "redrive")
+    wait_for(
+        "the redriven event's decision",
+        lambda: [e for e in model.decided("nothing") if e.fact == "drop one"],
+    )
+    assert len(model.jobs()) == len(model.versions()) == 1
+
+
+def test_a_killed_handler_is_redriven(stack: Stack) -> None:
+    """Lambda kills a handler at its time limit, each time: seen with the command, redriven with it, and done once."""
+    model = stack.model("killed").configure()
+    functions, name = stack.client("lambda"), stack.resource("StartTraining")
+    patience = functions.get_function_configuration(FunctionName=name)["Timeout"]
+    functions.update_function_configuration(FunctionName=name, Timeout=1)
+    try:
+        model.drop("one", drop_of(60_000, parts=2))
+        wait_for("a dead letter", stack.dead_letters)
+    finally:
+        functions.update_function_configuration(FunctionName=name, Timeout=patience)
+    assert model.jobs() == []
+    shown = perennial(stack, "dead-letters")
+    assert "models/killed/drops/one/_SUCCESS" in shown
+    assert "StartTraining" in shown
+    assert "1 dead letters" in shown
+    assert "1 events are being tried again" in perennial(stack, "redrive")
+    model.wait_for("training_started")
+    assert stack.dead_letters() == []
+    model.wait_for("version_registered")
+    assert len(model.jobs()) == 1
