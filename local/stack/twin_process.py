@@ -120,9 +120,9 @@ def stop(twin: Twin) -> None:
 
 
 def gone(twin: Twin) -> bool:
-    """Whether the process has let go of its lock and its port."""
-    if twin.process:
-        twin.process.poll()
+    """Whether the process has ended, and let go of its lock and its port."""
+    if twin.process and twin.process.poll() is None:
+        return False
     return find(twin.home) is None and port_is_free(twin.port)
 
 
