@@ -14,7 +14,7 @@ BIN := $(VENVS)/tools/bin
 export PYTHONPATH := local
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 
-.PHONY: help setup demo up down status check fmt test unit loop bench lock clean
+.PHONY: help setup demo up down status check fmt test unit loop bench docs lock clean
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,10 @@ loop: ## only the tests that turn the loop on a twin
 bench: ## measure what the documentation claims about speed
 	@$(PYTHON) -m stack setup
 	@$(VENVS)/test/bin/python benchmarks/run.py
+
+docs: ## write docs/configuration.md from the models that read model.yaml
+	@$(PYTHON) -m stack setup test
+	@PYTHONPATH=layers/core $(VENVS)/test/bin/python docs/configuration_reference.py docs/configuration.md
 
 lock: ## renew the lock files from requirements/*.in; the only target that looks for newer versions
 	@$(PYTHON) -m stack setup tools

@@ -13,6 +13,8 @@ OPTIONS = (
     *("--quiet", "--universal", "--generate-hashes", "--python-version", "3.11", "--only-binary", ":all:"),
     *("--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header", "--upgrade"),
 )
+# The Lambda runtime has boto3 and all that it needs: no layer brings them again.
+RUNTIME_HAS = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
 # Locks on which others are constrained come first.
 ORDER = ("layers/*/requirements.in", "container/requirements/serve.in", "container/requirements/train.in")
 
@@ -30,12 +32,14 @@ def renew() -> None:
 
 def compile_lock(uv: Path, source: Path, environment: dict[str, str]) -> None:
     target = source.with_suffix(".txt")
+    left_out = [option for package in RUNTIME_HAS for option in ("--no-emit-package", package)]
     with step(str(target.relative_to(ROOT))):
         command: list[str | Path] = [
             uv,
             "pip",
             "compile",
             *OPTIONS,
+            *(left_out if source.is_relative_to(ROOT / "layers") else ()),
             source.name,
             "--output-file",
             target.name,

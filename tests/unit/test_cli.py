@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from perennial_cli.__main__ import parser
 from perennial_cli.dead_letters import parse
 

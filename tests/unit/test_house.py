@@ -160,6 +160,20 @@ def test_parameters_and_outputs_are_documented():
     assert not [name for name in names if name not in documents]
 
 
+def test_the_configuration_reference_is_up_to_date():
+    """`make docs` writes it from the models that read model.yaml."""
+    spec = importlib.util.spec_from_file_location("reference", ROOT / "docs/configuration_reference.py")
+    reference = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(reference)
+    assert reference.page() == (ROOT / "docs/configuration.md").read_text()
+
+
+def test_no_layer_brings_what_the_runtime_has():
+    """boto3 and its needs are in the Lambda runtime; a second copy costs 30 MB and a surprise."""
+    for path in (ROOT / "layers").glob("*/requirements.txt"):
+        assert not re.search(r"^(boto3|botocore|urllib3|jmespath)==", path.read_text(), re.MULTILINE), path
+
+
 def test_no_lock_file_names_an_index():
     """Hashes pin what is installed; where it comes from is the user's business."""
     locks = [path for path in ROOT.glob("**/requirements*/*.txt") if ".perennial" not in path.parts]
