@@ -102,6 +102,7 @@ def test_what_a_server_prints_is_in_its_log_stream(endpoints: Endpoints, endpoin
     def told() -> list[str]:
         return [event["message"] for event in logs.filter_log_events(logGroupName=group)["events"]]
 
+    eventually(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
     eventually(lambda: len(logs.describe_log_streams(logGroupName=group)["logStreams"]) == 2)
     eventually(lambda: {"ready", "served /invocations"} <= set(told()))
 

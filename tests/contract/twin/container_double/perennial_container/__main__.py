@@ -83,7 +83,11 @@ def read() -> int:
 def analyze(arguments: list[str]) -> int:
     config = json.loads((BASE / "config/resourceconfig.json").read_text())
     inputs = sorted(p.name for p in (BASE / "processing/input").rglob("*") if p.is_file())
-    report = Path(arguments[arguments.index("--output") + 1]) if "--output" in arguments else BASE / "processing/output"
+    report = (
+        Path(arguments[arguments.index("--output") + 1])
+        if "--output" in arguments
+        else BASE / "processing/output"
+    )
     (report / f"{config['current_host']}.json").write_text(json.dumps({"inputs": inputs}))
     (BASE / "output/message").write_text("analyzed")
     if "--fail" in arguments:
