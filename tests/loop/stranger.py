@@ -9,7 +9,8 @@ import json
 import random
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,10 +92,18 @@ class Stack:
         """What ten minutes do."""
         return self.invoke("Sweep", {"version": "0", "detail-type": "Scheduled Event"})
 
-    def arm(self, fault: str, name: str, times: int = 1) -> None:
-        """Let the next resources of that name meet a fault on AWS's side."""
-        body = json.dumps({"fault": fault, "name": name, "times": times}).encode()
-        request = urllib.request.Request(self.endpoint_url + "/_twin/faults", data=body, method="POST")
+    @contextmanager
+    def fault(self, fault: str, name: str, times: int = 1) -> Iterator[None]:
+        """Let the next resources of that name meet a fault on AWS's side, for a while."""
+        self._faults("POST", {"fault": fault, "name": name, "times": times})
+        try:
+            yield
+        finally:
+            self._faults("DELETE")
+
+    def _faults(self, method: str, body: Mapping[str, object] | None = None) -> None:
+        data = json.dumps(body).encode() if body else None
+        request = urllib.request.Request(self.endpoint_url + "/_twin/faults", data=data, method=method)
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 200
 
