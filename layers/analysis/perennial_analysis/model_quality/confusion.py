@@ -1,0 +1,142 @@
+"""Counts of actual by predicted classes, and every metric that follows from counts alone.
+
+Metrics take counts of shape [..., classes, classes] (outer axis: actual, inner: predicted) and give arrays
+[...]: one function serves the data, its 80 % samples and a thousand resamples at once. A metric whose
+denominator is empty is NaN; within a weighted mean an empty class counts as 0, as in Spark and scikit-learn.
+
+The twin of a metric under the "best constant classifier" follows AWS's published example for two classes:
+the constant is the positive class (the only one with a recall at all). For more classes it is the most
+frequent class, which is the best constant in all five metrics; AWS's own example shows the figures of the
+rarer class there, which is the best in nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from perennial_analysis.model_quality.labels import Labels
+
+Counts = npt.NDArray[np.float64]
+Metrics = dict[str, npt.NDArray[np.float64]]
+
+BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
+CONSTANT = "_best_constant_classifier"
+DRAWS = 500
+
+
+def positions(labels: Labels, classes: Labels) -> npt.NDArray[np.intp]:
+    """Where each label stands in `classes`, [rows]. Raises ValueError for one that is not there."""
+    order = np.argsort(classes)
+    nearest = np.searchsorted(classes, labels, sorter=order)
+    found: npt.NDArray[np.intp] = order[nearest.clip(max=len(classes) - 1)]
+    strange = classes[found] != labels
+    if strange.any():
+        told = ", ".join(classes.tolist())
+        raise ValueError(f"{str(labels[strange.argmax()])!r} is not among the classes: {told}")
+    return found
+
+
+def confusion_counts(actual: npt.NDArray[np.intp], predicted: npt.NDArray[np.intp], classes: int) -> Counts:
+    """Rows of each (actual, predicted) pair of positions, [classes, classes]."""
+    cells = np.bincount(actual * classes + predicted, minlength=classes * classes)
+    return np.asarray(cells, dtype=np.float64).reshape(classes, classes)
+
+
+def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """part / whole, NaN where whole is 0."""
+    over, under = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
+    return np.divide(over, under, out=np.full(over.shape, np.nan), where=under != 0)
+
+
+def binary_metrics(counts: Counts) -> Metrics:
+    """All of Model Monitor's metrics of a confusion matrix [..., 2, 2] whose second class is the positive."""
+    tn, fp, fn, tp = counts[..., 0, 0], counts[..., 0, 1], counts[..., 1, 0], counts[..., 1, 1]
+    rows, actual = tn + fp + fn + tp, fn + tp
+    recall, share = ratio(tp, actual), ratio(actual, rows)
+    found = {
+        "recall": recall,
+        "precision": ratio(tp, tp + fp),
+        "accuracy": ratio(tp + tn, rows),
+        f"recall{CONSTANT}": ratio(actual, actual),
+        f"precision{CONSTANT}": share,
+        f"accuracy{CONSTANT}": share,
+        "true_positive_rate": recall,
+        "true_negative_rate": ratio(tn, tn + fp),
+        "false_positive_rate": ratio(fp, tn + fp),
+        "false_negative_rate": ratio(fn, actual),
+    }
+    for name, beta in BETAS.items():
+        found[name] = f_score(tp, fp, fn, beta)
+        found[f"{name}{CONSTANT}"] = f_score(actual, rows - actual, np.zeros_like(actual), beta)
+    return found
+
+
+def multiclass_metrics(counts: Counts) -> Metrics:
+    """All of Model Monitor's metrics of a confusion matrix [..., classes, classes]."""
+    constant = np.zeros_like(counts)
+    actual = counts.sum(axis=-1)
+    best = actual.argmax(axis=-1)[..., None, None]
+    np.put_along_axis(constant, np.broadcast_to(best, (*actual.shape, 1)), actual[..., None], axis=-1)
+    twins = {f"{name}{CONSTANT}": value for name, value in _weighted(constant).items()}
+    return {**_weighted(counts), **twins}
+
+
+def _weighted(counts: Counts) -> Metrics:
+    hits = np.diagonal(counts, axis1=-2, axis2=-1)
+    actual, predicted = counts.sum(axis=-1), counts.sum(axis=-2)
+    share = ratio(actual, actual.sum(axis=-1, keepdims=True))
+    missed, wrong = actual - hits, predicted - hits
+    by_class = {
+        "weighted_recall": ratio(hits, actual),
+        "weighted_precision": ratio(hits, predicted),
+        **{f"weighted_{name}": f_score(hits, wrong, missed, beta) for name, beta in BETAS.items()},
+    }
+    found = {name: (np.nan_to_num(value) * share).sum(axis=-1) for name, value in by_class.items()}
+    return {"accuracy": ratio(hits.sum(axis=-1), actual.sum(axis=-1)), **found}
+
+
+def f_score(tp: Counts, fp: Counts, fn: Counts, beta: float) -> npt.NDArray[np.float64]:
+    """F-beta from counts; NaN only when there is neither an actual nor a predicted positive."""
+    square = beta * beta
+    return ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)
+
+
+def resample(counts: Counts, *, empty: float, draws: int, seed: int) -> Counts:
+    """Multinomial draws of the same total as `counts` [...]: [draws, ...].
+
+    A cell that happens to be empty is not impossible: it gets the weight of `empty` rows.
+    """
+    weights = np.where(counts == 0, empty, counts).ravel()
+    generator = np.random.default_rng(seed)
+    drawn = generator.multinomial(int(counts.sum()), weights / weights.sum(), size=draws)
+    return drawn.reshape(draws, *counts.shape).astype(np.float64)
+
+
+def standard_errors(counts: Counts, metrics: Callable[[Counts], Metrics], *, seed: int) -> dict[str, float]:
+    """The sampling error of every metric of [classes, classes] counts, from resampled counts.
+
+    NaN where more than half of the resamples leave a metric without a denominator.
+    """
+    size = len(counts)
+    # The empty cells of a large matrix share one row, lest they outweigh the data.
+    empty = 0.5 if size == 2 else 0.5 / max(1, int((counts == 0).sum()))
+    draws = max(50, min(DRAWS, 2_000_000 // size**2))
+    drawn = metrics(resample(counts, empty=empty, draws=draws, seed=seed))
+    return {name: _spread(values) for name, values in drawn.items()}
+
+
+def _spread(values: npt.NDArray[np.float64]) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.std(ddof=1)) if len(known) > max(1, len(values) // 2) else float("nan")
+
+
+def as_document(counts: Counts, classes: Labels) -> Mapping[str, Mapping[str, int]]:
+    """Nested by class name as Model Monitor writes it: outer actual, inner predicted."""
+    names = classes.tolist()
+    return {
+        actual: {predicted: int(counts[i, j]) for j, predicted in enumerate(names)}
+        for i, actual in enumerate(names)
+    }
