@@ -48,7 +48,9 @@ def confusion_counts(actual: npt.NDArray[np.intp], predicted: npt.NDArray[np.int
 def ratio(part: npt.ArrayLike, whole: npt.ArrayLike) -> npt.NDArray[np.float64]:
     """part / whole, NaN where whole is 0."""
     over, under = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
-    return np.divide(over, under, out=np.full(over.shape, np.nan), where=under != 0)
+    quotient = np.full(over.shape, np.nan)
+    np.divide(over, under, out=quotient, where=under != 0)
+    return quotient
 
 
 def binary_metrics(counts: Counts) -> Metrics:
