@@ -1,0 +1,83 @@
+"""A table as columns of numpy arrays: what every reader gives and every analysis takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["Fractional", "Integral", "String", "Unknown"]
+"""Model Monitor's `inferred_type`. Unknown: every value is missing."""
+NUMERIC: tuple[Kind, ...] = ("Fractional", "Integral")
+
+Floats: TypeAlias = NDArray[np.float64]
+Flags: TypeAlias = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A text column as places in a list of its words, as Arrow's dictionaries have it: counted without hashing."""
+
+    codes: NDArray[np.int64]
+    """For each row the place of its word; anything where the row is missing."""
+    words: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """`values` are float64 with NaN where missing (Fractional, Integral), or objects: str, None where missing.
+
+    Integers beyond 2^53 are rounded to the nearest float. `coded` may say the same as the values of a text column
+    again. `whole_floats` tells of a Fractional column how many of its values were written as integers, if known.
+    """
+
+    name: str
+    kind: Kind
+    values: NDArray[Any]
+    missing: Flags
+    coded: Coded | None = None
+    whole_floats: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def counts(self) -> dict[str, int]:
+        """How often each value of a text column occurs; missing rows are not counted."""
+        if self.coded is None:
+            return dict(Counter(self.values[~self.missing].tolist()))
+        found = np.bincount(self.coded.codes[~self.missing], minlength=len(self.coded.words))
+        totals: Counter[str] = Counter()
+        for word, count in zip(self.coded.words, found.tolist(), strict=False):
+            if count:
+                totals[word] += count
+        return dict(totals)
+
+
+Table: TypeAlias = Mapping[str, Column]
+
+
+def rows(table: Table) -> int:
+    """The number of rows; a table without columns has none."""
+    return len(next(iter(table.values()))) if table else 0
+
+
+def numbers(name: str, values: Iterable[float | None], kind: Kind = "Fractional") -> Column:
+    """A numeric column; None and NaN are missing."""
+    given = (
+        values if isinstance(values, np.ndarray) else [np.nan if each is None else each for each in values]
+    )
+    array = np.asarray(given, dtype=np.float64)
+    return Column(name, kind, array, np.isnan(array))
+
+
+def texts(name: str, values: Iterable[str | None]) -> Column:
+    """A text column; None is missing, the empty string is a value."""
+    listed = [None if each is None else str(each) for each in values]
+    array = np.empty(len(listed), dtype=object)
+    array[:] = listed
+    missing = np.fromiter((each is None for each in listed), dtype=np.bool_, count=len(listed))
+    return Column(name, "Unknown" if missing.all() else "String", array, missing)
