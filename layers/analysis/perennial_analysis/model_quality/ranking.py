@@ -20,20 +20,27 @@ def area_under_curve(positive: Truths, scores: Numbers) -> tuple[float, float]:
 
     The error of a perfect ranking is that of one pair in doubt, not 0. With one row of a class it is NaN.
     """
+    return area_of_shares(positive.astype(np.float64), scores)
+
+
+def area_of_shares(share: Numbers, scores: Numbers) -> tuple[float, float]:
+    """The same for rows that are positive with probability `share`, [rows]: no row is compared with itself."""
     values, place = np.unique(scores, return_inverse=True)
-    of_positive = np.bincount(place[positive], minlength=len(values)).astype(np.float64)
-    of_negative = np.bincount(place[~positive], minlength=len(values)).astype(np.float64)
+    of_positive = np.bincount(place, weights=share, minlength=len(values))
+    of_negative = np.bincount(place, weights=1 - share, minlength=len(values))
     positives, negatives = of_positive.sum(), of_negative.sum()
-    if not positives or not negatives:
+    itself = (share * (1 - share)).sum()
+    pairs = positives * negatives - itself
+    if pairs <= 0:
         return float("nan"), float("nan")
-    # The share of the other class that each distinct score beats.
-    beaten = (of_negative.cumsum() - of_negative / 2) / negatives
-    losing = 1 - (of_positive.cumsum() - of_positive / 2) / positives
-    area = float(of_positive @ beaten / positives)
-    if positives < 2 or negatives < 2:
+    # The part of the other class that each distinct score beats.
+    beaten = of_negative.cumsum() - of_negative / 2
+    losing = positives - (of_positive.cumsum() - of_positive / 2)
+    area = float((of_positive @ beaten - itself / 2) / pairs)
+    if positives <= 1 or negatives <= 1:
         return area, float("nan")
-    variance = of_positive @ (beaten - area) ** 2 / (positives - 1) / positives
-    variance += of_negative @ (losing - area) ** 2 / (negatives - 1) / negatives
+    variance = of_positive @ (beaten / negatives - area) ** 2 / (positives - 1) / positives
+    variance += of_negative @ (losing / positives - area) ** 2 / (negatives - 1) / negatives
     return area, max(float(np.sqrt(variance)), 0.5 / float(positives * negatives))
 
 
