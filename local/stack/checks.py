@@ -50,7 +50,17 @@ def types(environment: str, *folders: str) -> tuple[str | Path, ...]:
 CHECKS = (
     Check("format", (BIN / "ruff", "format", "--check", "--quiet", ".")),
     Check("lint", (BIN / "ruff", "check", "--quiet", ".")),
-    Check("types", types("test", "layers/core/perennial", "functions", "local", "cli")),
+    Check(
+        "types",
+        types(
+            "test",
+            "layers/core/perennial",
+            "layers/analysis/perennial_analysis",
+            "functions",
+            "local",
+            "cli",
+        ),
+    ),
     Check("types of the container", types("container-test", "container/perennial_container")),
     Check("layering", (BIN / "lint-imports", "--no-logo")),
     Check("template (sam)", (BIN / "sam", "validate", "--lint", "--region", REGION)),
@@ -80,7 +90,7 @@ def run_check(wanted: Check) -> Outcome:
     started = time.monotonic()
     environment = clean_environment(
         SAM_CLI_TELEMETRY="0",
-        PYTHONPATH="layers/core:local:container:cli",
+        PYTHONPATH="layers/core:layers/analysis:local:container:cli",
         RUFF_CACHE_DIR=str(STATE / "cache/ruff"),
     )
     done = subprocess.run(

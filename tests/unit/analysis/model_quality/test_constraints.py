@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-
 from perennial_analysis.model_quality.constraints import check, compare, suggest, suggest_errors
 from perennial_analysis.model_quality.statistics import (
     binary_quality,
