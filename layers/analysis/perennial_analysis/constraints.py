@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -35,6 +35,7 @@ CATEGORICAL_METHODS: Mapping[str, CategoricalMethod] = {
     "chisquare": "ChiSquared",
     "calibrated": "Calibrated",
 }
+KINDS: Mapping[str, Kind] = {each: each for each in get_args(Kind)}
 OVERRIDES = ("monitoringConfigOverrides", "monitoring_config_overrides")
 NESTED = ("string_constraints", "stringConstraints", "num_constraints", "numConstraints")
 FEWEST_PER_CATEGORY = 5
@@ -168,7 +169,7 @@ def _feature(given: Mapping[str, Any], monitoring: Monitoring) -> FeatureConstra
     completeness = given.get("completeness")
     return FeatureConstraints(
         given["name"],
-        cast(Kind, given["inferred_type"]),
+        KINDS[given["inferred_type"]],
         None if completeness is None else float(completeness),
         bool(numeric.get("is_non_negative", False)),
         None if domain is None else tuple(map(str, domain)),

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from perennial_analysis.columns import numbers, texts
 from perennial_analysis.constraints import (
     CALIBRATED,
@@ -160,6 +161,7 @@ def test_overrides_stand_in_both_places(place, name, nested):
         b"{",
         b"{}",
         b'{"features": [{"name": "a"}]}',
+        b'{"features": [{"name": "a", "inferred_type": "Text"}]}',
         b'{"features": [], "monitoring_config": {"comparison_method": "Guess"}}',
     ],
 )

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+
 from perennial_analysis.distances import chi_squared, l_infinity, psi, robust, simple, wasserstein
 from perennial_analysis.sketch import from_levels, sketch_of
 from perennial_analysis.statistics_tails import (

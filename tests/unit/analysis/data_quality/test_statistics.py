@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from perennial_analysis.columns import Coded, Column, numbers, texts
 from perennial_analysis.merge import merge
 from perennial_analysis.sketch import K, from_levels, sketch_of, to_levels
