@@ -147,6 +147,18 @@ def test_reconcile(approvals, actual, known, action, version):
             endpoint("InService", name(2)), rollout("starting", 2), "succeeded", id="killed after asking"
         ),
         pytest.param(endpoint("InService", name(1)), rollout("starting", 2), None, id="killed before asking"),
+        pytest.param(
+            endpoint("Failed", name(2), "ping", modified=NOW - timedelta(hours=2)),
+            rollout("starting", 2),
+            None,
+            id="an older failure makes way",
+        ),
+        pytest.param(
+            endpoint("Failed", name(2), "ping"),
+            rollout("starting", 2),
+            "failed",
+            id="failed, killed after asking",
+        ),
         pytest.param(None, rollout("started", 2, MOMENT), None, id="asked a moment ago"),
         pytest.param(None, rollout("started", 2), "failed", id="deleted by somebody"),
         pytest.param(endpoint("InService", name(1)), None, None, id="nothing of ours"),

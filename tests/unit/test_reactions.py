@@ -4,6 +4,7 @@ import gzip
 import io
 import json
 import tarfile
+from datetime import timedelta
 
 import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
@@ -310,6 +311,19 @@ class TestDeployAndSettle:
         assert "nothing" == deploy_model("mortgage", world, because="sweep").outcome
         approved(world)
         assert "endpoint_deleted" == deploy_model("mortgage", world, because="v2").outcome
+        assert "endpoint_creation_started" == deploy_model("mortgage", world, because="deleted").outcome
+
+    def test_a_failed_creation_is_tried_again_after_a_new_approval(self, world):
+        """The forgiven version gets its new endpoint, also when the broken one takes its time to go."""
+        approved(world)
+        deploy_model("mortgage", world, because="v1")
+        world.endpoints.become(ENDPOINT, "Failed", failure_reason="ping")
+        settle_endpoint("mortgage", world, because="failed")
+        world.time = NOW + timedelta(hours=1)
+        assert "endpoint_deleted" == deploy_model("mortgage", world, because="v1 again", approved=1).outcome
+        world.hints.sent.clear()
+        settle_endpoint("mortgage", world, because="deleted")
+        assert [("mortgage", "deploy_model", None)] == world.hints.sent
         assert "endpoint_creation_started" == deploy_model("mortgage", world, because="deleted").outcome
 
     def test_killed_between_writing_and_asking(self, world):

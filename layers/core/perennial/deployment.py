@@ -160,11 +160,13 @@ def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetim
     ours = endpoint is not None and endpoint.config_name == rollout.config_name
     if endpoint and ours and endpoint.status not in BROKEN:
         return Settlement("succeeded", f"InService with {rollout.config_name}")
+    untouched = endpoint is None or endpoint.modified_at is None or endpoint.modified_at <= rollout.started_at
+    if endpoint and ours and rollout.status == "starting" and untouched:
+        return Settlement(None, "the broken endpoint makes way first")
     if endpoint and ours:
         return Settlement("failed", endpoint.failure_reason or f"the endpoint is {endpoint.status}")
     if rollout.status == "starting":
         return Settlement(None, "SageMaker was not asked yet")
-    untouched = endpoint is None or endpoint.modified_at is None or endpoint.modified_at <= rollout.started_at
     if untouched and now - rollout.started_at < ACCEPTANCE:
         return Settlement(None, "SageMaker was asked a moment ago")
     if endpoint is None:

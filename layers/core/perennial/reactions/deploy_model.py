@@ -52,7 +52,10 @@ def _carry_out(
             model, because, outcome, plan.reason, "warning" if plan.needs_person else None, details
         )
     name = world.names.endpoint(model)
+    starting = Rollout(plan.config_name, plan.version.version, world.now(), "starting")
     if plan.action == "delete":
+        # Written down as begun: what was forgiven by a new approval stays so until the new endpoint is there.
+        world.state.put_rollout(model, starting, expected=known)
         world.scaling.remove(scaling.resource_id(name))
         world.endpoints.delete(name)
         return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
@@ -60,7 +63,6 @@ def _carry_out(
     world.endpoints.ensure_config(
         config_request(plan.config_name, plan.config_name, config, world.platform.bucket)
     )
-    starting = Rollout(plan.config_name, plan.version.version, world.now(), "starting")
     world.state.put_rollout(model, starting, expected=known)
     if plan.action == "create":
         accepted = world.endpoints.create(name, plan.config_name, model)
