@@ -331,6 +331,16 @@ class Model:
         assert self.serving() == version, self.story()
         return entry
 
+    def wait_until_gone(self) -> None:
+        """Until a deleted endpoint is gone, or a new one is there; SageMaker tells nobody, but the sweep looks."""
+
+        def gone() -> bool:
+            endpoint = self.endpoint()
+            return endpoint is None or endpoint["EndpointStatus"] not in ("Failed", "Deleting")
+
+        wait_for("the endpoint to be gone", gone)
+        self.stack.sweep()
+
     def invoke(
         self, body: str, content_type: str = "text/csv", accept: str | None = None, client: Any = None
     ) -> str:

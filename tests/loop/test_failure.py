@@ -20,10 +20,23 @@ def trained(stack: Stack, name: str, seed: int = 0, **changes: Any) -> Model:
     return model
 
 
-def spoil(model: Model, version: int) -> None:
-    """Overwrite a version's artefact with what no container can load."""
+def key_of(model: Model, version: int) -> str:
+    """Where a version's artefact is, under the model's folder."""
     url = model.package(version)["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
-    model.put(url.partition(f"/models/{model.model}/")[2], b"this is no archive")
+    return str(url.partition(f"/models/{model.model}/")[2])
+
+
+def artefact(model: Model, version: int) -> bytes:
+    return model.read(key_of(model, version))
+
+
+def mend(model: Model, version: int, body: bytes) -> None:
+    """Overwrite a version's artefact."""
+    model.put(key_of(model, version), body)
+
+
+def spoil(model: Model, version: int) -> None:
+    mend(model, version, b"this is no archive")
 
 
 @contextmanager
@@ -117,23 +130,24 @@ def test_an_artefact_that_cannot_serve(stack: Stack) -> None:
     for model in (update, creation):
         model.wait_for("version_registered")
     update.approve(1)
-    good = creation.read(creation.keys("trainings/")[-1]) and creation.package(1)["InferenceSpecification"]
-    artefact = good["Containers"][0]["ModelDataUrl"].partition("/models/stillborn/")[2]
-    body = creation.read(artefact)
+    first = artefact(creation, 1)
     spoil(creation, 1)
     creation.approve(1)
     update.wait_until_serving(1)
     update.drop("two", drop_of(150, seed=7))
     update.wait_for("version_registered", version="2")
+    body = artefact(update, 2)
     spoil(update, 2)
     update.approve(2)
 
     lost = creation.wait_for("rollout_failed", version="1")
     assert lost.news == "error"
     assert "not tried again without a new approval" in lost.reason
-    creation.put(artefact, body)
+    mend(creation, 1, first)
     assert creation.register_again() == 2
     creation.approve(2)
+    creation.wait_for("endpoint_deleted")
+    creation.wait_until_gone()
     creation.wait_until_serving(2)
     assert len(creation.decided("endpoint_deleted")) == 1, creation.story()
 
@@ -149,6 +163,25 @@ def test_an_artefact_that_cannot_serve(stack: Stack) -> None:
     stack.sweep()
     assert len(update.decided("rolled_back")) == 1
     assert len(update.decided("endpoint_update_started")) == 1
+    mend(update, 2, body)
+    update.approve(2)
+    update.wait_until_serving(2)
+
+
+def test_a_failed_endpoint_is_tried_again_after_a_new_approval(stack: Stack) -> None:
+    """Its only version was mended and approved again: the broken endpoint goes, and a new one serves it."""
+    model = trained(stack, "again", seed=5)
+    body = artefact(model, 1)
+    spoil(model, 1)
+    model.approve(1)
+    model.wait_for("rollout_failed", version="1")
+    mend(model, 1, body)
+    model.approve(1)
+    model.wait_for("endpoint_deleted")
+    model.wait_until_gone()
+    model.wait_until_serving(1)
+    assert len(model.decided("endpoint_deleted")) == 1, model.story()
+    assert len(model.decided("endpoint_creation_started")) == 2, model.story()
 
 
 def test_a_handler_that_fails_in_the_middle_heals_by_retry(stack: Stack) -> None:
