@@ -132,7 +132,7 @@ def test_drops_during_a_training_wait_and_the_newest_is_next(stack: Stack) -> No
 
 def test_the_sweep_alone_turns_the_loop(stack: Stack) -> None:
     """With every event of S3 and SageMaker lost, the sweep brings data to a version in service."""
-    model = stack.model("deaf").configure()
+    model = stack.model("deaf")
     events = stack.client("events")
     rules = [rule["Name"] for page in events.get_paginator("list_rules").paginate() for rule in page["Rules"]]
     assert rules
@@ -140,6 +140,7 @@ def test_the_sweep_alone_turns_the_loop(stack: Stack) -> None:
         events.disable_rule(Name=rule)
     try:
         model.drop("one", drop_of(120, seed=9))
+        model.put("model.yaml", model.yaml())
         stack.sweep()
         model.wait_for("training_started")
         wait_for("the job's end", lambda: model.job()["TrainingJobStatus"] == "Completed")

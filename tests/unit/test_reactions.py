@@ -17,6 +17,7 @@ from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.notify import notify
 from perennial.reactions.register_model import register_model
 from perennial.reactions.settle_endpoint import settle_endpoint
+from perennial.reactions.sweep import sweep
 from perennial.training import Dataset, job_request
 
 YAML = b"model: mortgage\nproblem: binary_classification\ntarget: deny\n"
@@ -102,6 +103,19 @@ class TestConfigureModel:
         model = "mortgage" if body.startswith(b"\xff") else "m" * 40
         world.bucket.write(f"models/{model}/model.yaml", body)
         assert "configuration_refused" == configure_model(f"models/{model}/model.yaml", world).outcome
+
+    def test_the_sweep_sees_a_file_whose_event_was_lost(self, world):
+        """New, changed, or refused: each model.yaml is looked at once, with its event or without."""
+        assert () == sweep(world).due
+        world.bucket.write(KEY, YAML + b"gate: {minimum: 0.9}\n")
+        world.bucket.write("models/other/model.yaml", b"no: model\n")
+        world.bucket.write("models/empty/drops/one/a.csv", b"")
+        due = [(model, item.reaction) for model, item in sweep(world).due]
+        assert [("mortgage", "configure_model"), ("other", "configure_model")] == due
+        for model, _ in due:
+            configure_model(f"models/{model}/model.yaml", world)
+        assert ["configuration_changed", "configuration_refused"] == world.ledger.outcomes
+        assert () == sweep(world).due
 
     def test_readers_are_subscribed_once(self, world):
         """Each address is asked to confirm one subscription, however often the file changes."""

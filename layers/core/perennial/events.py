@@ -15,7 +15,9 @@ from pydantic.alias_generators import to_pascal
 from perennial.decision import Severity
 
 SOURCE = "perennial"
-ReactionName = Literal["start_training", "register_model", "deploy_model", "settle_endpoint"]
+ReactionName = Literal[
+    "configure_model", "start_training", "register_model", "deploy_model", "settle_endpoint"
+]
 
 
 class _Detail(BaseModel):

@@ -9,6 +9,9 @@ MARKERS = ("_SUCCESS", "manifest.json")
 DATA_SUFFIXES = (".csv", ".parquet")
 
 
+MODELS_PREFIX = "models/"
+
+
 def config_key(model: str) -> str:
     return f"models/{model}/model.yaml"
 

@@ -9,13 +9,35 @@ from perennial.decision import Decision
 from perennial.errors import ConfigError, NameTooLong
 from perennial.ports import World
 
+SEEN = "configuration"  # which model.yaml was decided about last
+
 
 def configure_model(key: str, world: World) -> Decision | None:
     """Returns None for an object that is no model.yaml, or is gone again."""
     model = layout.parse_config_key(key)
+    etag = uploaded(model, world) if model else None
     body = world.bucket.read(key) if model else None
     if model is None or body is None:
         return None
+    decision = _decide(model, key, body, world)
+    world.state.put(model, SEEN, {"etag": etag})
+    return decision
+
+
+def uploaded(model: str, world: World) -> str | None:
+    """The ETag of the model's model.yaml in the bucket; None when there is none."""
+    key = layout.config_key(model)
+    return next((found.etag for found in world.bucket.list(key) if found.key == key), None)
+
+
+def unseen(model: str, world: World) -> bool:
+    """Whether there is a model.yaml that nobody decided about: its event was lost."""
+    etag = uploaded(model, world)
+    seen = world.state.get(model, SEEN)
+    return etag is not None and (seen is None or seen["etag"] != etag)
+
+
+def _decide(model: str, key: str, body: bytes, world: World) -> Decision:
     try:
         config = _read(body, model, world)
     except ConfigError as error:

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from perennial import layout
 from perennial.config import ModelConfig
 from perennial.deployment import reconcile, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
+from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
 from perennial.training import plan
@@ -30,13 +32,10 @@ def sweep(world: World) -> Swept:
     """Look at every model. One that fails does not keep the others from being looked at."""
     due: list[tuple[str, Due]] = []
     failed: list[str] = []
-    models = world.catalog.models()
+    models = sorted({*world.catalog.models(), *world.bucket.names_under(layout.MODELS_PREFIX)})
     for model in models:
-        config = world.catalog.get(model)
-        if config is None:
-            continue
         try:
-            found = _due(config, world)
+            found = _due(model, world)
             for item in found:
                 world.hints.send(model, item.reaction, f"sweep: {item.because}", item.subject)
         except Exception:
@@ -47,7 +46,15 @@ def sweep(world: World) -> Swept:
     return Swept(len(models), tuple(due), tuple(failed))
 
 
-def _due(config: ModelConfig, world: World) -> list[Due]:
+def _due(model: str, world: World) -> list[Due]:
+    config = world.catalog.get(model)
+    due = _overdue(config, world) if config else []
+    if unseen(model, world):
+        due.append(Due("configure_model", f"{layout.config_key(model)} was not looked at yet"))
+    return due
+
+
+def _overdue(config: ModelConfig, world: World) -> list[Due]:
     model, now = config.model, world.now()
     jobs = world.jobs.of_model(model)
     judged = frozenset(job for job, verdict in world.state.all(model, "job#").items() if verdict["told"])
