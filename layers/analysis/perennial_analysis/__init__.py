@@ -4,4 +4,5 @@ Columns in, documents out: no AWS, no clock, no pandas. The same inputs always g
 
     model_quality   metrics of predictions beside labels, thresholds and violations; estimates without labels
     ground_truth    labels that arrive later, joined to the predictions that were captured
+    bias            how differently groups are treated: Clarify's metrics, files and drift check
 """

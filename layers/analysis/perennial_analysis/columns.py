@@ -81,3 +81,18 @@ def texts(name: str, values: Iterable[str | None]) -> Column:
     array[:] = listed
     missing = np.fromiter((each is None for each in listed), dtype=np.bool_, count=len(listed))
     return Column(name, "Unknown" if missing.all() else "String", array, missing)
+
+
+def as_text(column: Column) -> Column:
+    """Numbers as the text that they were most likely read from; `1.0` of an Integral column is `1`."""
+    written = (None if gone else _written(value, column.kind) for value, gone in _cells(column))
+    return texts(column.name, written)
+
+
+def _cells(column: Column) -> Iterable[tuple[float, bool]]:
+    missing = column.missing | ~np.isfinite(column.values)
+    return zip(column.values.tolist(), missing.tolist(), strict=True)
+
+
+def _written(value: float, kind: Kind) -> str:
+    return str(int(value)) if kind == "Integral" else repr(value)

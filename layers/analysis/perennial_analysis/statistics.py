@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from perennial_analysis.columns import NUMERIC, Column, Floats, Kind, Table, rows
+from perennial_analysis.columns import NUMERIC, Column, Floats, Kind, Table, as_text, rows
 from perennial_analysis.sketch import EMPTY, Sketch, compressed, from_levels, merged, sketch_of, to_levels
 from perennial_analysis.statistics_types import DataType, lexical_types, parse_numbers
 
@@ -90,7 +90,7 @@ class Statistics:
 
 def profile(table: Table, baseline: Statistics | None = None) -> Statistics:
     """The statistics of a table. With a baseline, text in a column that was numeric is read as numbers where it is
-    one and counted by type, so that the two can be compared."""
+    one and counted by type, and numbers in a text column as text, so that the two can be compared."""
     return profile_chunks([table], baseline)
 
 
@@ -177,7 +177,9 @@ class _Column:
     distinct: int = 0
 
     def add(self, column: Column) -> None:
-        if column.kind in NUMERIC:
+        if column.kind in NUMERIC and self.known and self.known.kind == "String":
+            self._add_texts(as_text(column))
+        elif column.kind in NUMERIC:
             self._add_numbers(column)
         elif column.kind == "String":
             self._add_texts(column)

@@ -1,0 +1,172 @@
+"""The calibrated rule: alarms for what moved, at any number of rows, and for nothing else.
+
+A fixed threshold on a distance pages for chance at few rows, a p-value for trifles at many. Here a feature has
+drifted if its PSI exceeds what chance gives (n m / (n + m) times the PSI of two samples of one distribution is about
+chi-square with bins - 1 degrees of freedom) plus a least effect worth telling. Two faults that no distance sees in
+time, a sentinel value and a filled-in default, have checks of their own: values outside the baseline's range, and a
+single value that became much more frequent. Shares (missing, mistyped, unseen) may exceed the baseline's upper
+bound by half a point, and then by what a binomial allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from perennial_analysis.columns import Floats
+from perennial_analysis.distances import psi
+from perennial_analysis.sketch import Sketch
+from perennial_analysis.statistics import Numbers
+from perennial_analysis.statistics_tails import binomial_sf, chi2_isf, exceedance_sf, share_upper
+
+BINS = 10
+FEWEST_EXPECTED = 5
+"""A bin expected to hold less is joined with the next: chi-square would not describe it."""
+OUTSIDE_SLACK = 0.002
+SPIKE_SLACK = 0.05
+SHARE_SLACK = 0.005
+MOST_SPIKES = round(1 / SPIKE_SLACK)
+
+
+@dataclass(frozen=True)
+class Excess:
+    """A measure beyond its bound; `what` says which, in words, or is empty for the distance itself."""
+
+    what: str
+    distance: float
+    threshold: float
+
+
+def numeric_drift(current: Numbers, baseline: Numbers, least: float, tail: float) -> list[Excess]:
+    """What moved in a numeric feature. `least` is a PSI, `tail` the chance of a false alarm."""
+    found = [
+        psi_excess(*bins(current.sketch, baseline.sketch), least, tail / 2),
+        _outside(current.sketch, baseline, tail / 4),
+        _spike(current.sketch, baseline.sketch, tail / 4),
+    ]
+    return [each for each in found if each]
+
+
+def categorical_drift(
+    current: Mapping[str, int], baseline: Mapping[str, int], least: float, tail: float
+) -> list[Excess]:
+    """What moved in a text feature; the arguments as for numbers."""
+    found = psi_excess(*category_bins(current, baseline), least, tail)
+    return [found] if found else []
+
+
+def psi_excess(current: Floats, baseline: Floats, least: float, tail: float) -> Excess | None:
+    """Compare counts over the same bins."""
+    n, m = current.sum(), baseline.sum()
+    if len(current) < 2 or not n or not m:
+        return None
+    bound = least + chi2_isf(tail, len(current) - 1) * (1 / n + 1 / m)
+    distance = psi(current, baseline)
+    return Excess("", distance, float(bound)) if distance > bound else None
+
+
+def bins(current: Sketch, baseline: Sketch) -> tuple[Floats, Floats]:
+    """Counts of both between the baseline's deciles, thin bins joined."""
+    if not current.total or not baseline.total:
+        return np.zeros(1), np.zeros(1)
+    ranks = np.arange(1, BINS, dtype=np.int64) * baseline.total // BINS
+    edges = np.unique(baseline.at_ranks(np.maximum(ranks - 1, 0)))
+    counts = [
+        np.diff(np.concatenate([[0], each.rank_of(edges), [each.total]])).astype(np.float64)
+        for each in (current, baseline)
+    ]
+    return _joined(counts[0], counts[1])
+
+
+def category_bins(current: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[Floats, Floats]:
+    """Counts of both by the baseline's categories; values that it lacks count as one more, rare ones are joined."""
+    keys = sorted(baseline, key=lambda key: (baseline[key], key))
+    unseen = sum(count for key, count in current.items() if key not in baseline)
+    counts = np.array([unseen, *(current.get(key, 0) for key in keys)], dtype=np.float64)
+    expected = np.array([0, *(baseline[key] for key in keys)], dtype=np.float64)
+    return _joined(counts, expected)
+
+
+def _joined(current: Floats, baseline: Floats) -> tuple[Floats, Floats]:
+    """Neighbours joined until the smaller of the two samples is expected to have enough in each bin."""
+    n, m = current.sum(), baseline.sum()
+    if not n or not m:
+        return current, baseline
+    fewest = FEWEST_EXPECTED * m / min(n, m)
+    starts, held = [0], 0.0
+    for place, count in enumerate(baseline.tolist()):
+        if held >= fewest:
+            starts.append(place)
+            held = 0.0
+        held += count
+    if held < fewest and len(starts) > 1:
+        starts.pop()
+    return np.add.reduceat(current, starts), np.add.reduceat(baseline, starts)
+
+
+def _outside(current: Sketch, baseline: Numbers, tail: float) -> Excess | None:
+    """More values outside the baseline's range than any distribution gives by chance, and than a fifth percent."""
+    low, high = baseline.minimum, baseline.maximum
+    n, m = current.total, baseline.sketch.total
+    if not n or not m:
+        return None
+    ends = np.array([low, high])
+    below, above = current.rank_of(ends[:1], inclusive=False), n - current.rank_of(ends[1:])
+    count = int(below[0] + above[0])
+    if count <= OUTSIDE_SLACK * n or exceedance_sf(count, n, m) >= tail:
+        return None
+    limit = _most_by_chance(lambda k: exceedance_sf(k, n, m), count, tail) / n
+    what = f"{count / n:.2%} of values lie outside the baseline's range of {low:g} to {high:g}"
+    return Excess(what, count / n, max(OUTSIDE_SLACK, limit))
+
+
+def _spike(current: Sketch, baseline: Sketch, tail: float) -> Excess | None:
+    """The value that gained the largest share, if that is more than five points and than chance."""
+    n, m = current.total, baseline.total
+    if not n or not m:
+        return None
+    frequent = current.values[current.weights > SPIKE_SLACK * n]
+    worst: tuple[float, Excess] | None = None
+    for value in frequent.tolist():
+        count = _count_of(current, value)
+        before = _count_of(baseline, value)
+        allowed = share_upper(before, m, tail / MOST_SPIKES) + SPIKE_SLACK
+        gain = count / n - before / m
+        if worst and gain <= worst[0]:
+            continue
+        if binomial_sf(count, n, allowed) < tail / MOST_SPIKES:
+            limit = _most_by_chance(lambda k, p=allowed: binomial_sf(k, n, p), count, tail / MOST_SPIKES)  # type: ignore[misc]
+            what = f"the share of the value {value:g} rose from {before / m:.2%} to {count / n:.2%}"
+            worst = gain, Excess(what, count / n, limit / n)
+    return worst[1] if worst else None
+
+
+def _count_of(sketch: Sketch, value: float) -> int:
+    at = np.array([value])
+    return int(sketch.rank_of(at)[0] - sketch.rank_of(at, inclusive=False)[0])
+
+
+def share_excess(
+    count: int, size: int, before: int, reference: int, tail: float, allowed: float = 0.0
+) -> Excess | None:
+    """Whether `count` of `size` is more than `allowed`, the share `before` of `reference`, and chance explain.
+
+    Without reference data only `allowed` is.
+    """
+    known = share_upper(before, reference, tail / 2) if reference else 0.0
+    share = min(1.0, allowed + known + SHARE_SLACK)
+    if not size or binomial_sf(count, size, share) >= tail / 2:
+        return None
+    limit = _most_by_chance(lambda k: binomial_sf(k, size, share), count, tail / 2)
+    return Excess("", count / size, limit / size)
+
+
+def _most_by_chance(beyond: Callable[[int], float], count: int, tail: float) -> int:
+    """The largest count below the given one that chance still explains."""
+    low, high = 0, count
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if beyond(middle) < tail else (middle, high)
+    return low
