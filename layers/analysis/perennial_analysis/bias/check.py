@@ -1,0 +1,144 @@
+"""A window's bias held against a baseline's analysis.json, by Clarify's rule with its noise taken into account.
+
+The baseline allows every value at most as far from neutral (0; 1 for DI) as its own, on either side; where the
+baseline's intervals are known, as far as the far end of its interval. A window violates this only when its value
+is outside and its whole interval is: a group too small to judge, or a metric without an interval, never does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from perennial_analysis.bias.formulas import neutral
+from perennial_analysis.bias.report import VERSION, BiasReport, GroupBias
+
+CHECK = "bias_drift_check"
+STAGES = ("post_training", "pre_training")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one group beside the baseline. `unjudged` says why nothing can be said, if so."""
+
+    stage: str
+    facet: str
+    facet_value: str
+    metric: str
+    baseline: float
+    value: float
+    interval: tuple[float, float] | None
+    allowed: tuple[float, float]
+    unjudged: str | None
+
+    @property
+    def violated(self) -> bool:
+        if self.unjudged is not None or self.interval is None:
+            return False
+        low, high = self.allowed
+        return (self.value < low and self.interval[1] < low) or (
+            self.value > high and self.interval[0] > high
+        )
+
+    def violation(self) -> dict[str, str]:
+        return {
+            "constraint_check_type": CHECK,
+            "description": f"Metric value {_text(self.value)} doesn't meet the baseline constraint requirement "
+            f"{_text(self.baseline)}",
+            "facet": self.facet,
+            "facet_value": self.facet_value,
+            "metric_name": self.metric,
+        }
+
+
+def compare(
+    window: BiasReport, baseline: Mapping[str, Any], baseline_intervals: Mapping[str, Any] | None = None
+) -> list[Comparison]:
+    """Every metric that the baseline has a value for, in its order; `baseline` is an analysis.json, ours or
+    Clarify's, and `baseline_intervals` the file that we write beside it."""
+    groups = {(group.facet, identity(group.value)): group for group in window.groups}
+    known = _intervals(baseline_intervals or {})
+    compared = []
+    for stage in (stage for stage in STAGES if stage in window.stages):
+        for facet, value, metric, was in _values(baseline, stage):
+            group = groups.get((facet, identity(value)))
+            widest = known.get((stage, facet, identity(value), metric), (was, was))
+            compared.append(_compare(stage, facet, value, metric, was, widest, group))
+    return compared
+
+
+def check(
+    window: BiasReport, baseline: Mapping[str, Any], baseline_intervals: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """constraint_violations.json of a window."""
+    compared = compare(window, baseline, baseline_intervals)
+    return {
+        "version": VERSION,
+        "violations": [comparison.violation() for comparison in compared if comparison.violated],
+    }
+
+
+def identity(value_or_threshold: str) -> str:
+    """The name of a group without what changes from window to window: Clarify ends the interval of a threshold
+    at the largest value seen, ours has no end; only where it starts says which group it is."""
+    start, comma, _ = value_or_threshold.partition(",")
+    if not comma or not (value_or_threshold.startswith("(") and value_or_threshold.endswith("]")):
+        return value_or_threshold
+    try:
+        return f"above {float(start[1:])!r}"
+    except ValueError:
+        return value_or_threshold
+
+
+def _compare(
+    stage: str,
+    facet: str,
+    facet_value: str,
+    metric: str,
+    was: float,
+    widest: tuple[float, float],
+    group: GroupBias | None,
+) -> Comparison:
+    middle = neutral(metric)
+    reach = max(abs(value - middle) for value in (was, *widest))
+    value: float | str = "the window has no rows of the group"
+    interval = None
+    if group is not None:
+        value = group.metrics[stage].get(metric, "not measured")
+        interval = group.intervals[stage].get(metric)
+    unjudged = value if isinstance(value, str) else group.note if group is not None else None
+    if unjudged is None and interval is None:
+        unjudged = "no interval: too few of the rows define the metric"
+    number = math.nan if isinstance(value, str) else value
+    allowed = (middle - reach, middle + reach)
+    return Comparison(stage, facet, facet_value, metric, was, number, interval, allowed, unjudged)
+
+
+def _values(document: Mapping[str, Any], stage: str) -> Iterator[tuple[str, str, str, float]]:
+    facets = (document.get(f"{stage}_bias_metrics") or {}).get("facets", {})
+    for facet, groups in facets.items():
+        for group in groups:
+            for metric in group["metrics"]:
+                if metric.get("value") is not None:
+                    yield facet, str(group["value_or_threshold"]), metric["name"], _number(metric["value"])
+
+
+def _intervals(document: Mapping[str, Any]) -> dict[tuple[str, str, str, str], tuple[float, float]]:
+    return {
+        (stage, facet, identity(group["value_or_threshold"]), metric): (_number(low), _number(high))
+        for facet, found in document.get("facets", {}).items()
+        for group in found["groups"]
+        for stage, metrics in group["intervals"].items()
+        for metric, (low, high) in metrics.items()
+    }
+
+
+def _number(value: float | str) -> float:
+    """Also of Clarify's strings: float() reads "Infinity" and "-Infinity"."""
+    return float(value)
+
+
+def _text(value: float) -> str:
+    return str(value).replace("inf", "Infinity")
