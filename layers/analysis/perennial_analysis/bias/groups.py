@@ -7,15 +7,14 @@ the facet belong nowhere and are left out.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from perennial_analysis.bias.formulas import Counts
-from perennial_analysis.model_quality.labels import Values, as_labels, as_numbers, spell
+from perennial_analysis.model_quality.labels import MISSING, Places, Values, as_numbers, encode, spell_all
 
 Flags = npt.NDArray[np.bool_]
 
@@ -47,37 +46,50 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows of one group: `value` as Clarify names it, `member` [known rows], `known` [rows] of the data."""
+    """Rows of one group: `value` as Clarify names it, `member` [known rows]."""
 
     value: str
     member: Flags
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The groups of a facet, by value, and which rows have a value of it, [rows]."""
+
     known: Flags
+    groups: list[Group]
 
 
-def groups(facet: Facet) -> Iterator[Group]:
-    """The groups of a facet, by value.
+def divide(facet: Facet) -> Groups:
+    """Find a facet's groups.
 
     Raises ValueError for a column with more than MOST_VALUES values and nothing said about them, and for a
     threshold on a column that holds anything but numbers.
     """
-    known = present(facet.column)
-    kept = _pick(facet.column, known)
     if facet.threshold is not None:
-        numbers = as_numbers(kept, f"with a threshold, the values of facet {facet.name!r}")
-        yield Group(_above(facet.threshold), numbers > facet.threshold, known)
-        return
-    texts = as_labels(kept)
+        return _divide_by_threshold(facet, facet.threshold)
+    column = encode(facet.column)
+    known = column.places != MISSING
+    places = column.places if known.all() else column.places[known]
     if facet.values:
-        wanted = [spell(value) for value in facet.values]
-        yield Group(",".join(wanted), np.isin(texts, wanted), known)
-        return
-    values = sorted(set(texts.tolist()))
-    if len(values) > MOST_VALUES:
+        wanted = spell_all(facet.values)
+        chosen = np.array([name in wanted for name in column.names], dtype=np.bool_)
+        return Groups(known, [Group(",".join(wanted), chosen[places])])
+    if len(column.names) > MOST_VALUES:
         raise ValueError(
-            f"facet {facet.name!r} has {len(values)} values: name the values to look at, or a threshold"
+            f"facet {facet.name!r} has {len(column.names)} values: name the values to look at, or a threshold"
         )
-    for value in values:
-        yield Group(value, texts == value, known)
+    return Groups(known, [Group(name, places == i) for i, name in enumerate(column.names)])
+
+
+def _divide_by_threshold(facet: Facet, threshold: float) -> Groups:
+    column = np.asarray(facet.column)
+    if column.dtype.kind in "biuf":
+        known: Flags = ~np.isnan(column.astype(np.float64))
+    else:
+        known = encode(column).places != MISSING
+    numbers = as_numbers(column[known], f"with a threshold, the values of facet {facet.name!r}")
+    return Groups(known, [Group(_above(threshold), numbers > threshold)])
 
 
 def outcome(
@@ -87,7 +99,7 @@ def outcome(
     positive = positives(column, values=values, threshold=threshold)
     if threshold is not None:
         return Outcome(label, _above(threshold), positive)
-    return Outcome(label, ",".join(spell(value) for value in values), positive)
+    return Outcome(label, ",".join(spell_all(values)), positive)
 
 
 def positives(column: Values, *, values: Sequence[object] = (), threshold: float | None = None) -> Flags:
@@ -96,59 +108,36 @@ def positives(column: Values, *, values: Sequence[object] = (), threshold: float
         raise ValueError("say which labels are positive: by values or by a threshold")
     if threshold is not None:
         return as_numbers(column, "labels with a threshold") > threshold
-    return np.isin(as_labels(column), [spell(value) for value in values])
+    wanted, labels = spell_all(values), encode(column)
+    good = np.array([*(name in wanted for name in labels.names), False], dtype=np.bool_)
+    return good[labels.places]
+
+
+def strata(group_variable: Values) -> Places:
+    """The stratum of each row, [rows]; rows without one are a stratum of their own."""
+    column = encode(group_variable)
+    return np.where(column.places == MISSING, len(column.names), column.places)
 
 
 def count(
-    member: Flags, positive: Flags, predicted: Flags | None = None, stratum: Values | None = None
+    member: Flags, positive: Flags, predicted: Flags | None = None, stratum: Places | None = None
 ) -> Counts:
     """Rows of each (stratum, group, label, prediction), [strata, 2, 2, 2], of columns [rows].
 
-    Without predictions the last axis has length 1; without strata the first has. Rows whose stratum is missing
-    are a stratum of their own.
+    Without predictions the last axis has length 1; without strata the first has.
     """
     for name, column in (("labels", positive), ("predictions", predicted), ("strata", stratum)):
         if column is not None and len(column) != len(member):
             raise ValueError(f"{len(member)} rows with a group, but {len(column)} {name}")
-    codes, strata = _codes(stratum, len(member))
-    cell = (codes * 2 + member) * 2 + positive
-    kinds = 1
+    cell = member * np.int64(2) + positive
+    groups, kinds = 1, 1
     if predicted is not None:
         cell, kinds = cell * 2 + predicted, 2
-    counts = np.bincount(cell, minlength=strata * 4 * kinds)
-    return np.asarray(counts, dtype=np.float64).reshape(strata, 2, 2, kinds)
-
-
-def present(column: Values) -> Flags:
-    """Which rows have a value: neither None, nor NaN, nor an empty text."""
-    array = np.asarray(column)
-    if array.dtype.kind == "f":
-        known: Flags = ~np.isnan(array)
-        return known
-    if array.dtype.kind in "biu":
-        return np.ones(len(array), dtype=np.bool_)
-    absent = {value for value in set(array.tolist()) if _is_missing(value)}
-    return np.array([value not in absent for value in array.tolist()], dtype=np.bool_)
-
-
-def _pick(column: Values, rows: Flags) -> npt.NDArray[np.generic]:
-    return np.asarray(column)[rows]
-
-
-def _is_missing(value: object) -> bool:
-    if isinstance(value, float):
-        return math.isnan(value)
-    return value is None or not str(value).strip()
-
-
-def _codes(stratum: Values | None, rows: int) -> tuple[npt.NDArray[np.intp], int]:
-    if stratum is None:
-        return np.zeros(rows, dtype=np.intp), 1
-    known = present(stratum)
-    names, place = np.unique(as_labels(_pick(stratum, known)), return_inverse=True)
-    codes = np.full(rows, len(names), dtype=np.intp)
-    codes[known] = place
-    return codes, len(names) + (not known.all())
+    if stratum is not None:
+        cell = cell + stratum * (4 * kinds)
+        groups = int(stratum.max(initial=0)) + 1
+    counts = np.bincount(cell, minlength=groups * 4 * kinds)
+    return np.asarray(counts, dtype=np.float64).reshape(groups, 2, 2, kinds)
 
 
 def _above(threshold: float) -> str:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from perennial_analysis.bias.flip_test import flip_test
 from perennial_analysis.bias.formulas import STAGES, Counts
-from perennial_analysis.bias.groups import Facet, Flags, Group, Outcome, count, groups, present
+from perennial_analysis.bias.groups import Facet, Flags, Group, Outcome, count, divide, strata
 from perennial_analysis.bias.intervals import LEVEL, Interval, bootstrap
-from perennial_analysis.model_quality.labels import Values
+from perennial_analysis.model_quality.labels import Places, Values
 
 VERSION = "1.0"
 MIN_ROWS = 30
@@ -123,75 +123,79 @@ def bias_report(
     post-training metrics). `group_variable`, [rows], is that of CDDL and CDDPL. `features`, [rows, columns] of
     numbers, are for the flip test only and hold neither facet nor label.
     """
-    positive = outcome.positive
     stages = sorted(STAGES) if predicted is not None else ["pre_training"]
+    stratum = None if group_variable is None else strata(group_variable)
+    columns = _Columns(outcome.positive, predicted, stratum, features)
     found: list[GroupBias] = []
     left_out: dict[str, int] = {}
     for facet in facets:
-        if len(facet.column) != len(positive):
-            raise ValueError(f"facet {facet.name!r} has {len(facet.column)} rows, the labels {len(positive)}")
-        left_out[facet.name] = len(positive) - int(present(facet.column).sum())
-        for group in groups(facet):
-            rows = _Rows(group, positive, predicted, group_variable, features)
-            found.append(_group_bias(facet.name, rows, stages, level, seed))
+        if len(facet.column) != len(outcome.positive):
+            rows = len(outcome.positive)
+            raise ValueError(f"facet {facet.name!r} has {len(facet.column)} rows, the labels {rows}")
+        divided = divide(facet)
+        left_out[facet.name] = len(divided.known) - int(divided.known.sum())
+        kept = columns.of(divided.known) if left_out[facet.name] else columns
+        found += [_group_bias(facet.name, group, kept, level, seed) for group in divided.groups]
     names = [facet.name for facet in facets]
     return BiasReport(outcome.label, outcome.value, found, stages, names, left_out, level)
 
 
-class _Rows:
-    """The rows with a value of the facet."""
+@dataclass(frozen=True)
+class _Columns:
+    """What is known of each row besides its group."""
 
-    def __init__(
-        self,
-        group: Group,
-        positive: Flags,
-        predicted: Flags | None,
-        group_variable: Values | None,
-        features: npt.NDArray[np.float64] | None,
-    ) -> None:
-        known = group.known
-        stratum = None if group_variable is None else np.asarray(group_variable)[known]
-        self.value, self.member = group.value, group.member
-        self.predicted = None if predicted is None else predicted[known]
-        self.features = None if features is None else features[known]
-        self.stratified = group_variable is not None
-        self.counts: Counts = count(group.member, positive[known], self.predicted, stratum)
+    positive: Flags
+    predicted: Flags | None
+    stratum: Places | None
+    features: npt.NDArray[np.float64] | None
+
+    def of(self, rows: Flags) -> _Columns:
+        return _Columns(
+            self.positive[rows],
+            None if self.predicted is None else self.predicted[rows],
+            None if self.stratum is None else self.stratum[rows],
+            None if self.features is None else self.features[rows],
+        )
 
 
-def _group_bias(facet: str, rows: _Rows, stages: Sequence[str], level: float, seed: int) -> GroupBias:
-    size = int(rows.member.sum())
-    others = len(rows.member) - size
+def _group_bias(facet: str, group: Group, columns: _Columns, level: float, seed: int) -> GroupBias:
+    counts: Counts = count(group.member, columns.positive, columns.predicted, columns.stratum)
+    size = int(group.member.sum())
+    others = len(group.member) - size
     metrics: dict[str, dict[str, float | str]] = {}
     intervals: dict[str, dict[str, Interval]] = {}
-    for stage in stages:
-        _, formulas = STAGES[stage]
-        counts = rows.counts if stage == "post_training" else rows.counts.sum(axis=-1, keepdims=True)
+    for stage, (_, formulas) in STAGES.items():
+        of_labels = stage == "pre_training"
+        if not of_labels and columns.predicted is None:
+            continue
+        of_stage = counts.sum(axis=-1, keepdims=True) if of_labels else counts
         metrics[stage] = {
             name: _value_or_reason(name, float(value), size, others)
-            for name, value in formulas(counts).items()
+            for name, value in formulas(of_stage).items()
         }
-        intervals[stage] = bootstrap(counts, formulas, level=level, seed=seed)
-        conditional = "CDDPL" if stage == "post_training" else "CDDL"
-        if not rows.stratified:
+        intervals[stage] = bootstrap(of_stage, formulas, level=level, seed=seed)
+        if columns.stratum is None:
+            conditional = "CDDL" if of_labels else "CDDPL"
             metrics[stage][conditional] = NO_STRATA
             intervals[stage].pop(conditional, None)
-    if "post_training" in stages:
-        _add_flip_test(rows, metrics["post_training"], intervals["post_training"], level, seed)
-    return GroupBias(facet, rows.value, size, others, metrics, intervals, _note(size, others))
+    if columns.predicted is not None:
+        _add_flip_test(group, columns, metrics["post_training"], intervals["post_training"], level, seed)
+    return GroupBias(facet, group.value, size, others, metrics, intervals, _note(size, others))
 
 
 def _add_flip_test(
-    rows: _Rows,
+    group: Group,
+    columns: _Columns,
     metrics: dict[str, float | str],
     intervals: dict[str, Interval],
     level: float,
     seed: int,
 ) -> None:
-    if rows.features is None or not rows.features.shape[1] or rows.predicted is None:
+    if columns.features is None or columns.predicted is None or not columns.features.shape[1]:
         metrics["FT"] = NO_FEATURES
         return
     try:
-        flips = flip_test(rows.features, rows.member, rows.predicted, seed=seed)
+        flips = flip_test(columns.features, group.member, columns.predicted, seed=seed)
     except ValueError as error:
         metrics["FT"] = str(error)
         return

@@ -12,12 +12,12 @@ rarer class there, which is the best in nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from perennial_analysis.model_quality.labels import Labels
+from perennial_analysis.model_quality.labels import Places
 
 Counts = npt.NDArray[np.float64]
 Metrics = dict[str, npt.NDArray[np.float64]]
@@ -27,20 +27,8 @@ CONSTANT = "_best_constant_classifier"
 DRAWS = 500
 
 
-def positions(labels: Labels, classes: Labels) -> npt.NDArray[np.intp]:
-    """Where each label stands in `classes`, [rows]. Raises ValueError for one that is not there."""
-    order = np.argsort(classes)
-    nearest = np.searchsorted(classes, labels, sorter=order)
-    found: npt.NDArray[np.intp] = order[nearest.clip(max=len(classes) - 1)]
-    strange = classes[found] != labels
-    if strange.any():
-        told = ", ".join(classes.tolist())
-        raise ValueError(f"{str(labels[strange.argmax()])!r} is not among the classes: {told}")
-    return found
-
-
-def confusion_counts(actual: npt.NDArray[np.intp], predicted: npt.NDArray[np.intp], classes: int) -> Counts:
-    """Rows of each (actual, predicted) pair of positions, [classes, classes]."""
+def confusion_counts(actual: Places, predicted: Places, classes: int) -> Counts:
+    """Rows of each (actual, predicted) pair of places, [classes, classes]."""
     cells = np.bincount(actual * classes + predicted, minlength=classes * classes)
     return np.asarray(cells, dtype=np.float64).reshape(classes, classes)
 
@@ -135,9 +123,8 @@ def _spread(values: npt.NDArray[np.float64]) -> float:
     return float(known.std(ddof=1)) if len(known) > max(1, len(values) // 2) else float("nan")
 
 
-def as_document(counts: Counts, classes: Labels) -> Mapping[str, Mapping[str, int]]:
+def as_document(counts: Counts, names: Sequence[str]) -> Mapping[str, Mapping[str, int]]:
     """Nested by class name as Model Monitor writes it: outer actual, inner predicted."""
-    names = classes.tolist()
     return {
         actual: {predicted: int(counts[i, j]) for j, predicted in enumerate(names)}
         for i, actual in enumerate(names)

@@ -1,48 +1,89 @@
-"""One spelling for every label: 1, 1.0, "1" and " 1.0 " are one class, and so are true and True."""
+"""One spelling for every label: 1, 1.0, "1" and " 1.0 " are one class, and so are true and True.
+
+A column is encoded once: each distinct value is spelled once, and rows become places in the list of names.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-Labels = npt.NDArray[np.str_]
 Values = Sequence[object] | npt.NDArray[np.generic]
+Places = npt.NDArray[np.intp]
+
+MISSING = -1
 
 
-def spell(value: object) -> str:
-    """The text of one label. Raises ValueError where there is none (None, NaN or an empty text)."""
-    text = str(value).strip()
-    if value is None or not text:
-        raise ValueError("a label is missing: leave rows without a label or a prediction out")
+@dataclass(frozen=True)
+class Encoded:
+    """A column as places in `names` (distinct and sorted), [rows]; MISSING where a row has no value."""
+
+    places: Places
+    names: list[str]
+
+
+def spell(value: object) -> str | None:
+    """The text of one label; None where there is none: None, NaN or an empty text."""
+    text = "" if value is None else str(value).strip()
     if text.lower() in ("true", "false"):
         return text.capitalize()
     try:
         number = float(text)
     except ValueError:
-        return text
+        return text or None
     if math.isnan(number):
-        raise ValueError("a label is missing: leave rows without a label or a prediction out")
-    whole = math.isfinite(number) and number.is_integer() and abs(number) < 2**53
+        return None
     # An identifier such as 007 is not the number 7.
-    padded = text.lstrip("+-").startswith("0") and text.lstrip("+-")[1:2].isdigit()
+    digits = text.lstrip("+-")
+    padded = digits.startswith("0") and digits[1:2].isdigit()
+    whole = math.isfinite(number) and number.is_integer() and abs(number) < 2**53
     return text if padded or "_" in text or not whole else str(int(number))
 
 
-def as_labels(values: Values) -> Labels:
-    """Labels of any type, [rows], as texts [rows]; each distinct value is spelled once."""
+def spell_all(values: Sequence[object]) -> list[str]:
+    """The names of classes or groups, each of which must have one. Raises ValueError for one that has none."""
+    names = [spell(value) for value in values]
+    if None in names:
+        raise ValueError(f"a name is missing among {list(values)}")
+    return [name for name in names if name is not None]
+
+
+def encode(values: Values) -> Encoded:
+    """A column of any type, [rows]. Raises ValueError for anything but one column."""
     array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"labels are one column, not an array of shape {array.shape}")
-    if not len(array):
-        return np.array([], dtype=np.str_)
-    if array.dtype.kind not in "biuf":
-        spelled = {value: spell(value) for value in set(array.tolist())}
-        return np.array([spelled[value] for value in array.tolist()], dtype=np.str_)
-    distinct, position = np.unique(array, return_inverse=True)
-    return np.array([spell(value) for value in distinct.tolist()], dtype=np.str_)[position]
+    if array.dtype.kind in "biuf":
+        distinct = np.unique(array)
+        place, raw = np.searchsorted(distinct, array), distinct.tolist()
+    else:
+        cells = array.tolist()
+        raw = list(dict.fromkeys(cells))
+        places = {value: i for i, value in enumerate(raw)}
+        place = np.fromiter(map(places.__getitem__, cells), np.intp, len(cells))
+    spelled = [spell(value) for value in raw]
+    names = sorted({name for name in spelled if name is not None})
+    order = {name: i for i, name in enumerate(names)}
+    of_raw = np.array([MISSING if name is None else order[name] for name in spelled], dtype=np.intp)
+    return Encoded(of_raw[place], names)
+
+
+def among(column: Encoded, classes: Sequence[str]) -> Places:
+    """The place of each row's label in `classes`, [rows].
+
+    Raises ValueError for a label that is missing, or that is not among the classes.
+    """
+    if len(column.places) and column.places.min() == MISSING:
+        raise ValueError("a label is missing: leave rows without a label or a prediction out")
+    order = {name: i for i, name in enumerate(classes)}
+    for name in column.names:
+        if name not in order:
+            raise ValueError(f"{name!r} is not among the classes: {', '.join(classes)}")
+    return np.array([order[name] for name in column.names], dtype=np.intp)[column.places]
 
 
 def as_numbers(values: Values, what: str) -> npt.NDArray[np.float64]:

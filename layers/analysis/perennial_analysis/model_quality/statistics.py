@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from perennial_analysis.model_quality.confusion import (
     Counts,
@@ -24,23 +23,22 @@ from perennial_analysis.model_quality.confusion import (
     binary_metrics,
     confusion_counts,
     multiclass_metrics,
-    positions,
     standard_errors,
 )
 from perennial_analysis.model_quality.labels import (
+    Places,
     Values,
-    as_labels,
+    among,
     as_numbers,
     as_scores,
+    encode,
     same_length,
-    spell,
+    spell_all,
 )
 from perennial_analysis.model_quality.ranking import area_under_curve, curves
 from perennial_analysis.model_quality.regression import regression_errors, regression_metrics
 
 ProblemType = Literal["binary_classification", "multiclass_classification", "regression"]
-Indexes = npt.NDArray[np.intp]
-
 ROWS_FOR_A_DEVIATION = 200
 SAMPLES = 5
 SAMPLE_SHARE = 0.8
@@ -88,13 +86,12 @@ def binary_quality(
     Without scores there is no AUC and no curve. Raises ValueError for a missing or unknown label, for scores
     outside 0..1, and for columns of different lengths.
     """
-    names = as_labels(list(classes))
-    if len(set(names.tolist())) != 2:
-        raise ValueError(f"a binary classifier has two classes, not {names.tolist()}")
-    actual, guess = as_labels(labels), as_labels(predicted)
+    names = spell_all(classes)
+    if len(set(names)) != 2:
+        raise ValueError(f"a binary classifier has two classes, not {names}")
+    truth, call = among(encode(labels), names), among(encode(predicted), names)
     probability = None if scores is None else as_scores(scores)
-    same_length(labels=actual, predictions=guess, scores=probability)
-    truth, call = positions(actual, names), positions(guess, names)
+    same_length(labels=truth, predictions=call, scores=probability)
     counts = confusion_counts(truth, call, 2)
     errors = standard_errors(counts, binary_metrics, seed=seed) if len(truth) else {}
     shapes: dict[str, Any] = {"confusion_matrix": as_document(counts, names)}
@@ -102,7 +99,7 @@ def binary_quality(
         shapes.update(curves(truth == 1, probability))
         errors["auc"] = area_under_curve(truth == 1, probability)[1]
 
-    def measure(rows: Indexes | slice) -> dict[str, float]:
+    def measure(rows: Places | slice) -> dict[str, float]:
         found = _scalars(binary_metrics, confusion_counts(truth[rows], call[rows], 2))
         if probability is not None:
             found["auc"] = area_under_curve(truth[rows] == 1, probability[rows])[0]
@@ -115,17 +112,17 @@ def multiclass_quality(
     labels: Values, predicted: Values, *, classes: Sequence[object] = (), seed: int = 0
 ) -> Quality:
     """Of [rows] each. `classes` adds classes that may not occur in these rows; any other that occurs is added."""
-    actual, guess = as_labels(labels), as_labels(predicted)
-    same_length(labels=actual, predictions=guess)
-    declared = [spell(value) for value in classes]
-    extra = sorted({*np.unique(actual).tolist(), *np.unique(guess).tolist()} - set(declared))
-    names = np.array([*dict.fromkeys(declared), *extra], dtype=np.str_)
+    actual, guess = encode(labels), encode(predicted)
+    same_length(labels=actual.places, predictions=guess.places)
+    declared = spell_all(classes)
+    extra = sorted({*actual.names, *guess.names} - set(declared))
+    names = [*dict.fromkeys(declared), *extra]
     size = len(names)
-    truth, call = (positions(side, names) if len(side) else np.array([], np.intp) for side in (actual, guess))
+    truth, call = among(actual, names), among(guess, names)
     counts = confusion_counts(truth, call, size)
     errors = standard_errors(counts, multiclass_metrics, seed=seed) if len(truth) else {}
 
-    def measure(rows: Indexes | slice) -> dict[str, float]:
+    def measure(rows: Places | slice) -> dict[str, float]:
         return _scalars(multiclass_metrics, confusion_counts(truth[rows], call[rows], size))
 
     shapes = {"confusion_matrix": as_document(counts, names)}
@@ -137,7 +134,7 @@ def regression_quality(labels: Values, predicted: Values, *, seed: int = 0) -> Q
     actual, guess = as_numbers(labels, "labels"), as_numbers(predicted, "predictions")
     same_length(labels=actual, predictions=guess)
 
-    def measure(rows: Indexes | slice) -> dict[str, float]:
+    def measure(rows: Places | slice) -> dict[str, float]:
         return regression_metrics(actual[rows], guess[rows])
 
     return _quality("regression", len(actual), measure, regression_errors(actual, guess), {}, seed)
@@ -146,7 +143,7 @@ def regression_quality(labels: Values, predicted: Values, *, seed: int = 0) -> Q
 def _quality(
     problem: ProblemType,
     rows: int,
-    measure: Callable[[Indexes | slice], dict[str, float]],
+    measure: Callable[[Places | slice], dict[str, float]],
     errors: Mapping[str, float],
     shapes: Mapping[str, Any],
     seed: int,
@@ -162,7 +159,7 @@ def _quality(
     return Quality(problem, rows, measure(slice(None)), deviations, errors, shapes)
 
 
-def _samples(rows: int, seed: int) -> Iterator[Indexes]:
+def _samples(rows: int, seed: int) -> Iterator[Places]:
     generator = np.random.default_rng(seed)
     for _ in range(SAMPLES):
         yield generator.permutation(rows)[: round(rows * SAMPLE_SHARE)]

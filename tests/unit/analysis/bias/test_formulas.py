@@ -1,5 +1,6 @@
 """Bias metrics against figures worked out by hand, against rows, and against the container's own."""
 
+import functools
 import importlib.util
 import math
 import sys
@@ -167,6 +168,7 @@ def test_counts_equal_rows(rows):
         assert found["CDDPL"] == pytest.approx(weighted / len(rows))
 
 
+@functools.cache
 def container_bias():
     path = Path(__file__).parents[4] / "container" / "perennial_container" / "training" / "bias.py"
     spec = importlib.util.spec_from_file_location("container_bias", path)

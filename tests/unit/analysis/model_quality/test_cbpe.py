@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perennial_analysis.model_quality.calibration import Calibration, calibrate, calibration_error
 from perennial_analysis.model_quality.cbpe import estimate
 from perennial_analysis.model_quality.constraints import compare, suggest, suggest_errors

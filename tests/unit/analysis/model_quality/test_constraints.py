@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+
 from perennial_analysis.model_quality.constraints import check, compare, suggest, suggest_errors
 from perennial_analysis.model_quality.statistics import (
     binary_quality,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perennial_analysis.ground_truth import GroundTruth, LabelFile, join, read_labels
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from perennial_analysis.model_quality.ranking import CURVE_POINTS, area_under_curve, curves
 from perennial_analysis.model_quality.statistics import (
     binary_quality,
