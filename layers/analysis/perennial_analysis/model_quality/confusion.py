@@ -24,7 +24,9 @@ Metrics = dict[str, npt.NDArray[np.float64]]
 
 BETAS = {"f0_5": 0.5, "f1": 1.0, "f2": 2.0}
 CONSTANT = "_best_constant_classifier"
-DRAWS = 500
+DRAWS, FEWEST_DRAWS = 500, 50
+MOST_CELLS = 1_000_000
+EMPTY = 0.5
 
 
 def confusion_counts(actual: Places, predicted: Places, classes: int) -> Counts:
@@ -94,28 +96,26 @@ def f_score(tp: Counts, fp: Counts, fn: Counts, beta: float) -> npt.NDArray[np.f
     return ratio((1 + square) * tp, (1 + square) * tp + square * fn + fp)
 
 
-def resample(counts: Counts, *, empty: float, draws: int, seed: int) -> Counts:
-    """Multinomial draws of the same total as `counts` [...]: [draws, ...].
-
-    A cell that happens to be empty is not impossible: it gets the weight of `empty` rows.
-    """
-    weights = np.where(counts == 0, empty, counts).ravel()
-    generator = np.random.default_rng(seed)
-    drawn = generator.multinomial(int(counts.sum()), weights / weights.sum(), size=draws)
-    return drawn.reshape(draws, *counts.shape).astype(np.float64)
-
-
 def standard_errors(counts: Counts, metrics: Callable[[Counts], Metrics], *, seed: int) -> dict[str, float]:
-    """The sampling error of every metric of [classes, classes] counts, from resampled counts.
+    """The sampling error of every metric of [classes, classes] counts, from multinomial draws of as many rows.
 
-    NaN where more than half of the resamples leave a metric without a denominator.
+    A cell that happens to be empty is not impossible: with two classes it has the weight of half a row; all the
+    empty cells of a larger matrix share half a row, lest they outweigh the data. NaN where more than half of
+    the draws leave a metric without a denominator.
     """
     size = len(counts)
-    # The empty cells of a large matrix share one row, lest they outweigh the data.
-    empty = 0.5 if size == 2 else 0.5 / max(1, int((counts == 0).sum()))
-    draws = max(50, min(DRAWS, 2_000_000 // size**2))
-    drawn = metrics(resample(counts, empty=empty, draws=draws, seed=seed))
-    return {name: _spread(values) for name, values in drawn.items()}
+    empty = EMPTY if size == 2 else EMPTY / max(1, int((counts == 0).sum()))
+    weights = np.where(counts == 0, empty, counts).ravel()
+    draws = max(FEWEST_DRAWS, min(DRAWS, MOST_CELLS // size**2))
+    batch = max(1, MOST_CELLS // size**2)
+    generator = np.random.default_rng(seed)
+    drawn: dict[str, list[npt.NDArray[np.float64]]] = {}
+    for start in range(0, draws, batch):
+        number = min(batch, draws - start)
+        resampled = generator.multinomial(int(counts.sum()), weights / weights.sum(), size=number)
+        for name, values in metrics(resampled.reshape(number, size, size).astype(np.float64)).items():
+            drawn.setdefault(name, []).append(values)
+    return {name: _spread(np.concatenate(values)) for name, values in drawn.items()}
 
 
 def _spread(values: npt.NDArray[np.float64]) -> float:

@@ -43,6 +43,7 @@ ROWS_FOR_A_DEVIATION = 200
 SAMPLES = 5
 SAMPLE_SHARE = 0.8
 VERSION = 0.0
+MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,8 @@ def multiclass_quality(
     extra = sorted({*actual.names, *guess.names} - set(declared))
     names = [*dict.fromkeys(declared), *extra]
     size = len(names)
+    if size > MOST_CLASSES:
+        raise ValueError(f"{size} classes are more than {MOST_CLASSES}: numbers to predict are a regression")
     truth, call = among(actual, names), among(guess, names)
     counts = confusion_counts(truth, call, size)
     errors = standard_errors(counts, multiclass_metrics, seed=seed) if len(truth) else {}

@@ -230,6 +230,17 @@ def test_binary_matrix_agrees_with_loops(rows):
     assert many["accuracy"] == found["accuracy"]
 
 
+def test_many_classes():
+    """A matrix of many classes has its standard errors in bounded memory; numbers are not taken for classes."""
+    labels = np.arange(400) % 200
+    quality = multiclass_quality(labels, np.where(np.arange(400) < 300, labels, 0))
+    # Of the last 100 rows, which are of the classes 100 to 199, none is found.
+    assert quality.values["accuracy"] == 0.75
+    assert 0.01 < quality.errors["accuracy"] < 0.04
+    with pytest.raises(ValueError, match="1001 classes are more than 1000"):
+        multiclass_quality(np.arange(1001), np.arange(1001))
+
+
 def test_curves_are_bounded():
     """However many scores, the curves have at most 201 points, from one corner to the other."""
     generator = np.random.default_rng(0)
