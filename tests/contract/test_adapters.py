@@ -252,7 +252,7 @@ class TestTrainingJobs:
     def start(self, world: World, model: str, attempt: int = 0) -> tuple[str, bool]:
         config, dataset = (
             fakes.config(model=model),
-            Dataset("0123456789ab", "one & two", "csv", datetime.now(UTC)),
+            Dataset("0123456789ab", "one & two", "csv", fakes.NOW, fakes.NOW),
         )
         name = NAMES.training_job(model, dataset.version, config.training_hash, attempt)
         world.experiments.ensure(NAMES.experiment(model), NAMES.trial(model, dataset.version))

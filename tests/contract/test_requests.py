@@ -12,7 +12,7 @@ from perennial.gate import Verdict
 from perennial.registration import package_request
 from perennial.training import Champion, Dataset, Platform, TrainingJob, job_request
 
-DATASET = Dataset("0123456789ab", "monday", "csv", NOW)
+DATASET = Dataset("0123456789ab", "monday", "csv", NOW, NOW)
 PLATFORM = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/perennial-training", "abc123")
 NAME = NAMES.training_job("mortgage", DATASET.version, "012345")
 JOB = TrainingJob(

@@ -1,5 +1,6 @@
 """model.yaml changes, data keeps coming, and things are removed by hand: the loop follows without a restart."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -119,6 +120,8 @@ def test_drops_during_a_training_wait_and_the_newest_is_next(stack: Stack) -> No
     model = stack.model("queue").configure()
     for number, name in enumerate(("one", "two", "three")):
         model.drop(name, drop_of(150, seed=20 + number))
+        second = int(time.time())
+        wait_for("S3's next second", lambda since=second: int(time.time()) > since)
     model.wait_for("dataset_pinned", times=3)
     [newest] = [entry for entry in model.decided("dataset_pinned") if entry.fact == "drop three"]
     wait_for(

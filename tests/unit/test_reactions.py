@@ -23,7 +23,7 @@ from perennial.training import Dataset, job_request
 YAML = b"model: mortgage\nproblem: binary_classification\ntarget: deny\n"
 KEY = "models/mortgage/model.yaml"
 ENDPOINT = "perennial-mortgage"
-DATASET = Dataset("0123456789ab", "monday", "csv", NOW)
+DATASET = Dataset("0123456789ab", "monday", "csv", NOW, NOW)
 
 
 @pytest.fixture

@@ -217,6 +217,22 @@ def test_one_training_at_a_time_and_the_newest_next(world):
     assert "training_started" == started.outcome
 
 
+def test_the_newest_drop_is_next_whichever_was_read_first(world):
+    """Drops are read side by side: what was pinned last, but dropped before, does not overtake."""
+    first = drop(world, "monday", {"a.csv": csv()})
+    for name, age, row in (("wednesday", 1, "7,7,no"), ("tuesday", 2, "8,8,no")):
+        world.bucket.write(f"{DROPS}{name}/a.csv", csv([*ROWS, row]))
+        world.bucket.write(f"{DROPS}{name}/_SUCCESS", b"")
+        for part in ("a.csv", "_SUCCESS"):
+            world.bucket.times[f"{DROPS}{name}/{part}"] = NOW + timedelta(days=3 - age)
+        world.time += timedelta(seconds=1)
+        on_object(f"{DROPS}{name}/_SUCCESS", world)
+    world.jobs.finish(first.details["job"], status="Completed")
+    decided = start_training("mortgage", world)
+    wednesday = world.state.get("mortgage", "drop#wednesday")["dataset"]
+    assert ("training_started", wednesday) == (decided.outcome, decided.details["dataset"])
+
+
 def test_a_candidate_meets_the_version_in_service(world):
     """The champion's artefact goes in as a channel."""
     world.registry.add("mortgage", "Approved")

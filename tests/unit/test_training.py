@@ -9,8 +9,8 @@ from perennial.training import Champion, Dataset, Platform, TrainingJob, after_f
 
 CONFIG = config()
 HASH = CONFIG.training_hash
-OLD = Dataset("a" * 12, "monday", "csv", NOW - timedelta(days=1))
-NEW = Dataset("b" * 12, "tuesday", "csv", NOW)
+OLD = Dataset("a" * 12, "monday", "csv", NOW - timedelta(days=1), NOW)
+NEW = Dataset("b" * 12, "tuesday", "csv", NOW, NOW)
 PLATFORM = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/train", "abc123")
 
 
@@ -135,7 +135,7 @@ def test_retries_share_their_checkpoints():
 
 def test_tags_take_any_drop_name():
     """A drop's folder may be called anything; a tag's value may not."""
-    odd = Dataset("c" * 12, "March, 2026 (final)!", "csv", NOW)
+    odd = Dataset("c" * 12, "March, 2026 (final)!", "csv", NOW, NOW)
     tags = {
         tag["Key"]: tag["Value"] for tag in job_request("job", odd, CONFIG, None, PLATFORM, NAMES)["Tags"]
     }

@@ -27,11 +27,16 @@ RETRYABLE = (
 
 @dataclass(frozen=True)
 class Dataset:
-    """A pinned dataset version, as far as training needs to know it."""
+    """A pinned dataset version, as far as training needs to know it.
+
+    `dropped_at` is when the drop's last object came, in S3's whole seconds: drops are read side by side, so
+    the one pinned last need not be the newest.
+    """
 
     version: str
     drop: str
     format: str
+    dropped_at: datetime
     pinned_at: datetime
 
 
@@ -86,7 +91,7 @@ def plan(
             "no dataset is pinned by the present rules yet: drop data, also the same again",
             settled=True,
         )
-    newest = max(datasets, key=lambda dataset: dataset.pinned_at)
+    newest = max(datasets, key=lambda dataset: (dataset.dropped_at, dataset.pinned_at))
     base = names.training_job(config.model, newest.version, config.training_hash)
     own = [job for job in jobs if _same_training(job.name, base)]
     if own:

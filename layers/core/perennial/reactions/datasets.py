@@ -13,7 +13,13 @@ from perennial.training import Champion, Dataset
 def pinned(config: ModelConfig, state: State) -> Mapping[str, Dataset]:
     """The datasets pinned under the model's present rules, by version: others have another schema or target."""
     return {
-        version: Dataset(version, value["drop"], value["format"], datetime.fromisoformat(value["pinned_at"]))
+        version: Dataset(
+            version,
+            value["drop"],
+            value["format"],
+            datetime.fromisoformat(value["dropped_at"]),
+            datetime.fromisoformat(value["pinned_at"]),
+        )
         for version, value in state.all(config.model, "dataset#").items()
         if value["rules"] == config.intake_hash
     }
@@ -24,6 +30,7 @@ def remember(config: ModelConfig, dataset: Dataset, state: State) -> None:
     value = {
         "drop": dataset.drop,
         "format": dataset.format,
+        "dropped_at": dataset.dropped_at.isoformat(),
         "pinned_at": dataset.pinned_at.isoformat(),
         "rules": config.intake_hash,
     }

@@ -73,7 +73,8 @@ def _recorded(decision: Decision, world: World) -> Decision:
 def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
     """Pin a drop as a dataset version. None when it is pinned, now or before; else the decision, kept, that leaves it out."""
     model = config.model
-    seen = look_at(drop, config, world)
+    objects = world.bucket.list(layout.drop_prefix(model, drop))
+    seen = look_at(drop, config, world, objects)
     known = world.state.get(model, f"drop#{drop}")
     if known and decided(known, seen.fingerprint, config):
         if known["outcome"] == "pinned":
@@ -93,7 +94,7 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
         return _refuse(
             drop, seen.fingerprint, found.problems, found.problem_count, found.notes, config, world
         )
-    _pin(drop, seen, found, config, world)
+    _pin(drop, seen, max(item.last_modified for item in objects), found, config, world)
     return None
 
 
@@ -135,12 +136,19 @@ def _refuse(
     return told
 
 
-def _pin(drop: str, seen: Completeness, found: Inspection, config: ModelConfig, world: World) -> None:
+def _pin(
+    drop: str,
+    seen: Completeness,
+    dropped_at: datetime,
+    found: Inspection,
+    config: ModelConfig,
+    world: World,
+) -> None:
     """Write what a training run needs to see the very same data, and remember the dataset last."""
     assert found.version is not None  # noqa: S101 (it was accepted)
     assert found.schema is not None  # noqa: S101
     model, folder = config.model, layout.dataset_prefix(config.model, found.version)
-    dataset = Dataset(found.version, drop, found.schema.format, world.now())
+    dataset = Dataset(found.version, drop, found.schema.format, dropped_at, world.now())
     before = pinned(config, world.state).get(found.version)
     schema = schema_json(found.schema)
     world.bucket.write(folder + "schema.json", schema)
