@@ -1,0 +1,83 @@
+"""Records of SageMaker Data Capture: typed, within a window of time, as fast as they can be decoded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import IO
+
+import msgspec
+
+from perennial_analysis.readers.losses import Losses
+from perennial_analysis.readers.tabular import blocks, decode_lines
+
+
+class Side(msgspec.Struct, rename="camel"):
+    """What went in, or came out. `encoding` is CSV, JSON or BASE64."""
+
+    data: str | None = None
+    encoding: str = "CSV"
+    observed_content_type: str | None = None
+
+
+class Captured(msgspec.Struct, rename="camel"):
+    """Of an endpoint or of a batch transform; either side may not have been captured."""
+
+    endpoint_input: Side | None = None
+    endpoint_output: Side | None = None
+    batch_transform_input: Side | None = None
+    batch_transform_output: Side | None = None
+
+    @property
+    def input(self) -> Side | None:
+        return self.endpoint_input or self.batch_transform_input
+
+    @property
+    def output(self) -> Side | None:
+        return self.endpoint_output or self.batch_transform_output
+
+
+class Metadata(msgspec.Struct, rename="camel"):
+    event_id: str = ""
+    inference_id: str | None = None
+    inference_time: str = ""
+
+
+class Record(msgspec.Struct, rename="camel"):
+    """One invocation, of any number of rows."""
+
+    capture_data: Captured
+    event_metadata: Metadata = msgspec.field(default_factory=Metadata)
+
+
+def read_records(
+    file: IO[bytes],
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    losses: Losses | None = None,
+) -> Iterator[list[Record]]:
+    """A few megabytes at a time, the records with start <= inferenceTime < end; folders of hours may hold others.
+
+    `start` and `end` know their time zone. Lines that are no records, and records without a time where a window is
+    asked for, are losses.
+    """
+    decoder = msgspec.json.Decoder(Record)
+    lost = losses if losses is not None else Losses()
+    for block in blocks(file):
+        records: list[Record] = decode_lines(decoder, block, lost)
+        if start is not None or end is not None:
+            records = [each for each in records if _within(each, start, end, lost)]
+        if records:
+            yield records
+
+
+def _within(record: Record, start: datetime | None, end: datetime | None, losses: Losses) -> bool:
+    try:
+        time = datetime.fromisoformat(record.event_metadata.inference_time)
+    except ValueError:
+        losses.add(f"no time of inference: {record.event_metadata.inference_time!r}")
+        return False
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return (start is None or start <= time) and (end is None or time < end)
