@@ -27,6 +27,7 @@ import numpy.typing as npt
 Label = str | int | float | bool
 LISTS = ("instances", "predictions", "labels")
 MOST_PROBLEMS_SHOWN = 5
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 class _Data(msgspec.Struct):
@@ -188,10 +189,10 @@ def _records(file: LabelFile, truth: GroundTruth) -> Iterator[_Record]:
     found: list[_Record | list[_Record]]
     try:
         found = _DECODER.decode_lines(content)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         try:
             found = [_DECODER.decode(content)]
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             found = list(_line_by_line(content, file, truth))
     for item in found:
         yield from item if isinstance(item, list) else (item,)
@@ -203,7 +204,7 @@ def _line_by_line(content: bytes, file: LabelFile, truth: GroundTruth) -> Iterat
             continue
         try:
             yield _DECODER.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except UNREADABLE as error:
             _tell(truth, f"{file.name}, line {number}: {error}")
 
 
@@ -234,14 +235,17 @@ def _labels(found: _Data, key: str | None) -> tuple[Label | None, ...]:
         return tuple(_from_csv(data))
     try:
         return tuple(_from_json(msgspec.json.decode(data), key))
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise ValueError(f"a label is not JSON: {error}") from error
 
 
 def _from_csv(data: str) -> Iterable[Label | None]:
     if "," not in data and "\n" not in data and '"' not in data:
         return (data.strip() or None,)
-    lines = [line for line in csv.reader(data.splitlines()) if line]
+    try:
+        lines = [line for line in csv.reader(data.splitlines()) if line]
+    except csv.Error as error:
+        raise ValueError(f"a label is not CSV: {error}") from error
     cells = lines[0] if len(lines) == 1 else [line[0] for line in lines]
     return [cell.strip() or None for cell in cells]
 

@@ -78,6 +78,36 @@ def test_broken_records_are_counted():
     assert any("no 'label' among its keys: x, y" in problem for problem in truth.problems)
 
 
+@pytest.mark.parametrize(
+    ("data", "encoding", "told"),
+    [
+        pytest.param("x" * 200_000 + ",", "CSV", "not CSV", id="a cell without end"),
+        pytest.param("{", "JSON", "not JSON", id="cut"),
+        pytest.param("[" * 5000 + "]" * 5000, "JSON", "not JSON", id="lists in lists in lists"),
+        pytest.param("/w==", "BASE64", "not BASE64 text", id="bytes that are no text"),
+        pytest.param(7, "BASE64", "not BASE64 text", id="a number for BASE64"),
+    ],
+)
+def test_unreadable_labels(data, encoding, told):
+    """A label that its encoding does not explain is a broken record, and says why."""
+    truth = read_labels([lines(record("a", data, encoding), record("b", "1"))])
+    assert list(truth.events) == ["b"]
+    assert truth.broken == 1
+    assert told in truth.problems[0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 200), st.binary(max_size=4)), max_size=5))
+def test_torn_files_are_never_fatal(tears):
+    """Whatever bytes are torn out of a file or put into it, reading it ends with counts."""
+    content = lines(record("a", "1"), record("b", "0")).content
+    for place, inserted in tears:
+        content = content[:place] + inserted + content[place + 2 :]
+    truth = read_labels([LabelFile(content)])
+    read = len(truth.events) + truth.repeated
+    assert read <= 2
+    assert read + truth.broken or not content.strip()
+
+
 def test_last_label_counts():
     """Of two labels for one event the later file's is taken, and the repetition is counted."""
     truth = read_labels([lines(record("a", "0")), lines(record("a", "1"))])
