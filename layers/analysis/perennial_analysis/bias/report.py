@@ -16,7 +16,7 @@ from perennial_analysis.bias.flip_test import flip_test
 from perennial_analysis.bias.formulas import STAGES, Counts
 from perennial_analysis.bias.groups import Facet, Flags, Group, Outcome, count, divide, strata
 from perennial_analysis.bias.intervals import LEVEL, Interval, bootstrap
-from perennial_analysis.model_quality.labels import Places, Values
+from perennial_analysis.model_quality.labels import Places, Values, same_length
 
 VERSION = "1.0"
 MIN_ROWS = 30
@@ -126,6 +126,7 @@ def bias_report(
     stages = sorted(STAGES) if predicted is not None else ["pre_training"]
     stratum = None if group_variable is None else strata(group_variable)
     columns = _Columns(outcome.positive, predicted, stratum, features)
+    same_length(labels=outcome.positive, predictions=predicted, strata=stratum, features=features)
     found: list[GroupBias] = []
     left_out: dict[str, int] = {}
     for facet in facets:

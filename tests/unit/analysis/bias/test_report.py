@@ -219,6 +219,11 @@ def test_identity_of_thresholds(ours, clarifys, same):
             "3 rows",
             id="lengths",
         ),
+        pytest.param(
+            lambda: bias_report([], outcome("y", [0, 1], values=[1]), np.array([True])),
+            "2 labels, 1 predictions",
+            id="predictions",
+        ),
     ],
 )
 def test_refusals(make, told):
