@@ -68,8 +68,7 @@ def suggest(baseline: Quality) -> dict[str, Any]:
 
 
 def suggest_errors(baseline: Quality) -> dict[str, Any]:
-    """The file beside constraints.json: how sure each threshold is."""
-    known = {name: baseline.errors.get(name, math.nan) for name in _judged(baseline)}
+    """The file beside constraints.json: how sure each threshold is, null where that cannot be told."""
     return {
         "version": 1,
         "problem": baseline.problem,
@@ -77,9 +76,10 @@ def suggest_errors(baseline: Quality) -> dict[str, Any]:
         "metrics": {
             name: {
                 "threshold": baseline.values[name],
-                "standard_error": error if math.isfinite(error) else None,
+                "standard_error": _known(baseline.errors, name),
+                "standard_deviation": _known(baseline.deviations, name),
             }
-            for name, error in known.items()
+            for name in _judged(baseline)
         },
     }
 
@@ -125,3 +125,8 @@ def check(
 def _judged(quality: Quality) -> list[str]:
     defined = (name for name, value in quality.values.items() if math.isfinite(value))
     return sorted(name for name in defined if not name.endswith(CONSTANT))
+
+
+def _known(values: Mapping[str, float], name: str) -> float | None:
+    value = values.get(name, math.nan)
+    return value if math.isfinite(value) else None

@@ -41,7 +41,14 @@ def test_suggested_file():
     }
     assert "auc" in constraints
     assert not [name for name in constraints if "constant" in name]
-    assert json.dumps(suggest_errors(BASELINE), allow_nan=False)
+    beside = json.loads(json.dumps(suggest_errors(BASELINE), allow_nan=False))
+    assert beside["metrics"]["recall"] == {
+        "threshold": BASELINE.values["recall"],
+        "standard_error": BASELINE.errors["recall"],
+        "standard_deviation": BASELINE.deviations["recall"],
+    }
+    few = binary_quality([0, 1], [0, 1], classes=[0, 1])
+    assert suggest_errors(few)["metrics"]["recall"]["standard_deviation"] is None
 
 
 def test_regression_operators():
