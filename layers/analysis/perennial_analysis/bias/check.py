@@ -3,6 +3,8 @@
 The baseline allows every value at most as far from neutral (0; 1 for DI) as its own, on either side; where the
 baseline's intervals are known, as far as the far end of its interval. A window violates this only when its value
 is outside and its whole interval is: a group too small to judge, or a metric without an interval, never does.
+The more groups there are, the more often one strays by chance: intervals, both the window's and the baseline's,
+are stretched as if their level were split over all groups (Bonferroni, on the normal scale).
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from perennial_analysis.bias.formulas import neutral
@@ -60,12 +63,14 @@ def compare(
     Clarify's, and `baseline_intervals` the file that we write beside it."""
     groups = {(group.facet, identity(group.value)): group for group in window.groups}
     known = _intervals(baseline_intervals or {})
+    factor = _stretch(window.level, len(window.groups))
     compared = []
     for stage in (stage for stage in STAGES if stage in window.stages):
         for facet, value, metric, was in _values(baseline, stage):
             group = groups.get((facet, identity(value)))
-            widest = known.get((stage, facet, identity(value), metric), (was, was))
-            compared.append(_compare(stage, facet, value, metric, was, widest, group))
+            sure = known.get((stage, facet, identity(value), metric), (was, was))
+            widest = _stretched(sure, was, factor)
+            compared.append(_compare(stage, facet, value, metric, was, widest, group, factor))
     return compared
 
 
@@ -100,6 +105,7 @@ def _compare(
     was: float,
     widest: tuple[float, float],
     group: GroupBias | None,
+    factor: float,
 ) -> Comparison:
     middle = neutral(metric)
     reach = max(abs(value - middle) for value in (was, *widest))
@@ -112,8 +118,24 @@ def _compare(
     if unjudged is None and interval is None:
         unjudged = "no interval: too few of the rows define the metric"
     number = math.nan if isinstance(value, str) else value
+    if interval is not None:
+        interval = _stretched(interval, number, factor)
     allowed = (middle - reach, middle + reach)
     return Comparison(stage, facet, facet_value, metric, was, number, interval, allowed, unjudged)
+
+
+def _stretch(level: float, groups: int) -> float:
+    normal = NormalDist()
+    tail = (1 - level) / 2
+    return normal.inv_cdf(tail / max(1, groups)) / normal.inv_cdf(tail)
+
+
+def _stretched(interval: tuple[float, float], value: float, factor: float) -> tuple[float, float]:
+    """The interval with its distances from the value multiplied; an infinite end, or value, stays as it is."""
+    low, high = interval
+    if not math.isfinite(value):
+        return interval
+    return min(low, value - factor * (value - low)), max(high, value + factor * (high - value))
 
 
 def _values(document: Mapping[str, Any], stage: str) -> Iterator[tuple[str, str, str, float]]:

@@ -151,6 +151,24 @@ def test_unchanged_windows_are_quiet():
     assert sum(noisy) <= 2
 
 
+def test_many_groups_stray_no_more_often():
+    """The more groups are looked at, the wider the interval that must be beyond the baseline's."""
+    generator = np.random.default_rng(2)
+    race, sex = generator.integers(0, 10, 2000), np.where(generator.random(2000) < 0.4, "f", "m")
+    hired = outcome("hired", generator.integers(0, 2, 2000), values=[1])
+    alone, together = (
+        compare(bias_report(facets, hired, hired.positive), aws_baseline(DPPL=0.0))
+        for facets in (
+            [Facet("sex", sex, values=["f"])],
+            [Facet("sex", sex, values=["f"]), Facet("race", race)],
+        )
+    )
+    narrow, wide = alone[0].interval, together[0].interval
+    assert wide[0] < narrow[0] < alone[0].value < narrow[1] < wide[1]
+    # 2.58 standard deviations hold 99 % of one group, 3.32 of the normal all but 1 % of eleven.
+    assert (wide[1] - wide[0]) / (narrow[1] - narrow[0]) == pytest.approx(3.32 / 2.576, rel=0.01)
+
+
 def aws_baseline(**values):
     entries = [{"name": name, "description": name, "value": value} for name, value in values.items()]
     facets = {"sex": [{"value_or_threshold": "f", "metrics": entries}]}
