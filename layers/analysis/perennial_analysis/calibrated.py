@@ -2,10 +2,12 @@
 
 A fixed threshold on a distance pages for chance at few rows, a p-value for trifles at many. Here a feature has
 drifted if its PSI exceeds what chance gives (n m / (n + m) times the PSI of two samples of one distribution is about
-chi-square with bins - 1 degrees of freedom) plus a least effect worth telling. Two faults that no distance sees in
-time, a sentinel value and a filled-in default, have checks of their own: values outside the baseline's range, and a
-single value that became much more frequent. Shares (missing, mistyped, unseen) may exceed the baseline's upper
-bound by half a point, and then by what a binomial allows.
+chi-square with bins - 1 degrees of freedom) plus a least effect worth telling. Where chance gives nearly nothing it
+must be twice that effect, since hours differ among themselves by a few hundredths of a deviation.
+
+Two faults that no distance sees in time, a sentinel value and a filled-in default, have checks of their own: values
+outside the baseline's range, and a single value that became much more frequent. Shares (missing, mistyped, unseen)
+may exceed the baseline's upper bound by half a point, and then by what a binomial allows.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ BINS = 10
 FEWEST_EXPECTED = 5
 """A bin expected to hold less is joined with the next: chi-square would not describe it."""
 OUTSIDE_SLACK = 0.002
+RANGE_MARGIN = 0.25
 SPIKE_SLACK = 0.05
 SHARE_SLACK = 0.005
 MOST_SPIKES = round(1 / SPIKE_SLACK)
@@ -62,7 +65,8 @@ def psi_excess(current: Floats, baseline: Floats, least: float, tail: float) -> 
     n, m = current.sum(), baseline.sum()
     if len(current) < 2 or not n or not m:
         return None
-    bound = least + chi2_isf(tail, len(current) - 1) * (1 / n + 1 / m)
+    chance = chi2_isf(tail, len(current) - 1) * (1 / n + 1 / m)
+    bound = least + max(chance, least)
     distance = psi(current, baseline)
     return Excess("", distance, float(bound)) if distance > bound else None
 
@@ -107,14 +111,18 @@ def _joined(current: Floats, baseline: Floats) -> tuple[Floats, Floats]:
 
 
 def _outside(current: Sketch, baseline: Numbers, tail: float) -> Excess | None:
-    """More values outside the baseline's range than any distribution gives by chance, and than a fifth percent."""
-    low, high = baseline.minimum, baseline.maximum
+    """More values outside the baseline's range than any distribution gives by chance, and than a fifth percent.
+
+    A bounded distribution that moves a little has many values just outside: what lies within a quarter deviation of
+    the range counts only where it is one value again and again, as a sentinel is.
+    """
     n, m = current.total, baseline.sketch.total
     if not n or not m:
         return None
-    ends = np.array([low, high])
-    below, above = current.rank_of(ends[:1], inclusive=False), n - current.rank_of(ends[1:])
-    count = int(below[0] + above[0])
+    low, high, margin = baseline.minimum, baseline.maximum, RANGE_MARGIN * baseline.std_dev
+    far = current.weights[(current.values < low - margin) | (current.values > high + margin)]
+    near = current.weights[(current.values < low) | (current.values > high)]
+    count = max(int(far.sum()), int(near.max(initial=0)))
     if count <= OUTSIDE_SLACK * n or exceedance_sf(count, n, m) >= tail:
         return None
     limit = _most_by_chance(lambda k: exceedance_sf(k, n, m), count, tail) / n
