@@ -1,5 +1,6 @@
 """The train command, run as SageMaker runs it."""
 
+import hashlib
 import json
 import logging
 import re
@@ -186,6 +187,48 @@ def test_failure(tmp_path: Path, cell: dict[str, str], hyperparameters: dict[str
     assert reason in job.failure
     assert len(job.failure) <= 1024
     assert not (job.model / "model.onnx").exists()
+
+
+def pin(job: Job, *, besides: str | None = None) -> None:
+    """Write dataset.json for the parts that are there, and for one that is not."""
+    parts = [
+        {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in sorted((job.base / "input/data/training").rglob("*.csv"))
+    ]
+    parts += [{"name": besides, "sha256": "0" * 64}] if besides else []
+    channel = job.base / "input/data/dataset"
+    channel.mkdir()
+    (channel / "dataset.json").write_text(json.dumps({"parts": parts}))
+
+
+def test_pinned_parts(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Data that is what was pinned is trained on."""
+    rows = loan_rows(200)
+    job = make_job(tmp_path, LOANS, {"a.csv": rows[:100], "b.csv": rows[100:]})
+    pin(job)
+    assert job.run() == 0
+    assert "all 2 parts are what was pinned" in caplog.text
+
+
+def test_replaced_part(tmp_path: Path):
+    """A part that was replaced after it was pinned is named, and nothing is trained."""
+    job = make_job(tmp_path, LOANS, {"a.csv": loan_rows(200)})
+    pin(job)
+    with (job.base / "input/data/training/a.csv").open("a") as file:
+        file.write("1,2,a,true,no\n")
+    assert job.run() == 1
+    assert "'a.csv' is not what was pinned" in job.failure
+
+
+def test_removed_and_added_parts(tmp_path: Path):
+    """A part that is gone is named; one that nobody pinned is refused."""
+    gone, added = (make_job(tmp_path / name, LOANS, {"a.csv": loan_rows(200)}) for name in ("gone", "added"))
+    pin(gone, besides="b.csv")
+    pin(added)
+    (added.base / "input/data/training/c.csv").write_bytes(b"x\n1\n")
+    assert (gone.run(), added.run()) == (1, 1)
+    assert "'b.csv' is not what was pinned" in gone.failure
+    assert "more data than was pinned" in added.failure
 
 
 def test_failed_process(tmp_path: Path):

@@ -334,7 +334,7 @@ class TestEndpoints:
         world.registry.ensure_group(model, "versions")
         arn, name = world.package(model, unique("t")), NAMES.endpoint_config(model, version, HASH)
         for _ in range(2):
-            world.endpoints.ensure_model(name, arn, model)
+            world.endpoints.ensure_model(name, arn, model, isolated=True)
             world.endpoints.ensure_config(config_request(name, name, config, world.bucket.name))
         return name
 

@@ -221,6 +221,7 @@ class InMemoryModelRegistry:
 class InMemoryEndpoints:
     endpoints: dict[str, EndpointState] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
+    isolated: dict[str, bool] = field(default_factory=dict)
     config_requests: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     deployments: list[Mapping[str, Any] | None] = field(default_factory=list)
@@ -232,8 +233,9 @@ class InMemoryEndpoints:
         request = self.config_requests.get(config_name)
         return request["ProductionVariants"][0].get("InstanceType") if request else None
 
-    def ensure_model(self, name: str, package_arn: str, model: str) -> None:
+    def ensure_model(self, name: str, package_arn: str, model: str, *, isolated: bool) -> None:
         self.models.setdefault(name, package_arn)
+        self.isolated[name] = isolated
 
     def ensure_config(self, request: Mapping[str, Any]) -> None:
         self.config_requests.setdefault(request["EndpointConfigName"], request)

@@ -376,6 +376,14 @@ class TestDeployAndSettle:
         deploy_model("mortgage", world, because="configuration")
         assert [f"endpoint/{ENDPOINT}/variant/AllTraffic"] == world.scaling.removed
 
+    @pytest.mark.parametrize(("kind", "isolated"), [("realtime", True), ("serverless", False)])
+    def test_only_serverless_goes_without_network_isolation(self, world, kind, isolated):
+        """SageMaker refuses the isolation of a serverless endpoint's model."""
+        world.catalog.put(config(endpoint={"kind": kind}), NOW)
+        approved(world)
+        deploy_model("mortgage", world, because="v1")
+        assert [isolated] == list(world.endpoints.isolated.values())
+
     def test_changed_scaling_needs_no_rollout(self, world):
         """Other bounds change the policy and nothing else."""
         approved(world)

@@ -202,6 +202,14 @@ def test_a_drop_before_its_configuration_waits(world):
     assert "training_started" == start_training("mortgage", world).outcome
 
 
+def test_a_drop_uploaded_with_its_configuration_alarms_nobody(world):
+    """model.yaml is there and about to be in force: the drop waits without a warning."""
+    world.catalog.configs.clear()
+    world.bucket.write("models/mortgage/model.yaml", b"model: mortgage")
+    waiting = drop(world, "monday", {"a.csv": csv()})
+    assert ("drop_waits", None) == (waiting.outcome, waiting.news)
+
+
 def test_one_training_at_a_time_and_the_newest_next(world):
     """Two more drops while a job runs: the newest is trained on when it ends."""
     first = drop(world, "monday", {"a.csv": csv()})
@@ -238,7 +246,7 @@ def test_a_candidate_meets_the_version_in_service(world):
     world.registry.add("mortgage", "Approved")
     drop(world, "monday", {"a.csv": csv()})
     channels = {channel["ChannelName"] for channel in world.jobs.requests[-1]["InputDataConfig"]}
-    assert {"training", "schema", "champion"} == channels
+    assert {"training", "schema", "dataset", "champion"} == channels
 
 
 def test_parquet_is_handed_over(world):

@@ -100,6 +100,7 @@ def test_job_request_pins_everything():
     assert {
         "training": ("ManifestFile", folder + "manifest.json"),
         "schema": ("S3Prefix", folder + "schema.json"),
+        "dataset": ("S3Prefix", folder + "dataset.json"),
         "champion": ("S3Prefix", "s3://data/v3.tar.gz"),
     } == sources
     assert {

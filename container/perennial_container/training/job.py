@@ -26,6 +26,7 @@ from perennial_container.training.evaluation import evaluate
 from perennial_container.training.golden import golden_sample
 from perennial_container.training.hyperparameters import Hyperparameters
 from perennial_container.training.inputs import find_champion, read_schema, require_groups, require_learnable
+from perennial_container.training.pinned import require_pinned
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,7 @@ def train(paths: Paths, stop: StopSignal) -> None:
     estimator = find_estimator(settings.estimator)
     options = choose_options(estimator.OPTIONS, settings.estimator_options, settings.estimator)
     schema = read_schema(paths.channel("schema"))
+    require_pinned(paths.channel("dataset"), paths.channel("training"))
 
     def check_stop() -> None:
         if stop():

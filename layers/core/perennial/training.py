@@ -170,6 +170,7 @@ def job_request(
     channels = [
         _channel("training", "ManifestFile", prefix + "manifest.json", data_type),
         _channel("schema", "S3Prefix", prefix + "schema.json", "application/json"),
+        _channel("dataset", "S3Prefix", prefix + "dataset.json", "application/json"),
     ]
     if champion:
         channels.append(_channel("champion", "S3Prefix", champion.artefact, "application/x-tar"))

@@ -46,13 +46,13 @@ class SageMakerEndpoints:
         found: str | None = config["ProductionVariants"][0].get("InstanceType")
         return found
 
-    def ensure_model(self, name: str, package_arn: str, model: str) -> None:
+    def ensure_model(self, name: str, package_arn: str, model: str, *, isolated: bool) -> None:
         self._create(
             self._sagemaker.create_model,
             ModelName=name,
             Containers=[{"ModelPackageName": package_arn}],
             ExecutionRoleArn=self._role,
-            EnableNetworkIsolation=True,
+            EnableNetworkIsolation=isolated,
             Tags=[{"Key": "perennial:model", "Value": model}],
         )
 

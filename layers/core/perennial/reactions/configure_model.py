@@ -47,9 +47,10 @@ def _decide(model: str, key: str, body: bytes, world: World) -> Decision:
     before = world.catalog.get(model)
     world.registry.ensure_group(model, f"Versions of {model}: {config.problem} of {config.target}")
     subscribed = world.topic.subscribe(config.notify.email)
-    world.catalog.put(config, world.now())
+    # Told first: a handler killed in between tells it once more, and notices are sent once.
     decision = _acceptance(config, before, key, subscribed)
     world.ledger.record(decision)
+    world.catalog.put(config, world.now())
     if before != config:
         # A drop may have come before its configuration.
         world.hints.send(model, "start_training", "its configuration changed")

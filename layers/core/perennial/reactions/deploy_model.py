@@ -59,7 +59,9 @@ def _carry_out(
         world.scaling.remove(scaling.resource_id(name))
         world.endpoints.delete(name)
         return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
-    world.endpoints.ensure_model(plan.config_name, plan.version.arn, model)
+    # Serverless endpoints refuse network isolation.
+    isolated = config.endpoint.serverless is None
+    world.endpoints.ensure_model(plan.config_name, plan.version.arn, model, isolated=isolated)
     world.endpoints.ensure_config(
         config_request(plan.config_name, plan.config_name, config, world.platform.bucket)
     )

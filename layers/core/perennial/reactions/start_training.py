@@ -44,7 +44,9 @@ def start_training(
             f"there is no valid configuration: upload {layout.config_key(model)}; the drop is taken in then"
         )
         fact = _fact(drop) if drop else because
-        return _recorded(Decision(model, fact, "drop_waits", reason, "warning"), world)
+        # Uploaded together with its data, model.yaml may be a moment from being in force.
+        coming = bool(world.bucket.list(layout.config_key(model)))
+        return _recorded(Decision(model, fact, "drop_waits", reason, None if coming else "warning"), world)
     left_out = None
     for name in [drop] if drop else list(undecided_drops(config, world)):
         left_out = _take_in(name, config, world)
