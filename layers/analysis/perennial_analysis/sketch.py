@@ -49,21 +49,26 @@ class Sketch:
 EMPTY = Sketch(np.empty(0), np.empty(0, dtype=np.int64))
 
 
-def sketch_of(values: Floats) -> Sketch:
-    """Of finite values in any order; exact."""
-    return weighted(values, np.ones(len(values), dtype=np.int64))
+def sketch_of(values: Floats, most: int | None = None) -> Sketch:
+    """Of finite values in any order: exact, or in at most `most` points."""
+    if not len(values):
+        return EMPTY
+    ordered = np.sort(values) + 0.0  # no negative zero is written
+    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+    if most is None or len(starts) <= most:
+        return Sketch(ordered[starts], np.diff(starts, append=len(ordered)))
+    bounds = np.arange(most + 1, dtype=np.int64) * len(ordered) // most
+    return weighted(ordered[(bounds[:-1] + bounds[1:]) // 2], np.diff(bounds))
 
 
 def weighted(values: Floats, weights: NDArray[np.int64]) -> Sketch:
     """Of weighted points in any order, equal ones together."""
     if not len(values):
         return EMPTY
-    order = np.argsort(values, kind="stable") if weights.min() != weights.max() else None
-    values, weights = (np.sort(values), weights) if order is None else (values[order], weights[order])
+    order = np.argsort(values, kind="stable")
+    values, weights = values[order], weights[order]
     starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
-    return Sketch(
-        values[starts] + 0.0, np.add.reduceat(weights, starts)
-    )  # + 0.0: no negative zero is written
+    return Sketch(values[starts] + 0.0, np.add.reduceat(weights, starts))
 
 
 def merged(sketches: Sequence[Sketch], most: int = MOST_POINTS) -> Sketch:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perennial_analysis.columns import NUMERIC, Column, Floats, Kind, Table, as_text, rows
-from perennial_analysis.sketch import EMPTY, Sketch, compressed, from_levels, merged, sketch_of, to_levels
+from perennial_analysis.sketch import EMPTY, Sketch, from_levels, merged, sketch_of, to_levels
 from perennial_analysis.statistics_types import DataType, lexical_types, parse_numbers
 
 BUCKETS = 10
@@ -24,7 +24,9 @@ MOST_CATEGORIES_KNOWN = 1200
 """How many are listed where a baseline lists its own: new values must not hide the old ones."""
 MOST_DISTINCT = 100_000
 """Beyond it the number of distinct values is only a lower bound."""
-CHUNK_POINTS = 16384
+CHUNK_POINTS = 8192
+"""What is kept of a column of one chunk."""
+MOST_PENDING = 8
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ class _Column:
     kinds: set[Kind] = field(default_factory=set)
     types: dict[DataType, int] = field(default_factory=dict)
     moments: Moments = field(default_factory=Moments)
-    sketch: Sketch = EMPTY
+    pending: list[Sketch] = field(default_factory=list)
     counts: dict[str, int] | None = field(default_factory=dict)
     distinct: int = 0
 
@@ -224,13 +226,13 @@ class _Column:
     def _add_values(self, values: Floats) -> None:
         if not len(values):
             return
-        chunk = sketch_of(values)
         mean = float(values.mean())
         squares = float(np.square(values - mean).sum())
         total = float(values.sum())
-        self.moments.add(len(values), mean, squares, total, float(chunk.values[0]), float(chunk.values[-1]))
-        self.sketch = merged([self.sketch, compressed(chunk, CHUNK_POINTS)]) if self.sketch.total else chunk
-        self.sketch = compressed(self.sketch, 2 * CHUNK_POINTS)
+        self.moments.add(len(values), mean, squares, total, float(values.min()), float(values.max()))
+        self.pending.append(sketch_of(values, CHUNK_POINTS))
+        if len(self.pending) > MOST_PENDING:
+            self.pending = [merged(self.pending)]
 
     def _count(self, kind: DataType, count: int) -> None:
         if count:
@@ -241,7 +243,7 @@ class _Column:
         kind = self._kind()
         words = numbers = None
         if kind in NUMERIC:
-            numbers = self.moments.numbers(self.sketch)
+            numbers = self.moments.numbers(merged(self.pending))
         elif self.counts is not None and not self.moments.count:
             words = listed(self.counts, self.distinct, self.known)
         else:  # some chunks held numbers, whose texts are gone

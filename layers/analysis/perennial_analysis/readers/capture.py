@@ -22,6 +22,8 @@ from perennial_analysis.readers.payloads import Row, UnreadablePayload, aligned,
 from perennial_analysis.readers.tabular import Kinds, columns_of_rows, parse_lines, table_of_texts
 from perennial_analysis.readers.values import column_of_values, written
 
+CHUNK_CHARACTERS = 8 << 20
+
 
 @dataclass(frozen=True)
 class Names:
@@ -43,9 +45,23 @@ def read_captures(
     """The rows of all records with start <= inferenceTime < end, a few megabytes at a time. What cannot be read is
     counted in `losses`: lines and payloads as one each, rows of another width one by one."""
     lost = losses if losses is not None else Losses()
+    held: list[Record] = []
+    size = 0
     for file in files:
         for records in read_records(file, start=start, end=end, losses=lost):
-            yield from tables_of_records(records, names or Names(), kinds, lost)
+            held.extend(records)
+            size += sum(_size(each) for each in records)
+            if size > CHUNK_CHARACTERS:
+                yield from tables_of_records(held, names or Names(), kinds, lost)
+                held, size = [], 0
+    if held:
+        yield from tables_of_records(held, names or Names(), kinds, lost)
+
+
+def _size(record: Record) -> int:
+    """Roughly what a record holds, in characters: small files of an hour are taken together."""
+    sides = (record.capture_data.input, record.capture_data.output)
+    return sum(len(side.data) for side in sides if side and side.data)
 
 
 def tables_of_records(

@@ -22,7 +22,7 @@ from perennial_analysis.readers.losses import Losses
 from perennial_analysis.readers.values import column_of_values, flat
 
 CHUNK_ROWS = 131_072
-PARQUET_ROWS = 65_536
+PARQUET_ROWS = 131_072
 BLOCK_BYTES = 8 << 20
 BOM = b"\xef\xbb\xbf"
 

@@ -1,19 +1,13 @@
 """The calibrated rule's figures of merit: who is paged for nothing, and what is missed. Seeds are fixed."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
+from streams import baseline, draw, false_alarm_rate, power, scaled, sentinel, shifted, table
 
 from perennial_analysis.check import check
 from perennial_analysis.columns import numbers, texts
 from perennial_analysis.constraints import suggest
 from perennial_analysis.statistics import profile
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from streams import baseline, draw, false_alarm_rate, power, scaled, sentinel, shifted, table
 
 TABLES = {200: 50, 1000: 50, 10_000: 12, 100_000: 2}
 
