@@ -85,11 +85,14 @@ def bins(current: Sketch, baseline: Sketch) -> tuple[Floats, Floats]:
 
 
 def category_bins(current: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[Floats, Floats]:
-    """Counts of both by the baseline's categories; values that it lacks count as one more, rare ones are joined."""
+    """Counts of both by the baseline's categories. Those that it has seldom or never are one bin: how many of them
+    come is known (Good and Turing), not which."""
     keys = sorted(baseline, key=lambda key: (baseline[key], key))
-    unseen = sum(count for key, count in current.items() if key not in baseline)
-    counts = np.array([unseen, *(current.get(key, 0) for key in keys)], dtype=np.float64)
-    expected = np.array([0, *(baseline[key] for key in keys)], dtype=np.float64)
+    frequent = [key for key in keys if baseline[key] > FEWEST_EXPECTED]
+    counts = np.array([0, *(current.get(key, 0) for key in frequent)], dtype=np.float64)
+    expected = np.array([0, *(baseline[key] for key in frequent)], dtype=np.float64)
+    counts[0] = sum(current.values()) - counts.sum()
+    expected[0] = sum(baseline.values()) - expected.sum()
     return _joined(counts, expected)
 
 

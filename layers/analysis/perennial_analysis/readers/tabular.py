@@ -21,7 +21,7 @@ from perennial_analysis.readers.arrow import column, column_of_texts
 from perennial_analysis.readers.losses import Losses
 from perennial_analysis.readers.values import column_of_values, flat
 
-CHUNK_ROWS = 131_072
+CHUNK_ROWS = 65_536
 PARQUET_ROWS = 131_072
 BLOCK_BYTES = 8 << 20
 BOM = b"\xef\xbb\xbf"

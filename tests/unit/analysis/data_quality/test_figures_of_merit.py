@@ -87,6 +87,19 @@ def _others(chance, size):
     }
 
 
+def test_names_that_hardly_recur_are_no_drift():
+    """Where most values are new in any window, new values are no news."""
+    names = [f"cabin {place}" for place in range(500)]
+    noisy = 0
+    for seed in range(20):
+        chance = np.random.default_rng([13, seed])
+        before = profile({"cabin": texts("cabin", chance.choice(names, 110))})
+        after = profile({"cabin": texts("cabin", chance.choice(names, 80))}, before)
+        assert before.features["cabin"].words.counts
+        noisy += bool(check(after, suggest(before), before).violations)
+    assert noisy == 0
+
+
 def test_gaps_are_told_when_they_grow_and_not_before():
     """2 % of missing values stay quiet in any window; 5 % are told from 1,000 rows on."""
     chance = np.random.default_rng(5)
