@@ -230,8 +230,12 @@ def test_a_killed_handler_is_redriven(stack: Stack) -> None:
     assert "models/killed/drops/one/_SUCCESS" in shown
     assert "StartTraining" in shown
     assert "timed out" in shown
-    assert "1 dead letters" in shown
-    assert "1 events are being tried again" in perennial(stack, "redrive")
-    model.wait_for("version_registered")
-    assert stack.dead_letters() == []
+
+    def all_redriven() -> bool:
+        # A sweep in the meantime may have met the same end.
+        if stack.dead_letters():
+            assert "are being tried again" in perennial(stack, "redrive")
+        return bool(model.decided("version_registered")) and not stack.dead_letters()
+
+    wait_for("the redriven drop's version", all_redriven)
     assert len(model.jobs()) == len(model.versions()) == 1
