@@ -24,8 +24,9 @@ from perennial_analysis.statistics import Numbers
 from perennial_analysis.statistics_tails import binomial_sf, chi2_isf, exceedance_sf, share_upper
 
 BINS = 10
-FEWEST_EXPECTED = 5
-"""A bin expected to hold less is joined with the next: chi-square would not describe it."""
+FEWEST_EXPECTED = 10
+"""A bin expected to hold less is joined with the next: chi-square would not describe the tail of its PSI."""
+SELDOM = 5
 OUTSIDE_SLACK = 0.002
 RANGE_MARGIN = 0.25
 SPIKE_SLACK = 0.05
@@ -56,7 +57,7 @@ def categorical_drift(
     current: Mapping[str, int], baseline: Mapping[str, int], least: float, tail: float
 ) -> list[Excess]:
     """What moved in a text feature; the arguments as for numbers."""
-    found = psi_excess(*category_bins(current, baseline), least, tail)
+    found = psi_excess(*category_bins(current, baseline), least, tail / 2)
     return [found] if found else []
 
 
@@ -88,7 +89,7 @@ def category_bins(current: Mapping[str, int], baseline: Mapping[str, int]) -> tu
     """Counts of both by the baseline's categories. Those that it has seldom or never are one bin: how many of them
     come is known (Good and Turing), not which."""
     keys = sorted(baseline, key=lambda key: (baseline[key], key))
-    frequent = [key for key in keys if baseline[key] > FEWEST_EXPECTED]
+    frequent = [key for key in keys if baseline[key] > SELDOM]
     counts = np.array([0, *(current.get(key, 0) for key in frequent)], dtype=np.float64)
     expected = np.array([0, *(baseline[key] for key in frequent)], dtype=np.float64)
     counts[0] = sum(current.values()) - counts.sum()

@@ -8,6 +8,7 @@ comparison gives the same result before and after a round trip through the file.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -130,10 +131,12 @@ class Moments:
         if not count:
             return
         both = self.count + count
-        apart = mean - self.mean
-        self.mean += apart * count / both
-        self.squares += squares + apart * apart * self.count * count / both
-        self.count, self.total = both, self.total + total
+        if self.count:
+            apart = mean - self.mean
+            squares += self.squares + apart * apart * self.count * count / both
+            mean = self.mean * (self.count / both) + mean * (count / both)
+        self.count, self.mean = both, mean
+        self.squares, self.total = _finite(squares), _finite(self.total + total)
         self.minimum, self.maximum = min(self.minimum, low), max(self.maximum, high)
 
     def numbers(self, sketch: Sketch) -> Numbers:
@@ -152,10 +155,20 @@ class Moments:
         )
 
 
+def _finite(value: float) -> float:
+    """The nearest number that JSON can write."""
+    if math.isnan(value):
+        return 0.0  # infinities of either sign cancel out
+    return max(-sys.float_info.max, min(sys.float_info.max, value))
+
+
 def buckets(sketch: Sketch, low: float, high: float) -> tuple[Bucket, ...]:
     """Ten of equal width from the least to the greatest value, as Deequ's KLLSketch makes them."""
-    width = high / BUCKETS - low / BUCKETS  # the difference itself may overflow
-    bounds = np.array([low + width * place for place in range(BUCKETS)] + [high])
+    width = (high - low) / BUCKETS
+    if math.isfinite(high - low):
+        bounds = np.array([low + width * place for place in range(BUCKETS)] + [high])
+    else:
+        bounds = np.linspace(low / BUCKETS, high / BUCKETS, BUCKETS + 1) * BUCKETS
     ranks = sketch.rank_of(bounds, inclusive=False)
     ranks[0], ranks[-1] = 0, sketch.total
     return tuple(
@@ -226,9 +239,11 @@ class _Column:
     def _add_values(self, values: Floats) -> None:
         if not len(values):
             return
-        mean = float(values.mean())
-        squares = float(np.square(values - mean).sum())
-        total = float(values.sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(values.mean())
+            # Sentinels may be the largest floats there are, whose sum is not one.
+            mean = mean if math.isfinite(mean) else float((values / len(values)).sum())
+            squares, total = float(np.square(values - mean).sum()), float(values.sum())
         self.moments.add(len(values), mean, squares, total, float(values.min()), float(values.max()))
         self.pending.append(sketch_of(values, CHUNK_POINTS))
         if len(self.pending) > MOST_PENDING:

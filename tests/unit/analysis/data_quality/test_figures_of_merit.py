@@ -9,7 +9,7 @@ from perennial_analysis.columns import numbers, texts
 from perennial_analysis.constraints import suggest
 from perennial_analysis.statistics import profile
 
-TABLES = {200: 50, 1000: 50, 10_000: 12, 100_000: 2}
+TABLES = {20: 50, 200: 50, 1000: 50, 10_000: 12, 100_000: 2}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,8 @@ def test_categories_are_quiet_until_a_new_one_comes(size):
     before = profile({name: texts(name, chance.choice(levels, 50_000, p=shares)) for name in columns})
     constraints = suggest(before)
     noisy = 0
-    for _ in range(20 if size < 10_000 else 4):
+    windows = {200: 50, 1000: 20, 10_000: 4}[size]
+    for _ in range(windows):
         window = {name: chance.choice(levels, size, p=shares) for name in columns}
         report = check(profile({n: texts(n, v) for n, v in window.items()}, before), constraints, before)
         noisy += bool(report.violations)
@@ -63,7 +64,7 @@ def test_categories_are_quiet_until_a_new_one_comes(size):
         report = check(profile({n: texts(n, v) for n, v in window.items()}, before), constraints, before)
         found = [each.feature for each in report.violations if each.check == "categorical_values_check"]
         assert columns == found
-    assert noisy == 0
+    assert noisy / windows <= 0.02
 
 
 @pytest.mark.parametrize("reference", [150, 1000])

@@ -228,6 +228,16 @@ def test_what_is_not_finite_is_missing():
     assert "Unknown" == read_statistics(write_statistics(found)).features["y"].kind
 
 
+def test_the_largest_floats_are_values():
+    """Statistics of sentinels at the end of the scale are finite, and the file says the same as memory."""
+    largest = np.finfo(float).max
+    found = profile_chunks([{"x": numbers("x", [largest, largest, 1.0])}, {"x": numbers("x", [-largest])}])
+    each = found.features["x"].numbers
+    assert np.isfinite([each.mean, each.total, each.std_dev]).all()
+    assert [1, 1, 2] == [bucket.count for bucket in each.buckets if bucket.count]
+    assert write_statistics(found) == write_statistics(read_statistics(write_statistics(found)))
+
+
 def test_coded_text_counts_like_text():
     """A dictionary may repeat a word and need not use each."""
     codes = np.array([0, 1, 2, 0, 9])
