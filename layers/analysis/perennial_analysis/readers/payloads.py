@@ -44,7 +44,7 @@ def rows_of(side: Side) -> tuple[list[Row], bool]:
         if "jsonl" in content:
             return [_cells(each) for each in msgspec.json.Decoder().decode_lines(text)], False
         return _rows(msgspec.json.decode(text)), False
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UnreadablePayload(f"not JSON ({content or 'no content type'}): {error}: {text[:80]}") from error
 
 

@@ -24,6 +24,7 @@ from perennial_analysis.readers.values import column_of_values, flat
 CHUNK_ROWS = 65_536
 PARQUET_ROWS = 131_072
 BLOCK_BYTES = 8 << 20
+UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 BOM = b"\xef\xbb\xbf"
 
 Kinds = Mapping[str, Kind]
@@ -71,7 +72,7 @@ def read_csv(
     if header:
         start = file.tell()
     file.seek(start)
-    found = list(names or (first if header else ())) or [f"_c{place}" for place in range(len(first))]
+    found = list(names or (unique(first) if header else ())) or [f"_c{place}" for place in range(len(first))]
     lost = losses if losses is not None else Losses()
     done = 0
     try:
@@ -84,6 +85,18 @@ def read_csv(
         # It ends at the first bad row; csv goes on after it.
         file.seek(start)
         yield from _read_slowly(file, found, len(first), done, kinds, lost)
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """The second `a` becomes `a.1`: two columns of one name would be one."""
+    found: list[str] = []
+    for name in names:
+        candidate, number = name, 0
+        while candidate in found:
+            number += 1
+            candidate = f"{name}.{number}"
+        found.append(candidate)
+    return found
 
 
 def table_of_texts(names: Sequence[str], arrays: Sequence[Array], kinds: Kinds | None = None) -> Table:
@@ -192,11 +205,11 @@ def decode_lines(decoder: msgspec.json.Decoder[Any], block: bytes, losses: Losse
     """All lines of a block; where one cannot be decoded, the others are decoded one by one."""
     try:
         return list(decoder.decode_lines(block))
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         found = []
         for line in filter(None, map(bytes.strip, block.split(b"\n"))):
             try:
                 found.append(decoder.decode(line))
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except UNDECODABLE as error:
                 losses.add(f"{error}: {line[:80].decode('utf-8', 'replace')}")
         return found

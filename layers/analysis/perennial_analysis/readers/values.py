@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,13 @@ import msgspec
 
 from perennial_analysis.columns import Column, Kind, numbers, texts
 
+LARGEST = int(sys.float_info.max)
+"""JSON has greater integers than floats have room for: those are text."""
+
 
 def column_of_values(name: str, values: Sequence[Any], kind: Kind | None = None) -> Column:
     """Numbers if all values are, unless the kind is String; else text, as JSON writes it. Null is missing."""
+    values = [str(each) if type(each) is int and abs(each) > LARGEST else each for each in values]
     types = {type(each) for each in values} - {type(None)}
     if kind != "String" and types and types <= {int, float}:
         if types == {int}:

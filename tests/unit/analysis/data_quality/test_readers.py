@@ -81,6 +81,7 @@ def test_codes_stay_text_where_the_baseline_has_text():
         pytest.param(
             b"1,x\n2,y\n", {"header": False, "names": ["a"]}, {"a": [1.0, 2.0], "_c1": ["x", "y"]}, id="names"
         ),
+        pytest.param(b"a,a,a\n1,2,3\n", {}, {"a": [1.0], "a.1": [2.0], "a.2": [3.0]}, id="same name"),
         pytest.param("ä,b\nü,1\n".encode(), {}, {"ä": ["ü"], "b": [1.0]}, id="unicode"),
     ],
 )
@@ -170,6 +171,15 @@ def test_json_lines():
         "l": [None, None, "[1,2]"],
     } == {name: values(each) for name, each in table.items()}
     assert 1 == losses.count
+
+
+@pytest.mark.parametrize("cell", ["1" + "0" * 400, "[" * 5000 + "]" * 5000])
+def test_strange_json_is_text_or_lost(cell):
+    """A number beyond all floats, or nesting without end, harms no other row."""
+    losses = Losses()
+    text = b'{"a": 1}\n{"a": ' + cell.encode() + b"}\n"
+    tables = list(read_json_lines(io.BytesIO(text), losses=losses))
+    assert 2 == sum(len(each["a"]) for each in tables) + losses.count
 
 
 def test_json_lines_come_in_blocks(monkeypatch):
