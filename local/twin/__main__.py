@@ -45,6 +45,9 @@ def _options() -> argparse.Namespace:
         "--container", type=_path, required=True, help="folder that holds perennial_container"
     )
     parser.add_argument("--container-python", type=_path, required=True, help="interpreter of the container")
+    parser.add_argument("--image", help="run this image instead of plain processes")
+    parser.add_argument("--engine", default="docker", help="docker or podman, with options of its own")
+    parser.add_argument("--engine-options", default="", help="for each `run`, such as --ulimit nofile=1024")
     parser.add_argument(
         "--lambda-python",
         type=_path,
@@ -145,15 +148,21 @@ async def _serve(options: argparse.Namespace) -> None:
     from twin.admin import Admin
     from twin.assembly import assemble
     from twin.children import Children
-    from twin.world import Container, World
+    from twin.world import Container, ImageContainer, World
 
     seams.verify()
     seams.quicken_schedules()
     seams.count_loopback_as_tls()
+    places = (options.container_python, options.container)
+    container = (
+        ImageContainer(*places, options.engine, options.engine_options, options.image)
+        if options.image
+        else Container(*places)
+    )
     world = World(
         home=options.home,
         endpoint_url=f"http://{HOST}:{options.port}",
-        container=Container(options.container_python, options.container),
+        container=container,
         children=Children(),
         time_scale=options.time_scale,
         slots=options.slots,

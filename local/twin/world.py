@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +80,23 @@ class Container:
             "AWS_EC2_METADATA_DISABLED": "true",
             **more,
         }
+
+
+@dataclass(frozen=True)
+class ImageContainer(Container):
+    """The entry points of a real image, run by Docker or Podman."""
+
+    engine: str
+    options: str
+    image: str
+
+    def command(self, entry_point: str) -> list[str]:
+        """`docker run image <entry point>`."""
+        return [sys.executable, "-m", "twin.engine", self.engine, self.options, self.image, entry_point]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The job's environment, and what `twin.engine` itself needs."""
+        return super().environment(**more) | {"PYTHONPATH": str(Path(__file__).parents[1])}
 
 
 class Slots:
