@@ -14,7 +14,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -104,6 +104,21 @@ def command(home: Path, port: int) -> list[str | Path]:
         *("--port", str(port), "--home", home),
         *("--container", ROOT / "container", "--container-python", python("container")),
         *("--lambda-python", python("lambda")),
+        *real_containers(os.environ),
+    ]
+
+
+def real_containers(asked: Mapping[str, str]) -> list[str]:
+    """`make up IMAGE=... [ENGINE=podman] [ENGINE_OPTIONS=...]`: jobs and servers run in the real image."""
+    if not asked.get("IMAGE"):
+        return []
+    options = asked.get("ENGINE_OPTIONS", "")
+    return [
+        "--image",
+        asked["IMAGE"],
+        "--engine",
+        asked.get("ENGINE", "docker"),
+        f"--engine-options={options}",
     ]
 
 

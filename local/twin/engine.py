@@ -1,4 +1,4 @@
-"""Runs one of the container's entry points as a real container: `python -m twin.engine ENGINE OPTIONS IMAGE COMMAND`.
+"""Runs an entry point of the container as a real one: `python -m twin.engine ENGINE OPTIONS IMAGE COMMAND...`.
 
 Stands where the plain process stands (`--image`), so the twin need not know the difference: the job's folder
 becomes /opt/ml, its environment the container's, its end the container's. SIGTERM goes through to the
@@ -26,7 +26,7 @@ subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNUL
 
 def main(arguments: list[str], environment: Mapping[str, str]) -> int:
     """Returns the container's exit code."""
-    engine, options, image, command = arguments
+    engine, options, image, *command = arguments
     name = f"perennial-twin-{os.getpid()}"
     base = Path(environment["SAGEMAKER_BASE_DIR"])
     end, pipe = os.pipe()
@@ -51,7 +51,7 @@ def run_command(
     base: Path,
     environment: Mapping[str, str],
     image: str,
-    command: str,
+    command: list[str],
 ) -> list[str]:
     """`docker run`, as SageMaker would: the folder at /opt/ml, a read-only root, the job's environment by name."""
     volumes = ["--volume", f"{base}:/opt/ml"]
@@ -60,7 +60,7 @@ def run_command(
         volumes += ["--volume", f"{model.resolve()}:/opt/ml/model:ro"]
     given = [option for key in sorted(set(environment) - OWN) for option in ("--env", key)]
     fixed = ["--rm", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
-    return [*engine, "run", *fixed, *options, *volumes, *given, image, command]
+    return [*engine, "run", *fixed, *options, *volumes, *given, image, *command]
 
 
 if __name__ == "__main__":

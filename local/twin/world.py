@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 import threading
 from collections.abc import Iterable, Mapping
@@ -92,7 +93,13 @@ class ImageContainer(Container):
 
     def command(self, entry_point: str) -> list[str]:
         """`docker run image <entry point>`."""
-        return [sys.executable, "-m", "twin.engine", self.engine, self.options, self.image, entry_point]
+        return self.run([], [entry_point])
+
+    def run(self, entrypoint: list[str], arguments: list[str]) -> list[str]:
+        """`docker run`, with another entry point than the image's own if one is given."""
+        own = f"{self.options} --entrypoint {shlex.quote(entrypoint[0])}" if entrypoint else self.options
+        engine = [sys.executable, "-m", "twin.engine", self.engine, own, self.image]
+        return [*engine, *entrypoint[1:], *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:
         """The job's environment, and what `twin.engine` itself needs."""

@@ -15,7 +15,7 @@ from twin.sagemaker.hosts import Outcome, Run, algorithm_error
 from twin.sagemaker.jobs import INTERNAL_ERROR, JobFailed, JobStopped, capacity_error, milliseconds
 from twin.sagemaker.objects import TransferError, download, upload
 from twin.sagemaker.trials import artifacts
-from twin.world import World
+from twin.world import ImageContainer, World
 
 logger = logging.getLogger("twin.processing")
 
@@ -154,6 +154,8 @@ class Processing:
         """Each host's command: AppSpecification's, with `/opt/ml` meaning the host's folder."""
         app = job.record["AppSpecification"]
         entrypoint = list(app.get("ContainerEntrypoint", ()))
+        if isinstance(self.world.container, ImageContainer):
+            return [self.world.container.run(entrypoint, app.get("ContainerArguments", []))] * len(run.hosts)
         python = str(self.world.container.python)
         if not entrypoint:
             # The image's own entry point takes the entry point's name as its argument.

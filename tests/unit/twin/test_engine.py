@@ -13,7 +13,7 @@ ENVIRONMENT = {
 
 
 def command(base: Path) -> list[str]:
-    return run_command(["podman"], ["--ulimit", "nofile=9"], "n", base, ENVIRONMENT, "image:1", "train")
+    return run_command(["podman"], ["--ulimit", "nofile=9"], "n", base, ENVIRONMENT, "image:1", ["train"])
 
 
 def test_the_folder_is_opt_ml(tmp_path: Path) -> None:
