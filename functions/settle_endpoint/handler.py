@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from perennial.aws.world import world
 from perennial.events import EndpointStateChange, ModelDue
 from perennial.reactions.report import report
-from perennial.reactions.settle_endpoint import settle_endpoint
+from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.tracing import tracer
 
 logger = Logger()
@@ -22,8 +22,11 @@ Trigger = EndpointStateChange | ModelDue
 @event_parser(model=Trigger)
 def lambda_handler(event: Trigger, context: LambdaContext) -> dict[str, object]:
     if isinstance(event, ModelDue):
+        due = event.detail
         return report(
-            settle_endpoint(event.detail.model, world(), because=event.detail.because), logger, metrics
+            settle_endpoint(due.model, world(), because=due.because, untold=due.subject == UNTOLD),
+            logger,
+            metrics,
         )
     model = world().names.model_of(event.detail.endpoint_name)
     because = f"endpoint {event.detail.endpoint_name} changed"

@@ -16,7 +16,7 @@ from perennial.reactions.datasets import champion_of, remember
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.notify import notify
 from perennial.reactions.register_model import register_model
-from perennial.reactions.settle_endpoint import settle_endpoint
+from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.reactions.sweep import sweep
 from perennial.training import Dataset, job_request
 
@@ -314,6 +314,26 @@ class TestDeployAndSettle:
         assert "nothing" == deploy_model("mortgage", world, because="sweep").outcome
         again = deploy_model("mortgage", world, because="approved again", approved=2)
         assert "endpoint_update_started" == again.outcome
+
+    def test_killed_before_the_end_was_told(self, world):
+        """A rollback that nobody heard of is found by the sweep and told, once."""
+        approved(world)
+        serve(world)
+        approved(world)
+        deploy_model("mortgage", world, because="v2")
+        world.endpoints.become(ENDPOINT, "InService")
+
+        def die(decision):
+            raise TimeoutError
+
+        record, world.ledger.record = world.ledger.record, die
+        with pytest.raises(TimeoutError):
+            settle_endpoint("mortgage", world, because="in service")
+        world.ledger.record = record
+        [due] = [item for _, item in sweep(world).due if item.reaction == "settle_endpoint"]
+        told = settle_endpoint("mortgage", world, because=due.because, untold=due.subject == UNTOLD)
+        assert ("rolled_back", "error") == (told.outcome, told.news)
+        assert not [item for _, item in sweep(world).due if item.reaction == "settle_endpoint"]
 
     def test_a_failed_creation_is_told_and_a_newer_version_replaces_it(self, world):
         """A broken endpoint is removed for the next version; the failed one is not repeated."""

@@ -45,7 +45,7 @@ class Rollout:
     """Our last attempt at this endpoint, as we remember it.
 
     `starting` is written before SageMaker is asked and `started` once it has accepted, so a handler killed
-    in between is simply done again.
+    in between is simply done again. `told` follows once a person can know how it ended.
     """
 
     config_name: str
@@ -53,6 +53,12 @@ class Rollout:
     started_at: datetime
     status: Literal["starting", "started", "succeeded", "failed", "rolled_back"]
     reason: str = ""
+    told: bool = False
+
+    @property
+    def untold(self) -> bool:
+        """Whether it ended and its handler died before anybody heard of it."""
+        return self.status in ("succeeded", "failed", "rolled_back") and not self.told
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
@@ -12,17 +13,27 @@ from perennial.deployment import EndpointState, Rollout, Settlement, forgotten, 
 from perennial.ports import World
 from perennial.registration import history_metadata
 
+OUTCOMES = {"succeeded": "version_in_service", "failed": "rollout_failed", "rolled_back": "rolled_back"}
+UNTOLD = "untold"  # the subject of a hint about a rollout that ended in silence
 
-def settle_endpoint(model: str, world: World, *, because: str) -> Decision | None:
-    """Returns None when there was nothing to settle and nothing to adjust."""
+
+def settle_endpoint(model: str, world: World, *, because: str, untold: bool = False) -> Decision | None:
+    """Returns None when there was nothing to settle and nothing to adjust.
+
+    `untold`: the sweep saw a rollout that ended without anybody hearing of it.
+    """
     config = world.catalog.get(model)
     if config is None:
         return None
     endpoint = world.endpoints.get(world.names.endpoint(model))
     rollout = world.state.rollout(model)
+    if untold and rollout and rollout.untold:
+        return _tell(rollout, model, world, because)
     settlement = settle(endpoint, rollout, world.now())
     if settlement.outcome is None or rollout is None:
         decision = _adjusted(endpoint, rollout, config, world, because)
+        if decision:
+            world.ledger.record(decision)
         # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
         versions = world.registry.versions(model)
         plan = reconcile(versions, endpoint, rollout, config, world.names, world.now())
@@ -32,8 +43,6 @@ def settle_endpoint(model: str, world: World, *, because: str) -> Decision | Non
         decision = _succeeded(endpoint, rollout, config, world, because)
     else:
         decision = _lost(rollout, settlement, world, model, because)
-    if decision:
-        world.ledger.record(decision)
     return decision
 
 
@@ -44,28 +53,42 @@ def _succeeded(
     scaled = _apply_scaling(config, endpoint, world)
     _write_history(rollout, endpoint.name, "InService", "Production", config.model, world)
     removed = _prune(config.model, endpoint.config_name, world)
-    world.state.put_rollout(config.model, replace(rollout, status="succeeded"), expected=rollout)
-    world.hints.send(config.model, "deploy_model", f"version {rollout.version} is in service")
-    details = {"version": str(rollout.version), "endpoint": endpoint.name, "config": rollout.config_name}
-    if scaled:
-        details["scaling"] = scaled
-    if removed:
-        details["removed"] = ", ".join(removed)
-    reason = f"version {rollout.version} serves on {endpoint.name}: it is InService with our config {rollout.config_name}"
-    return Decision(config.model, because, "version_in_service", reason, "info", details)
+    won = replace(rollout, status="succeeded")
+    world.state.put_rollout(config.model, won, expected=rollout)
+    more = {"scaling": scaled or "", "removed": ", ".join(removed)}
+    return _tell(won, config.model, world, because, {key: value for key, value in more.items() if value})
 
 
 def _lost(rollout: Rollout, settlement: Settlement, world: World, model: str, because: str) -> Decision:
-    outcome = "rollout_failed" if settlement.outcome == "failed" else "rolled_back"
     status: Literal["failed", "rolled_back"] = "failed" if settlement.outcome == "failed" else "rolled_back"
+    outcome = OUTCOMES[status]
     _write_history(rollout, world.names.endpoint(model), outcome, "Candidate", model, world)
     lost = replace(rollout, status=status, reason=settlement.reason[:500])
     world.state.put_rollout(model, lost, expected=rollout)
-    world.hints.send(model, "deploy_model", f"the rollout of version {rollout.version} ended as {status}")
-    reason = f"version {rollout.version} does not serve: {settlement.reason}. It is not tried again without a new approval"
-    logs = f"/aws/sagemaker/Endpoints/{world.names.endpoint(model)}"
-    details = {"version": str(rollout.version), "config": rollout.config_name, "log-group": logs}
-    return Decision(model, because, outcome, reason, "error", details)
+    return _tell(lost, model, world, because)
+
+
+def _tell(
+    ended: Rollout, model: str, world: World, because: str, more: Mapping[str, str] | None = None
+) -> Decision:
+    """Tell how a rollout ended and wake the next; only then is it told, so a handler killed before tells it again."""
+    name = world.names.endpoint(model)
+    details = {"version": str(ended.version), "endpoint": name, "config": ended.config_name, **(more or {})}
+    if ended.status == "succeeded":
+        reason = (
+            f"version {ended.version} serves on {name}: it is InService with our config {ended.config_name}"
+        )
+        decision = Decision(model, because, OUTCOMES[ended.status], reason, "info", details)
+        next_because = f"version {ended.version} is in service"
+    else:
+        reason = f"version {ended.version} does not serve: {ended.reason}. It is not tried again without a new approval"
+        details["log-group"] = f"/aws/sagemaker/Endpoints/{name}"
+        decision = Decision(model, because, OUTCOMES[ended.status], reason, "error", details)
+        next_because = f"the rollout of version {ended.version} ended as {ended.status}"
+    world.ledger.record(decision)
+    world.state.put_rollout(model, replace(ended, told=True), expected=ended)
+    world.hints.send(model, "deploy_model", next_because)
+    return decision
 
 
 def _adjusted(

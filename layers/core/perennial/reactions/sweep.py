@@ -14,6 +14,7 @@ from perennial.ports import World
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
+from perennial.reactions.settle_endpoint import UNTOLD
 from perennial.training import plan
 
 logger = logging.getLogger(__name__)
@@ -63,4 +64,7 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     deployment = reconcile(world.registry.versions(model), endpoint, rollout, config, world.names, now)
     training = plan(list(pinned(config, world.state).values()), jobs, config, world.names, now)
     drops: Mapping[str, str] = undecided_drops(config, world)
-    return overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
+    due = overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
+    if rollout and rollout.untold:
+        due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
+    return due
