@@ -13,16 +13,13 @@ from perennial.sections import (
     Endpoint,
     Gate,
     Intake,
-    Monitors,
     Name,
-    Notify,
-    OnAlarm,
-    Retraining,
     Scaling,
     SchemaRules,
     Section,
     Training,
 )
+from perennial.sections_watching import Monitors, Notify, OnAlarm, Retraining
 
 
 class ModelConfig(Section):
@@ -42,7 +39,8 @@ class ModelConfig(Section):
     capture: Capture = Capture()
     monitors: Monitors = Monitors()
     engine: Literal["auto", "built-in", "model-monitor"] = Field(
-        "auto", description="of the monitors (checked, takes effect with monitoring)"
+        "auto",
+        description="of the monitors: our own, or SageMaker Model Monitor where the account still has it",
     )
     on_alarm: OnAlarm = OnAlarm()
     retraining: Retraining = Retraining()
@@ -63,9 +61,27 @@ class ModelConfig(Section):
             raise ValueError("gate.max_bias: monitors.bias must say which facet and which privileged group")
         if self.gate.max_bias and self.problem != "binary_classification":
             raise ValueError("gate.max_bias: these metrics are defined for binary_classification")
+        if self.monitors.bias and self.problem != "binary_classification":
+            raise ValueError("monitors.bias: these metrics are defined for binary_classification")
+        self._check_quality_monitor()
         if self.target in self.schema_.features or self.target in self.schema_.drop:
             raise ValueError(f"schema: {self.target!r} is the target, so it is neither a feature nor dropped")
         return self
+
+    def _check_quality_monitor(self) -> None:
+        monitor = self.monitors.model_quality
+        if monitor is None:
+            return
+        metric = monitor.metric or self.gate_metric
+        if metric not in METRICS[self.problem]:
+            raise ValueError(
+                f"monitors.model_quality.metric: {metric!r} is not one of "
+                f"{', '.join(METRICS[self.problem])} ({self.problem})"
+            )
+        if metric in LOWER_IS_BETTER and monitor.minimum is not None:
+            raise ValueError(f"monitors.model_quality.minimum: {metric} is an error: use maximum")
+        if metric not in LOWER_IS_BETTER and monitor.maximum is not None:
+            raise ValueError(f"monitors.model_quality.maximum: more {metric} is better: use minimum")
 
     @property
     def gate_metric(self) -> str:
@@ -103,4 +119,6 @@ class ModelConfig(Section):
     def endpoint_hash(self) -> str:
         """Changes when the same model version needs another endpoint config."""
         endpoint = self.endpoint.model_dump(mode="json", exclude={"rollout", "rollback_on"})
-        return digest({"endpoint": endpoint, "capture": self.capture.model_dump(mode="json")})
+        return digest(
+            {"endpoint": endpoint, "capture": self.capture.model_dump(mode="json", include={"percent"})}
+        )

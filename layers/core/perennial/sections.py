@@ -11,7 +11,6 @@ RESERVED_HYPERPARAMETERS = frozenset(
 )
 Name = Annotated[str, Field(pattern=r"^[a-z0-9](-*[a-z0-9])*$", max_length=40)]
 InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
-Duration = Annotated[str, Field(pattern=r"^[1-9]\d*[hd]$", description="whole hours or days: 1h, 12h, 1d")]
 BiasMetric = Literal["DPPL", "DI", "DCA", "DCR", "AD", "RD", "SD", "DAR", "DRR", "TE"]
 
 
@@ -188,62 +187,6 @@ class Capture(Section):
     """Data Capture of the endpoint's traffic."""
 
     percent: int = Field(100, ge=0, le=100, description="of the requests; 0 captures nothing")
-
-
-class DataQualityMonitor(Section):
-    every: Duration = "1h"
-    drift: str | float = "auto"
-    max_missing: float = Field(0.1, ge=0, le=1)
-
-
-class ModelQualityMonitor(Section):
-    every: Duration = "1d"
-    metric: str | None = None
-    minimum: float | None = None
-    maximum: float | None = None
-
-
-class BiasMonitor(Section):
-    every: Duration = "1d"
-    facet: str = Field(description="the column that tells the groups apart")
-    privileged: Text = Field(description="the value of the group that others are compared with")
-    metrics: tuple[BiasMetric, ...] = ("DPPL", "DI", "AD")
-    tolerance: float = Field(0.1, ge=0)
-
-
-class Monitors(Section):
-    """What is watched once the model serves (checked, takes effect with monitoring; `bias` also feeds the gate)."""
-
-    data_quality: DataQualityMonitor | None = DataQualityMonitor()
-    model_quality: ModelQualityMonitor | None = None
-    bias: BiasMonitor | None = None
-
-
-Reaction = Literal["notify", "retrain", "rollback", "scale"]
-
-
-class OnAlarm(Section):
-    """What follows an alarm (checked, takes effect with monitoring)."""
-
-    data_quality: tuple[Reaction, ...] = ("notify", "retrain")
-    model_quality: tuple[Reaction, ...] = ("notify", "retrain", "rollback")
-    bias: tuple[Reaction, ...] = ("notify",)
-    latency: tuple[Reaction, ...] = ("notify", "scale")
-
-
-class Retraining(Section):
-    """Limits of trainings that no person asked for (checked, takes effect with monitoring)."""
-
-    cooldown_hours: float = Field(24, ge=0)
-    max_per_week: int = Field(3, ge=0)
-    max_monthly_usd: float = Field(100, ge=0)
-
-
-class Notify(Section):
-    """Who hears of it."""
-
-    slack: str | None = Field("default", description="channel (checked, takes effect with Slack)")
-    email: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(
-        (), description="each address confirms a mail from AWS once"
+    delay_minutes: int = Field(
+        10, ge=0, le=1440, description="how long SageMaker may take to write what it captured"
     )
-    quiet_hours: str | None = Field(None, description="checked, takes effect with Slack")
