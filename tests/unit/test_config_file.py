@@ -64,6 +64,44 @@ def test_three_keys_are_enough():
             id="yaml's booleans",
         ),
         pytest.param(
+            HEAD.replace("binary_classification", "regression")
+            + 'monitors: {bias: {facet: afam, privileged: "no"}}\n',
+            "monitors.bias: these metrics are defined for binary_classification",
+            id="bias of a regression",
+        ),
+        pytest.param(
+            HEAD + "monitors: {model_quality: {metric: rmse}}\n",
+            "monitors.model_quality.metric: 'rmse' is not one of auc",
+            id="quality by another problem's metric",
+        ),
+        pytest.param(
+            HEAD + "monitors: {model_quality: {maximum: 0.7}}\n",
+            "monitors.model_quality.maximum: more auc is better: use minimum",
+            id="quality's direction",
+        ),
+        pytest.param(
+            HEAD + "monitors: {data_quality: {every: 7h}}\n",
+            "7h neither divides a day nor is whole days",
+            id="windows that wander",
+        ),
+        pytest.param(
+            HEAD + "monitors: {data_quality: {every: 1m}}\n", "1m is not between 5m and 7d", id="too often"
+        ),
+        pytest.param(
+            HEAD + 'notify: {quiet_hours: "22-7"}\n', 'is not like "22:00-07:00 Europe/Zurich"', id="quiet"
+        ),
+        pytest.param(
+            HEAD + 'notify: {quiet_hours: "22:00-24:00 UTC"}\n', "hours are 00:00 to 23:59", id="no hour"
+        ),
+        pytest.param(
+            HEAD + 'notify: {quiet_hours: "22:00-07:00 Europe/Zuric"}\n',
+            "'Europe/Zuric' is no time zone",
+            id="no zone",
+        ),
+        pytest.param(
+            HEAD + 'notify: {quiet_hours: "22:00-22:00 UTC"}\n', "is no time at all", id="never quiet"
+        ),
+        pytest.param(
             HEAD + "training: {hyperparameters: {seed: 3}}\n",
             "hyperparameter 'seed' is ours",
             id="reserved hyperparameter",
@@ -100,6 +138,8 @@ def test_all_mistakes_are_told_at_once():
         pytest.param({"endpoint": {"instance": "ml.c5.large"}}, False, True, id="instance"),
         pytest.param({"endpoint": {"rollout": {"type": "linear"}}}, False, False, id="rollout"),
         pytest.param({"capture": {"percent": 10}}, False, True, id="capture"),
+        pytest.param({"capture": {"delay_minutes": 30}}, False, False, id="capture's delay"),
+        pytest.param({"monitors": {"data_quality": None}}, False, False, id="monitors"),
         pytest.param({"scaling": {"max": 9}}, False, False, id="scaling"),
         pytest.param({"gate": {"minimum": 0.9}}, False, False, id="gate"),
         pytest.param({"target": "approved"}, True, False, id="target"),
