@@ -102,7 +102,8 @@ def command(home: Path, port: int) -> list[str | Path]:
     return [
         *(python("twin"), "-m", "twin"),
         *("--port", str(port), "--home", home),
-        *("--container", ROOT / "container", "--container-python", python("container")),
+        *("--container", f"{ROOT / 'container'}{os.pathsep}{ROOT / 'layers/analysis'}"),
+        *("--container-python", python("container")),
         *("--lambda-python", python("lambda")),
         *real_containers(os.environ),
     ]

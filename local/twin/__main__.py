@@ -42,7 +42,7 @@ def _options() -> argparse.Namespace:
         "--home", type=_path, required=True, help="folder for jobs, model servers and the pid file"
     )
     parser.add_argument(
-        "--container", type=_path, required=True, help="folder that holds perennial_container"
+        "--container", type=_paths, required=True, help="folders of the image's packages, as in PYTHONPATH"
     )
     parser.add_argument("--container-python", type=_path, required=True, help="interpreter of the container")
     parser.add_argument("--image", help="run this image instead of plain processes")
@@ -65,6 +65,10 @@ def _options() -> argparse.Namespace:
 def _path(text: str) -> Path:
     # Not resolved: a virtual environment's interpreter is a link and must stay one.
     return Path.cwd() / text
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(map(_path, text.split(os.pathsep)))
 
 
 class Busy(Exception):

@@ -19,7 +19,7 @@ BEGIN, END = "<!-- operations: begin -->", "<!-- operations: end -->"
 async def generated() -> str:
     """The table of the services as the twin builds them, with nothing running."""
     nowhere, children = Path(tempfile.gettempdir()), Children()
-    world = World(nowhere, "http://127.0.0.1:0", Container(nowhere, nowhere), children)
+    world = World(nowhere, "http://127.0.0.1:0", Container(nowhere, (nowhere,)), children)
     try:
         return table(services(world, OpenGate()))
     finally:

@@ -62,21 +62,21 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Container:
-    """How the container's entry points start: the interpreter and the folder of `perennial_container`."""
+    """How the container's entry points start: the interpreter, and the folders of the packages in the image."""
 
     python: Path
-    directory: Path
+    folders: tuple[Path, ...]
 
     def command(self, entry_point: str) -> list[str]:
         """`docker run image <entry point>`, as a plain process."""
         return [str(self.python), "-m", "perennial_container", entry_point]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """A clean environment in which the package is importable."""
+        """A clean environment in which the packages are importable."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TZ") if name in os.environ}
         return {
             **kept,
-            "PYTHONPATH": str(self.directory),
+            "PYTHONPATH": os.pathsep.join(map(str, self.folders)),
             "PYTHONUNBUFFERED": "1",
             "AWS_EC2_METADATA_DISABLED": "true",
             **more,

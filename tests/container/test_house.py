@@ -89,4 +89,7 @@ def test_dockerfile_serves_both():
     assert re.search(r'^ENTRYPOINT \["', dockerfile, re.MULTILINE)
     assert 'accept-bind-to-port="true"' in dockerfile
     assert "--require-hashes" in dockerfile
-    assert Path(CONTAINER / ".dockerignore").exists()
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    copied = set(re.findall(r"^COPY (\w\S+)", dockerfile, re.MULTILINE))
+    assert {f"!{path}" for path in copied} <= set(ignored)

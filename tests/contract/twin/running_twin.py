@@ -122,7 +122,7 @@ def _end_with_the_tests() -> None:
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
-def launch(home: Path, port: int, container: Path | None = None, **options: Any) -> Twin:
+def launch(home: Path, port: int, container: Path | str | None = None, **options: Any) -> Twin:
     """Start a twin as `make up` does; it may still be starting."""
     home.mkdir(parents=True, exist_ok=True)
     arguments: dict[str, Any] = {
