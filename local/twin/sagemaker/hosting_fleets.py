@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 
 from twin import seams
 from twin.protocol import Call
+from twin.sagemaker import capture
+from twin.sagemaker.capture_record import Settings
 from twin.sagemaker.dataplane.artifact import unpack
 from twin.sagemaker.dataplane.fleet import Fleet
 from twin.sagemaker.dataplane.instance import Recipe
@@ -35,6 +37,7 @@ async def build(
     world = hosting.world
     home = world.home / "endpoints"
     variants = {}
+    captured = Settings.of(config.get("DataCaptureConfig"))
     for variant in config["ProductionVariants"]:
         name = variant["VariantName"]
         container = config["Images"][name]
@@ -42,6 +45,7 @@ async def build(
             container.get("ModelDataUrl"), container["Role"], world.storage, home / "artifacts"
         )
         limit = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_LIMIT)
+        log = _log(hosting, endpoint, name)
         recipe = Recipe(
             command=tuple(world.container.command("serve")),
             environment=world.container.environment(
@@ -50,10 +54,12 @@ async def build(
             model=model,
             home=home / endpoint.name,
             start_limit=max(min(SHORTEST_START_LIMIT, limit / 8), world.scaled(limit)),
-            log=_log(hosting, endpoint, name),
+            log=log,
         )
         routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
-        variants[name] = Variant(name, Fleet(recipe, hosting.host, routing), wanted[name].weight)
+        fleet = Fleet(recipe, hosting.host, routing)
+        recorder = await capture.of(world).recorder(captured, endpoint.name, name, container["Role"], log)
+        variants[name] = Variant(name, fleet, wanted[name].weight, recorder=recorder)
     return Generation(config["EndpointConfigName"], variants, share=0.0)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from twin import alarms
+from twin.sagemaker import capture
 from twin.sagemaker.dataplane.artifact import ArtifactError
 from twin.sagemaker.dataplane.instance import StartError
 from twin.sagemaker.dataplane.router import Generation
@@ -43,7 +44,7 @@ async def create(hosting: Hosting, endpoint: Endpoint) -> None:
         await _start(generation, endpoint.desired)
     except (ArtifactError, RollBack) as error:
         if endpoint.serving is not None:
-            await _close(endpoint.serving)
+            await _close(hosting, endpoint.serving)
         enter(hosting, endpoint, "Failed", str(error))
         return
     generation.share = 1.0
@@ -66,7 +67,7 @@ async def update(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: P
     old.share = 0.0
     _stage(hosting, endpoint, pending, plan, "Deleting")
     await asyncio.sleep(hosting.world.scaled(plan.termination_wait))
-    await _close(old)
+    await _close(hosting, old)
     endpoint.pending = None
     enter(hosting, endpoint, "InService")
 
@@ -111,7 +112,7 @@ async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, pla
         await _start(old, endpoint.desired)
         old.share, new.share = 1.0, 0.0
         _stage(hosting, endpoint, pending, plan, "Deleting")
-        await _close(new)
+        await _close(hosting, new)
     endpoint.pending = None
     enter(hosting, endpoint, "InService")
 
@@ -134,7 +135,7 @@ async def delete(hosting: Hosting, endpoint: Endpoint) -> None:
     """Deleting -> gone."""
     for generation in endpoint.generations:
         generation.share = 0.0
-        await _close(generation)
+        await _close(hosting, generation)
     hosting.endpoints.remove(endpoint.call, endpoint.name)
     hosting.world.tags.forget(endpoint.arn)
     shutil.rmtree(hosting.world.home / "endpoints" / endpoint.name, ignore_errors=True)
@@ -158,8 +159,10 @@ async def _start(generation: Generation, wanted: dict[str, Desired]) -> None:
             raise result
 
 
-async def _close(generation: Generation) -> None:
+async def _close(hosting: Hosting, generation: Generation) -> None:
     await asyncio.gather(*(variant.fleet.close() for variant in generation.variants.values()))
+    for variant in generation.variants.values():
+        await capture.of(hosting.world).retire(variant.recorder)
 
 
 def _share_of(desired: dict[str, Desired], share: float) -> dict[str, Desired]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from twin.protocol import AwsError, Call, RawResponse, Service
 from twin.sagemaker import hosting_state
+from twin.sagemaker.capture_record import Payload
 from twin.sagemaker.dataplane.router import NoCapacity, Reply, Variant, choose, forward
 from twin.sagemaker.hosting_state import Endpoint, Hosting
 from twin.world import World
@@ -52,6 +53,14 @@ def register(service: Service, world: World) -> None:
         )
         if not 200 <= reply.status < 300:
             raise _model_error(endpoint, variant, reply)
+        if variant.recorder is not None:
+            # What the model refused or could not answer is counted, not captured.
+            variant.recorder.record(
+                Payload(body, headers["Content-Type"]),
+                Payload(reply.body, reply.headers.get("Content-Type", "application/octet-stream")),
+                request.get("InferenceId"),
+                request.get("CustomAttributes"),
+            )
         return RawResponse(reply.body, _answer_headers(variant, reply))
 
 

@@ -72,7 +72,8 @@ def trained(endpoints: Endpoints) -> str:
 def test_a_trained_model_answers(start_twin: Callable[..., Twin]) -> None:
     """CSV in, labels and scores out, from the artefact that training left in S3."""
     twin = start_twin(
-        container=f"{ROOT / 'container'}:{ROOT / 'layers/analysis'}", container_python=interpreter("container")
+        container=f"{ROOT / 'container'}:{ROOT / 'layers/analysis'}",
+        container_python=interpreter("container"),
     )
     endpoints, model = Endpoints.on(twin), unique("model")
     twin.client("sagemaker").create_model(

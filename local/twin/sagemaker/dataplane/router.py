@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import aiohttp
 
+from twin.sagemaker.capture import Recorder
 from twin.sagemaker.dataplane.fleet import Fleet
 from twin.sagemaker.dataplane.instance import Instance
 from twin.sagemaker.dataplane.meter import Meter
@@ -22,6 +23,7 @@ class Variant:
     fleet: Fleet
     weight: float
     meter: Meter = field(default_factory=Meter)
+    recorder: Recorder | None = None
 
 
 @dataclass(eq=False)
