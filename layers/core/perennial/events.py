@@ -16,7 +16,12 @@ from perennial.decision import Severity
 
 SOURCE = "perennial"
 ReactionName = Literal[
-    "configure_model", "start_training", "register_model", "deploy_model", "settle_endpoint"
+    "configure_model",
+    "start_training",
+    "register_model",
+    "deploy_model",
+    "settle_endpoint",
+    "analyze_traffic",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 MARKERS = ("_SUCCESS", "manifest.json")
@@ -48,6 +49,25 @@ def report_key(model: str, drop: str) -> str:
 def capture_prefix(model: str) -> str:
     """Without a trailing slash: SageMaker would write `//` into every key."""
     return f"models/{model}/capture"
+
+
+def ground_truth_prefix(model: str) -> str:
+    return f"models/{model}/ground-truth/"
+
+
+def baseline_prefix(model: str, job: str) -> str:
+    """What a training kept of its data and holdout, for the monitors to compare with."""
+    return training_key(model, job, "baseline/")
+
+
+def reports_prefix(model: str, monitor: str = "") -> str:
+    return f"models/{model}/reports/" + (f"{monitor}/" if monitor else "")
+
+
+def report_prefix(model: str, monitor: str, start: datetime, until: datetime | None = None) -> str:
+    """The folder of one window's results, by its start; `until` for a window that somebody asked for."""
+    folder = f"{start:%Y/%m/%d/%H%M}" + (f"-{until:%Y%m%dT%H%M%S}" if until else "")
+    return f"{reports_prefix(model, monitor)}{folder}/"
 
 
 @dataclass(frozen=True)

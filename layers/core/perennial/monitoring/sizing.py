@@ -1,0 +1,31 @@
+"""Where a window is analysed: in a Lambda, or by a Processing job when it is larger than that should take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perennial.config import ModelConfig
+from perennial.sections_watching import DataQualityMonitor
+
+MEGABYTE = 1_000_000
+SHARE = 8  # an instance takes so many times what a Lambda takes
+MOST_INSTANCES = 10
+
+
+@dataclass(frozen=True)
+class Size:
+    """`instances` is 0 for a Lambda."""
+
+    instances: int
+    reason: str
+
+
+def size(config: ModelConfig, captured: int, files: int) -> Size:
+    """`captured` is the bytes of the window's capture files. A job has no more instances than there are files."""
+    limit = (config.monitors.data_quality or DataQualityMonitor()).processing_above_mb
+    told = f"{captured / MEGABYTE:.1f} MB of captured traffic"
+    if captured <= limit * MEGABYTE:
+        return Size(0, f"{told} fit a Lambda")
+    wanted = -(-captured // (limit * SHARE * MEGABYTE)) if limit else 1
+    instances = max(1, min(wanted, files, MOST_INSTANCES))
+    return Size(instances, f"{told} are more than {limit} MB: a Processing job on {instances} instances")
