@@ -12,7 +12,9 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
 from perennial.errors import Conflict
+from perennial.events import ActionDetail
 from perennial.names import Names
+from perennial.ports import LedgerEntry
 from perennial.training import Platform, TrainingJob
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -79,6 +81,10 @@ class InMemoryLedger:
 
     def record(self, decision: Decision) -> None:
         self.decisions.append(decision)
+
+    def newest(self, model: str, most: int) -> Sequence[LedgerEntry]:
+        found = [LedgerEntry(NOW, decision) for decision in self.decisions if decision.model == model]
+        return found[::-1][:most]
 
     @property
     def outcomes(self) -> list[str]:
@@ -213,6 +219,13 @@ class InMemoryModelRegistry:
             for found in self.groups[model]
         ]
 
+    def decide(self, arn: str, approval: str, why: str) -> None:
+        for model, versions in self.groups.items():
+            self.groups[model] = [
+                replace(found, approval=approval, decided=why) if found.arn == arn else found
+                for found in versions
+            ]
+
     def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None:
         self.history.setdefault(arn, {}).update(entry)
 
@@ -299,9 +312,13 @@ class InMemoryScaling:
 @dataclass
 class InMemoryHints:
     sent: list[tuple[str, str, str | None]] = field(default_factory=list)
+    asked: list[ActionDetail] = field(default_factory=list)
 
     def send(self, model: str, reaction: str, because: str, subject: str | None = None) -> None:
         self.sent.append((model, reaction, subject))
+
+    def ask(self, action: ActionDetail) -> None:
+        self.asked.append(action)
 
 
 @dataclass

@@ -20,13 +20,14 @@ ACCEPTANCE = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class PackageVersion:
-    """A version in the registry. `artefact` and `image` are needed only of the one in service."""
+    """A version in the registry. `artefact` and `decided` (who decided, and why) come with one version only."""
 
     version: int
     arn: str
     approval: str
     created_at: datetime
     artefact: str | None = None
+    decided: str = ""
 
 
 @dataclass(frozen=True)

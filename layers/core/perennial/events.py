@@ -1,4 +1,4 @@
-"""The events that wake our functions: AWS's own, and the two that we put on our bus.
+"""The events that wake our functions: AWS's own, and those that we put on our bus.
 
 SageMaker may send several events per change, late and out of order: we take from an event only the name
 of the thing, and Describe it. AWS spells its fields in PascalCase; we read them in snake_case.
@@ -6,13 +6,14 @@ of the thing, and Describe it. AWS spells its fields in PascalCase; we read them
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from perennial.decision import Severity
+from perennial.intents import Action
 
 SOURCE = "perennial"
 ReactionName = Literal[
@@ -138,6 +139,40 @@ class DecisionMade(EventBridgeModel):
 
     detail_type: Literal["Decision Made"] = Field(alias="detail-type")
     detail: NoticeDetail
+
+
+class SlackMessage(BaseModel):
+    """The message whose button was pressed, so that it can be answered. `slack` names the secret."""
+
+    model_config = ConfigDict(frozen=True)
+    slack: str
+    response_url: str = ""
+    channel: str = ""
+    ts: str = ""
+    blocks: tuple[dict[str, Any], ...] = ()
+
+
+class ActionDetail(BaseModel):
+    """What a person asked for. `id` is unique to the asking: it is acted on once.
+
+    `by` is the person as others know them (`@ada`, or an IAM ARN); `subject` what a mute is about.
+    """
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    id: str
+    action: Action
+    model: str
+    version: int | None = None
+    subject: str = ""
+    by: str
+    message: SlackMessage | None = None
+
+
+class ActionAsked(EventBridgeModel):
+    """`Action Asked`, from us: a person pressed a button whose signature was good."""
+
+    detail_type: Literal["Action Asked"] = Field(alias="detail-type")
+    detail: ActionDetail
 
 
 class Scheduled(BaseModel):

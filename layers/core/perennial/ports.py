@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
-from perennial.events import ReactionName
+from perennial.events import ActionDetail, ReactionName
 from perennial.intake.completeness import Listed
 from perennial.names import Names
 from perennial.training import Platform, TrainingJob
@@ -36,10 +37,20 @@ class Catalog(Protocol):
     def models(self) -> Sequence[str]: ...
 
 
+@dataclass(frozen=True)
+class LedgerEntry:
+    """A decision, and when it was taken."""
+
+    at: datetime
+    decision: Decision
+
+
 class Ledger(Protocol):
     """Every decision, kept; what is news is announced, once."""
 
     def record(self, decision: Decision) -> None: ...
+    def newest(self, model: str, most: int) -> Sequence[LedgerEntry]:
+        """A model's newest decisions, newest first."""
 
 
 class State(Protocol):
@@ -81,6 +92,9 @@ class ModelRegistry(Protocol):
     def versions(self, model: str) -> Sequence[PackageVersion]: ...
     def get(self, model: str, version: int) -> PackageVersion | None: ...
     def create(self, request: Mapping[str, Any]) -> str: ...
+    def decide(self, arn: str, approval: str, why: str) -> None:
+        """Set a version's approval, with who decided and why (`PackageVersion.decided`)."""
+
     def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None: ...
 
 
@@ -116,6 +130,8 @@ class Hints(Protocol):
     """Handing a model on to another reaction."""
 
     def send(self, model: str, reaction: ReactionName, because: str, subject: str | None = None) -> None: ...
+    def ask(self, action: ActionDetail) -> None:
+        """Have somebody's press of a button acted on."""
 
 
 class ParquetReader(Protocol):

@@ -9,7 +9,7 @@ from typing import Any
 from perennial.aws.clients import client
 from perennial.decision import Decision
 from perennial.errors import TransientError
-from perennial.events import SOURCE, ReactionName
+from perennial.events import SOURCE, ActionDetail, ReactionName
 
 
 class EventBus:
@@ -20,6 +20,10 @@ class EventBus:
     def send(self, model: str, reaction: ReactionName, because: str, subject: str | None = None) -> None:
         """Ask a reaction to look at a model."""
         self._put("Model Due", {"model": model, "reaction": reaction, "subject": subject, "because": because})
+
+    def ask(self, action: ActionDetail) -> None:
+        """Have somebody's press of a button acted on."""
+        self._put("Action Asked", action.model_dump(mode="json"))
 
     def announce(self, decision: Decision) -> None:
         """Tell whoever listens about a decision that is news."""

@@ -57,7 +57,7 @@ class SageMakerModelRegistry:
             raise
 
     def get(self, model: str, version: int) -> PackageVersion | None:
-        """One version with its artefact."""
+        """One version with its artefact, and who decided on it."""
         summary = next((found for found in self.versions(model) if found.version == version), None)
         if summary is None:
             return None
@@ -69,10 +69,17 @@ class SageMakerModelRegistry:
             summary.approval,
             summary.created_at,
             containers[0].get("ModelDataUrl"),
+            package.get("ApprovalDescription", ""),
         )
 
     def create(self, request: Mapping[str, Any]) -> str:
         return str(self._sagemaker.create_model_package(**request)["ModelPackageArn"])
+
+    def decide(self, arn: str, approval: str, why: str) -> None:
+        """Set a version's approval; SageMaker sends this back as an event of the package."""
+        self._sagemaker.update_model_package(
+            ModelPackageArn=arn, ModelApprovalStatus=approval, ApprovalDescription=why[:1024]
+        )
 
     def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None:
         """Add to the deployment history, unless it is there. SageMaker sends this back as an event of the package."""

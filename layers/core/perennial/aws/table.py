@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import Rollout
 from perennial.errors import Conflict
+from perennial.ports import LedgerEntry
 
 _ANYTHING: Mapping[str, Any] = {}
 
@@ -48,7 +50,7 @@ class Table:
                 raise Conflict(f"{pk}/{sk} was changed by somebody else; a retry sees the change") from error
             raise
 
-    def query(self, pk: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+    def query(self, pk: str, prefix: str = "", *, newest_first: bool = False) -> Iterator[tuple[str, str]]:
         """Sort keys and bodies of a partition."""
         condition, values = "pk = :pk", {":pk": {"S": pk}}
         if prefix:
@@ -58,6 +60,7 @@ class Table:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
             ConsistentRead=True,
+            ScanIndexForward=not newest_first,
         )
         for page in pages:
             for item in page["Items"]:
@@ -157,3 +160,11 @@ class TableLedger:
                 "body": _dump(decision.as_dict()),
             },
         )
+
+    def newest(self, model: str, most: int) -> Sequence[LedgerEntry]:
+        """A model's newest decisions, newest first."""
+        found = islice(self._table.query(f"model#{model}", newest_first=True), most)
+        return [
+            LedgerEntry(datetime.fromisoformat(key.partition("#")[0]), Decision(**json.loads(body)))
+            for key, body in found
+        ]
