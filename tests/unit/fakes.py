@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
-from perennial.errors import Conflict
+from perennial.errors import ChannelFailed, Conflict
 from perennial.events import ActionDetail
 from perennial.names import Names
 from perennial.ports import LedgerEntry
@@ -346,6 +346,59 @@ class InMemoryTopic:
 
 
 @dataclass
+class InMemorySecrets:
+    values: dict[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def get(self, name: str) -> Mapping[str, str] | None:
+        return self.values.get(name)
+
+
+@dataclass
+class InMemorySlack:
+    """`failures` are raised first, one for each call."""
+
+    posted: list[Mapping[str, Any]] = field(default_factory=list)
+    updated: list[tuple[str, str, Mapping[str, Any]]] = field(default_factory=list)
+    responses: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    failures: list[ChannelFailed] = field(default_factory=list)
+
+    def post(self, secret: Mapping[str, str], message: Mapping[str, Any]) -> Mapping[str, str]:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.posted.append(message)
+        return {"channel": "C0001", "ts": f"{len(self.posted)}.000100"}
+
+    def update(self, secret: Mapping[str, str], channel: str, ts: str, message: Mapping[str, Any]) -> None:
+        self.updated.append((channel, ts, message))
+
+    def respond(self, response_url: str, message: Mapping[str, Any]) -> None:
+        self.responses.append((response_url, message))
+
+
+@dataclass
+class InMemoryWebhooks:
+    posted: list[tuple[str, Mapping[str, Any]]] = field(default_factory=list)
+    failures: list[ChannelFailed] = field(default_factory=list)
+
+    def post(self, url: str, body: Mapping[str, Any]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.posted.append((url, body))
+
+
+@dataclass
+class InMemoryMail:
+    sent: list[tuple[str, str, str, str]] = field(default_factory=list)
+    refused: dict[str, ChannelFailed] = field(default_factory=dict)
+
+    def send(self, recipient: str, subject: str, text: str, html: str) -> str:
+        if recipient in self.refused:
+            raise self.refused[recipient]
+        self.sent.append((recipient, subject, text, html))
+        return f"mail-{len(self.sent)}"
+
+
+@dataclass
 class InMemoryWorld:
     """Implements `perennial.ports.World`; the time stands still until a test moves it."""
 
@@ -363,10 +416,18 @@ class InMemoryWorld:
     hints: InMemoryHints = field(default_factory=InMemoryHints)
     parquet: InMemoryParquetReader | None = field(default_factory=InMemoryParquetReader)
     topic: InMemoryTopic = field(default_factory=InMemoryTopic)
+    secrets: InMemorySecrets = field(default_factory=InMemorySecrets)
+    slack: InMemorySlack = field(default_factory=InMemorySlack)
+    webhooks: InMemoryWebhooks = field(default_factory=InMemoryWebhooks)
+    mail: InMemoryMail | None = None
+    region: str = "us-east-1"
     time: datetime = NOW
 
     def now(self) -> datetime:
         return self.time
+
+    def wait(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
 
 
 def config(**changes: Any) -> ModelConfig:

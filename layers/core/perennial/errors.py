@@ -3,6 +3,7 @@
     PerennialError
     ├── ConfigError       model.yaml cannot be used; every problem names its line, key and remedy
     ├── NameTooLong       a model's name does not fit SageMaker's 63 characters behind this stack's prefix
+    ├── ChannelFailed     a channel did not take a message; says whether trying again may help
     └── TransientError    trying again may help: raised out of the handler, so that Lambda's retry is the retry
         └── Conflict      somebody else changed the same state first
 
@@ -29,6 +30,15 @@ class ConfigError(PerennialError):
 
 class NameTooLong(PerennialError):
     """A SageMaker name would pass 63 characters."""
+
+
+class ChannelFailed(PerennialError):
+    """A channel did not take a message. `retry_after`, in seconds, is what the channel asked us to wait."""
+
+    def __init__(self, reason: str, *, transient: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.transient = transient
+        self.retry_after = retry_after
 
 
 class TransientError(PerennialError):

@@ -25,6 +25,8 @@ class Settings(BaseModel):
     training_role: str
     endpoint_role: str
     parquet_function: str | None = None
+    email_sender: str | None = None
+    aws_region: str = "us-east-1"  # Lambda sets it
 
     @classmethod
     def from_env(cls) -> Self:

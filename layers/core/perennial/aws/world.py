@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from functools import cache, cached_property
 
@@ -9,11 +10,15 @@ from perennial.aws.autoscaling import ApplicationAutoScaling
 from perennial.aws.bucket import S3Bucket
 from perennial.aws.bus import EventBus
 from perennial.aws.endpoints import SageMakerEndpoints
+from perennial.aws.mail import SesMail
 from perennial.aws.parquet import ParquetFunction
 from perennial.aws.registry import SageMakerModelRegistry
+from perennial.aws.secrets import SecretsManager
+from perennial.aws.slack import SlackApi
 from perennial.aws.table import Table, TableCatalog, TableLedger, TableState
 from perennial.aws.topic import SnsTopic
 from perennial.aws.training_jobs import SageMakerExperiments, SageMakerTrainingJobs
+from perennial.aws.webhooks import JsonWebhooks
 from perennial.names import Names
 from perennial.settings import Settings
 from perennial.training import Platform
@@ -89,6 +94,29 @@ class AwsWorld:
     @cached_property
     def topic(self) -> SnsTopic:
         return SnsTopic(self._settings.alerts_topic)
+
+    @cached_property
+    def secrets(self) -> SecretsManager:
+        return SecretsManager(self._settings.prefix)
+
+    @cached_property
+    def slack(self) -> SlackApi:
+        return SlackApi()
+
+    @cached_property
+    def webhooks(self) -> JsonWebhooks:
+        return JsonWebhooks()
+
+    @cached_property
+    def mail(self) -> SesMail | None:
+        return SesMail(self._settings.email_sender) if self._settings.email_sender else None
+
+    @property
+    def region(self) -> str:
+        return self._settings.aws_region
+
+    def wait(self, seconds: float) -> None:
+        time.sleep(seconds)
 
 
 @cache
