@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), str(HERE.parents[1] / "container")]
+ROOT = HERE.parents[1]
+sys.path[:0] = [str(HERE), str(ROOT / "container"), str(ROOT / "layers" / "analysis")]
 
 from container_jobs import LOANS, Job, Server, loan_rows, make_job, serving  # noqa: E402 - needs the path above
 

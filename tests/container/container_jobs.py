@@ -23,6 +23,8 @@ from perennial_container.training.checkpoint import StopSignal
 from perennial_container.training.job import run
 
 CONTAINER = Path(__file__).parents[2] / "container"
+PACKAGES = os.pathsep.join([str(CONTAINER), str(CONTAINER.parent / "layers" / "analysis")])
+"""Where the image's packages are, as in its PYTHONPATH."""
 
 DEADLINE_SECONDS = 30
 
@@ -100,7 +102,7 @@ class Server:
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "PYTHONPATH": str(CONTAINER), "LC_ALL": "C.UTF-8", **variables}
+    return {"PATH": os.environ["PATH"], "PYTHONPATH": PACKAGES, "LC_ALL": "C.UTF-8", **variables}
 
 
 def schema(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from container_jobs import CONTAINER, DEADLINE_SECONDS, LOANS, Job, loan_rows, make_job, schema
+from container_jobs import DEADLINE_SECONDS, LOANS, PACKAGES, Job, loan_rows, make_job, schema
 
 
 @pytest.fixture(autouse=True)
@@ -268,7 +268,7 @@ def own_estimator_job(folder: Path, source: str) -> tuple[Job, str]:
     (folder / "mycompany").mkdir()
     (folder / "mycompany" / "nearest_mean.py").write_text(source)
     settings = {"estimator": "mycompany.nearest_mean", "sharpness": "2.0"}
-    return make_job(folder / "job", MULTICLASS, {"p.csv": odd_rows(200)}, **settings), f"{folder}:{CONTAINER}"
+    return make_job(folder / "job", MULTICLASS, {"p.csv": odd_rows(200)}, **settings), f"{folder}:{PACKAGES}"
 
 
 def documented_estimator() -> str:

@@ -1,13 +1,17 @@
 """Reads the training channel into two tables: the rows to learn from, and the rows held out."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from perennial_analysis.columns import Column
+from perennial_analysis.columns import Table as Observed
+from perennial_analysis.statistics import Statistics, profile_chunks
 from perennial_container.encoding import saturate
 from perennial_container.errors import CellError, TrainingError
 from perennial_container.schema import Schema
@@ -15,6 +19,7 @@ from perennial_container.table import Matrix, Table
 from perennial_container.training import columns as reading
 from perennial_container.training import holdout
 from perennial_container.training.labels import match_classes
+from perennial_container.training.observed import KINDS, Chosen, number_column, text_column
 from perennial_container.training.parts import Batch, find_parts, read_part
 
 log = logging.getLogger(__name__)
@@ -38,13 +43,15 @@ class Rows:
 
 @dataclass(frozen=True)
 class Dataset:
-    """All rows with a target; `fingerprint` changes with any of them."""
+    """All rows with a target; `fingerprint` changes with any of them. `observed` are the statistics of the training
+    rows' features as they were given."""
 
     training: Rows
     holdout: Rows
     facets: list[str]
     without_target: int
     fingerprint: str
+    observed: Statistics
 
     @property
     def total(self) -> int:
@@ -87,56 +94,90 @@ def read_dataset(
     check_stop: Callable[[], None],
 ) -> Dataset:
     """Read and split every part. Raises TrainingError naming part, row and column of what cannot be read."""
-    names = tuple(feature.name for feature in schema.features)
-    wanted = list(dict.fromkeys([*names, schema.target, *([facet] if facet else [])]))
-    vocabularies = {feature.name: reading.Vocabulary() for feature in schema.features if feature.categorical}
-    facets = reading.Vocabulary()
-    training, held = _Side(len(names)), _Side(len(names))
-    rows = without_target = 0
-    fingerprint = 0
-    for path in find_parts(channel):
-        for batch in read_part(path, str(path.relative_to(channel)), wanted):
-            check_stop()
-            matrix, cells = _features(batch, schema, vocabularies)
-            target, target_cells = _target(batch, schema)
-            hashes = holdout.row_hashes([*cells, target_cells], seed)
-            codes = _facet(batch, facet, facets)
-            known = ~np.isnan(target)
-            out = known & holdout.held_out(hashes, share)
-            for side, mask in ((training, known & ~out), (held, out)):
-                side.add(matrix[mask], target[mask], codes[mask])
-            fingerprint = (fingerprint + int(hashes[known].sum(dtype=np.uint64))) % 2**64
-            without_target += int((~known).sum())
-            if (rows + batch.rows) // PROGRESS_ROWS > rows // PROGRESS_ROWS:
-                log.info("read %d rows", rows + batch.rows)
-            rows += batch.rows
-    texts = {name: vocabulary.values() for name, vocabulary in vocabularies.items()}
-    return Dataset(
-        training.finish(names, texts),
-        held.finish(names, texts),
-        facets.values(),
-        without_target,
-        f"{rows}-{fingerprint:016x}",
-    )
+    split = _Split(schema, share, seed, facet)
+
+    def training_tables() -> Iterator[Observed]:
+        for path in find_parts(channel):
+            for batch in read_part(path, str(path.relative_to(channel)), split.wanted):
+                check_stop()
+                yield split.add(batch)
+
+    return split.finish(profile_chunks(training_tables()))
 
 
-def _features(
-    batch: Batch, schema: Schema, vocabularies: dict[str, reading.Vocabulary]
-) -> tuple[Matrix, list[holdout.Hashes]]:
+class _Split:
+    """Takes batches and collects the rows of both sides."""
+
+    def __init__(self, schema: Schema, share: float, seed: int, facet: str | None) -> None:
+        self.schema, self.share, self.seed, self.facet = schema, share, seed, facet
+        self.names = tuple(feature.name for feature in schema.features)
+        self.wanted = list(dict.fromkeys([*self.names, schema.target, *([facet] if facet else [])]))
+        self.vocabularies = {
+            feature.name: reading.Vocabulary() for feature in schema.features if feature.categorical
+        }
+        self.facets = reading.Vocabulary()
+        self.training, self.held = _Side(len(self.names)), _Side(len(self.names))
+        self.rows = self.without_target = self.fingerprint = 0
+
+    def add(self, batch: Batch) -> Observed:
+        """Split one batch; returns its training rows as they were given."""
+        features = _features(batch, self.schema, self.vocabularies)
+        target, target_cells = _target(batch, self.schema)
+        hashes = holdout.row_hashes([*features.cells, target_cells], self.seed)
+        codes = _facet(batch, self.facet, self.facets)
+        known = ~np.isnan(target)
+        out = known & holdout.held_out(hashes, self.share)
+        chosen = known & ~out
+        for side, mask in ((self.training, chosen), (self.held, out)):
+            side.add(features.matrix[mask], target[mask], codes[mask])
+        self.fingerprint = (self.fingerprint + int(hashes[known].sum(dtype=np.uint64))) % 2**64
+        self.without_target += int((~known).sum())
+        if (self.rows + batch.rows) // PROGRESS_ROWS > self.rows // PROGRESS_ROWS:
+            log.info("read %d rows", self.rows + batch.rows)
+        self.rows += batch.rows
+        return {name: observe(chosen) for name, observe in features.observed.items()}
+
+    def finish(self, observed: Statistics) -> Dataset:
+        texts = {name: vocabulary.values() for name, vocabulary in self.vocabularies.items()}
+        return Dataset(
+            self.training.finish(self.names, texts),
+            self.held.finish(self.names, texts),
+            self.facets.values(),
+            self.without_target,
+            f"{self.rows}-{self.fingerprint:016x}",
+            observed,
+        )
+
+
+@dataclass(frozen=True)
+class _Features:
+    """A batch's features: for the model, for the hash, and as the analysis sees those of some rows."""
+
+    matrix: Matrix
+    cells: list[holdout.Hashes]
+    observed: dict[str, Callable[[Chosen], Column]]
+
+
+def _features(batch: Batch, schema: Schema, vocabularies: dict[str, reading.Vocabulary]) -> _Features:
     matrix = np.empty((batch.rows, len(schema.features)), np.float32)
     cells: dict[str, holdout.Hashes] = {}
+    observed: dict[str, Callable[[Chosen], Column]] = {}
     for index, feature in enumerate(schema.features):
-        column = batch.columns[feature.name]
-        if feature.categorical:
-            codes, distinct = reading.texts(column)
-            cells[feature.name] = holdout.text_cells(codes, distinct)
-            merged = vocabularies[feature.name].merge(codes, distinct)
-            matrix[:, index] = np.where(merged == reading.MISSING_CODE, np.nan, merged)
-        else:
-            values = _numbers(batch, feature.name, feature.type)
-            cells[feature.name] = holdout.number_cells(values)
+        name, column = feature.name, batch.columns[feature.name]
+        if not feature.categorical:
+            values = _numbers(batch, name, feature.type)
+            cells[name] = holdout.number_cells(values)
             matrix[:, index] = saturate(values)
-    return matrix, [cells[name] for name in sorted(cells)]
+        if KINDS[feature.type] == "String":
+            codes, distinct = reading.texts(column)
+            observed[name] = partial(text_column, name, codes, distinct)
+        else:
+            observed[name] = partial(number_column, name, KINDS[feature.type], values)
+        if feature.categorical:
+            cells[name] = holdout.text_cells(codes, distinct)
+            merged = vocabularies[name].merge(codes, distinct)
+            matrix[:, index] = np.where(merged == reading.MISSING_CODE, np.nan, merged)
+    return _Features(matrix, [cells[name] for name in sorted(cells)], observed)
 
 
 def _numbers(batch: Batch, name: str, kind: str) -> reading.Doubles:

@@ -1,19 +1,21 @@
 """Scores the model that will be served, and the champion, on the held-out rows."""
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from perennial_analysis.bias.formulas import post_training
+from perennial_analysis.bias.groups import count
 from perennial_container.artefact import Artefact
 from perennial_container.cpu import available_cpus
 from perennial_container.encoding import encode
 from perennial_container.errors import ArtefactError
 from perennial_container.predictor import Predictions
 from perennial_container.schema import Schema
-from perennial_container.training.bias import Confusion, bias_metrics
 from perennial_container.training.dataset import Dataset, Rows
 from perennial_container.training.hyperparameters import Hyperparameters
 from perennial_container.training.labels import same_label
@@ -22,6 +24,7 @@ from perennial_container.training.metrics import difference, measure
 log = logging.getLogger(__name__)
 
 GROUPS_LISTED = 20
+BIAS = ("DPPL", "DI", "DCA", "DCR", "SD", "RD", "DAR", "DRR", "AD", "TE")
 
 
 def evaluate(
@@ -109,12 +112,12 @@ def judge_bias(
     if privileged is None:
         privileged = dataset.facets[int(counts.argmax())]
         log.info("no privileged group was given: %r is the largest", privileged)
-    is_privileged = np.array([same_label(text, privileged) for text in dataset.facets] + [False])[rows.facet]
-    others = ~is_privileged & (rows.facet >= 0)
-    actual, predicted = rows.target == 1, predictions.labels == 1
-    metrics = bias_metrics(
-        *(Confusion.of(actual[group], predicted[group]) for group in (is_privileged, others))
+    others = np.array([not same_label(text, privileged) for text in dataset.facets])
+    known = rows.facet >= 0
+    found = post_training(
+        count(others[rows.facet[known]], rows.target[known] == 1, predictions.labels[known] == 1)
     )
+    metrics = {name: float(found[name]) for name in BIAS if math.isfinite(found[name])}
     log_metrics("bias", metrics)
     largest = np.argsort(-counts, kind="stable")[:GROUPS_LISTED]
     return {
