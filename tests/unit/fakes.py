@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
+from fakes_monitoring import InMemoryAnalyst, InMemoryMetrics, InMemoryProcessingJobs
+
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
@@ -181,6 +183,7 @@ class InMemoryModelRegistry:
     requests: list[Mapping[str, Any]] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     history: dict[str, dict[str, str]] = field(default_factory=dict)
+    described: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def ensure_group(self, model: str, description: str) -> bool:
         new = model not in self.groups
@@ -193,6 +196,14 @@ class InMemoryModelRegistry:
     def get(self, model: str, version: int) -> PackageVersion | None:
         return next((found for found in self.versions(model) if found.version == version), None)
 
+    def describe(self, model: str, version: int) -> Mapping[str, Any] | None:
+        found = self.get(model, version)
+        if found is None:
+            return None
+        known = self.described.get(found.arn, {})
+        metadata = {**known.get("CustomerMetadataProperties", {}), **self.history.get(found.arn, {})}
+        return {**known, "ModelPackageVersion": version, "CustomerMetadataProperties": metadata}
+
     def create(self, request: Mapping[str, Any]) -> str:
         if request["ClientToken"] in self.tokens:
             return self.tokens[request["ClientToken"]]
@@ -202,6 +213,7 @@ class InMemoryModelRegistry:
         assert model is not None
         artefact = request["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
         arn = self.add(model, request["ModelApprovalStatus"], artefact)
+        self.described[arn] = request
         self.tokens[request["ClientToken"]] = arn
         return arn
 
@@ -416,6 +428,9 @@ class InMemoryWorld:
     hints: InMemoryHints = field(default_factory=InMemoryHints)
     parquet: InMemoryParquetReader | None = field(default_factory=InMemoryParquetReader)
     topic: InMemoryTopic = field(default_factory=InMemoryTopic)
+    analyst: InMemoryAnalyst = field(default_factory=InMemoryAnalyst)
+    processing: InMemoryProcessingJobs = field(default_factory=InMemoryProcessingJobs)
+    metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
     secrets: InMemorySecrets = field(default_factory=InMemorySecrets)
     slack: InMemorySlack = field(default_factory=InMemorySlack)
     webhooks: InMemoryWebhooks = field(default_factory=InMemoryWebhooks)

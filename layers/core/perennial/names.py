@@ -72,6 +72,11 @@ class Names:
         base = f"{self.prefix}-{model}-{dataset}-{config}"
         return f"{base}-r{attempt}" if attempt else base
 
+    def analysis_job(self, model: str, window: Any, attempt: int = 0) -> str:
+        """The Processing job of one window; `window` is whatever tells it from all others of the model."""
+        base = f"{self.prefix}-{model}-w{digest(window, 12)}"
+        return f"{base}-r{attempt}" if attempt else base
+
     def endpoint_config(self, model: str, version: int, config: str) -> str:
         return f"{self.prefix}-{model}-v{version}-{config}"
 

@@ -12,6 +12,7 @@ from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
 from perennial.events import ActionDetail, ReactionName
 from perennial.intake.completeness import Listed
+from perennial.monitoring.ports import Analyst, CloudWatchMetrics, ProcessingJobs
 from perennial.names import Names
 from perennial.training import Platform, TrainingJob
 
@@ -91,6 +92,9 @@ class ModelRegistry(Protocol):
     def ensure_group(self, model: str, description: str) -> bool: ...
     def versions(self, model: str) -> Sequence[PackageVersion]: ...
     def get(self, model: str, version: int) -> PackageVersion | None: ...
+    def describe(self, model: str, version: int) -> Mapping[str, Any] | None:
+        """DescribeModelPackage's answer: metrics, baselines and metadata."""
+
     def create(self, request: Mapping[str, Any]) -> str: ...
     def decide(self, arn: str, approval: str, why: str) -> None:
         """Set a version's approval, with who decided and why (`PackageVersion.decided`)."""
@@ -220,6 +224,12 @@ class World(Protocol):
 
     @property
     def topic(self) -> AlertsTopic: ...
+    @property
+    def analyst(self) -> Analyst: ...
+    @property
+    def processing(self) -> ProcessingJobs: ...
+    @property
+    def metrics(self) -> CloudWatchMetrics: ...
     @property
     def secrets(self) -> Secrets: ...
     @property

@@ -152,6 +152,7 @@ class Platform:
     image: str
     role_arn: str
     code_version: str
+    processing_role: str = ""
 
 
 def job_request(

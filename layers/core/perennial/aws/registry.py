@@ -72,6 +72,14 @@ class SageMakerModelRegistry:
             package.get("ApprovalDescription", ""),
         )
 
+    def describe(self, model: str, version: int) -> Mapping[str, Any] | None:
+        """All that the registry knows of one version."""
+        summary = next((found for found in self.versions(model) if found.version == version), None)
+        if summary is None:
+            return None
+        package: Mapping[str, Any] = self._sagemaker.describe_model_package(ModelPackageName=summary.arn)
+        return package
+
     def create(self, request: Mapping[str, Any]) -> str:
         return str(self._sagemaker.create_model_package(**request)["ModelPackageArn"])
 

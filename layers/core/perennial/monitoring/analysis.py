@@ -1,0 +1,113 @@
+"""What the analysis library is asked and what it answers, in the core's own words: the core knows no numbers.
+
+`Request`, `Datapoint` and `Analyzed` mirror the library's types field by field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, BinaryIO
+
+from perennial.config import ModelConfig
+from perennial.intake.schema import Schema
+from perennial.monitoring.baselines import Version
+from perennial.monitoring.monitors import MonitorName, monitors_of, schedule_name
+from perennial.monitoring.windows import OLDEST, Window
+from perennial.names import Names
+
+CONTENT_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "jsonl": "application/x-ndjson",
+}
+SUMMARY = "summary.json"
+REPORT = "report.html"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One window of one monitor. `features` are the input columns in the schema's order."""
+
+    model: str
+    monitor: MonitorName
+    endpoint: str
+    schedule: str
+    start: datetime
+    end: datetime
+    problem: str
+    features: tuple[str, ...]
+    model_version: int | None
+    dataset_version: str | None
+    settings: Mapping[str, Any]
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file of captured traffic or labels, opened when its turn comes."""
+
+    name: str
+    open: Callable[[], BinaryIO]
+
+
+@dataclass(frozen=True)
+class Datapoint:
+    """One value of a CloudWatch metric."""
+
+    namespace: str
+    name: str
+    dimensions: Mapping[str, str]
+    value: float
+    timestamp: datetime
+    unit: str | None = None
+
+
+@dataclass(frozen=True)
+class Analyzed:
+    """All result files by name, and the metrics."""
+
+    files: Mapping[str, bytes]
+    datapoints: Sequence[Datapoint] = field(default=())
+
+
+def request_of(
+    config: ModelConfig,
+    monitor: MonitorName,
+    window: Window,
+    version: Version,
+    schema: Schema | None,
+    names: Names,
+) -> Request:
+    """The analysis of one window, of the version that served then. Without a schema the columns are unknown."""
+    settings = monitors_of(config)[monitor].model_dump(mode="json")
+    if config.problem == "binary_classification" and schema and schema.classes:
+        settings["positive"] = schema.classes[-1]
+    return Request(
+        model=config.model,
+        monitor=monitor,
+        endpoint=names.endpoint(config.model),
+        schedule=schedule_name(names, config.model, monitor),
+        start=window.start,
+        end=window.end,
+        problem=config.problem,
+        features=tuple(feature.name for feature in schema.features) if schema else (),
+        model_version=version.number,
+        dataset_version=version.dataset,
+        settings=settings,
+        classes=tuple(schema.classes or ()) if schema else (),
+    )
+
+
+def publishable(datapoints: Sequence[Datapoint], late: timedelta, now: datetime) -> list[Datapoint]:
+    """The metrics that CloudWatch takes, at the time when the window was due for its labels.
+
+    Alarms look at recent periods only: a value dated to a window whose labels take a week would never be seen.
+    """
+    moved = [replace(point, timestamp=min(point.timestamp + late, now)) for point in datapoints]
+    return [point for point in moved if now - point.timestamp < OLDEST]
+
+
+def content_type(name: str) -> str:
+    return CONTENT_TYPES.get(name.rpartition(".")[2], "application/octet-stream")

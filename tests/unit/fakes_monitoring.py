@@ -1,0 +1,93 @@
+"""Analysis, Processing jobs and metrics in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from perennial.monitoring.analysis import Analyzed, Datapoint, Request, Source
+from perennial.monitoring.processing import ProcessingJob
+
+
+@dataclass
+class InMemoryAnalyst:
+    """Counts lines. `broken` makes it fail as a bug would."""
+
+    asked: list[tuple[Request, Mapping[str, bytes], list[str], list[str]]] = field(default_factory=list)
+    broken: str = ""
+
+    def document(self, request: Request) -> bytes:
+        return json.dumps(asdict(request), default=str).encode()
+
+    def analyze(
+        self,
+        request: Request,
+        baseline: Mapping[str, bytes],
+        captures: Iterable[Source],
+        labels: Iterable[Source],
+    ) -> Analyzed:
+        if self.broken:
+            raise RuntimeError(self.broken)
+        captures, labels = list(captures), list(labels)
+        self.asked.append((request, baseline, [c.name for c in captures], [found.name for found in labels]))
+        return self._analyzed(request, bool(baseline), sum(_lines(capture) for capture in captures))
+
+    def finish(self, request: Request, baseline: Mapping[str, bytes], parts: Sequence[bytes]) -> Analyzed:
+        self.asked.append((request, baseline, [], []))
+        return self._analyzed(request, bool(baseline), sum(int(part) for part in parts))
+
+    @staticmethod
+    def _analyzed(request: Request, known: bool, records: int) -> Analyzed:
+        status = ("ok" if known else "no_baseline") if records else "empty"
+        summary = {
+            "version": 1,
+            "model": request.model,
+            "monitor": request.monitor,
+            "endpoint": request.endpoint,
+            "schedule": request.schedule,
+            "window": {"start": request.start.isoformat(), "end": request.end.isoformat()},
+            "model_version": request.model_version,
+            "status": status,
+            "reason": f"{records} records",
+            "records": records,
+        }
+        dimensions = {"Endpoint": request.endpoint, "MonitoringSchedule": request.schedule}
+        namespace = "aws/sagemaker/Endpoints/data-metrics"
+        point = Datapoint(namespace, "records", dimensions, float(records), request.end, "Count")
+        return Analyzed({"summary.json": json.dumps(summary).encode(), "report.html": b"<p>"}, [point])
+
+
+def _lines(source: Source) -> int:
+    with source.open() as file:
+        return len(file.read().splitlines())
+
+
+@dataclass
+class InMemoryProcessingJobs:
+    jobs: dict[str, ProcessingJob] = field(default_factory=dict)
+    requests: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def get(self, name: str) -> ProcessingJob | None:
+        return self.jobs.get(name)
+
+    def create(self, request: Mapping[str, Any]) -> bool:
+        name = request["ProcessingJobName"]
+        if name in self.jobs:
+            return False
+        self.requests.append(request)
+        self.jobs[name] = ProcessingJob(name, "InProgress", environment=request.get("Environment", {}))
+        return True
+
+    def finish(self, name: str, status: str = "Completed", failure_reason: str = "") -> None:
+        """What SageMaker does to a job."""
+        self.jobs[name] = replace(self.jobs[name], status=status, failure_reason=failure_reason)
+
+
+@dataclass
+class InMemoryMetrics:
+    points: list[Datapoint] = field(default_factory=list)
+
+    def put(self, datapoints: Sequence[Datapoint]) -> None:
+        self.points += datapoints
