@@ -77,7 +77,8 @@ def bins(current: Sketch, baseline: Sketch) -> tuple[Floats, Floats]:
     if not current.total or not baseline.total:
         return np.zeros(1), np.zeros(1)
     ranks = np.arange(1, BINS, dtype=np.int64) * baseline.total // BINS
-    edges = np.unique(baseline.at_ranks(np.maximum(ranks - 1, 0)))
+    edges = baseline.at_ranks(np.maximum(ranks - 1, 0))
+    edges = edges[np.diff(edges, prepend=-np.inf) > 0]
     counts = [
         np.diff(np.concatenate([[0], each.rank_of(edges), [each.total]])).astype(np.float64)
         for each in (current, baseline)

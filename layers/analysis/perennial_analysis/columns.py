@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -22,7 +23,7 @@ Flags: TypeAlias = NDArray[np.bool_]
 class Coded:
     """A text column as places in a list of its words, as Arrow's dictionaries have it: counted without hashing."""
 
-    codes: NDArray[np.int64]
+    codes: NDArray[np.integer[Any]]
     """For each row the place of its word; anything where the row is missing."""
     words: Sequence[str]
 
@@ -43,18 +44,36 @@ class Column:
     whole_floats: int | None = None
 
     def __len__(self) -> int:
-        return len(self.values)
+        return len(self.missing)
 
     def counts(self) -> dict[str, int]:
         """How often each value of a text column occurs; missing rows are not counted."""
         if self.coded is None:
             return dict(Counter(self.values[~self.missing].tolist()))
-        found = np.bincount(self.coded.codes[~self.missing], minlength=len(self.coded.words))
+        codes = self.coded.codes[~self.missing] if self.missing.any() else self.coded.codes
+        found = np.bincount(codes, minlength=len(self.coded.words))
         totals: Counter[str] = Counter()
         for word, count in zip(self.coded.words, found.tolist(), strict=False):
             if count:
                 totals[word] += count
         return dict(totals)
+
+
+class CodedColumn(Column):
+    """A text column whose values are only made when somebody asks for them."""
+
+    coded: Coded
+
+    def __init__(self, name: str, missing: Flags, coded: Coded) -> None:
+        kind = "Unknown" if missing.all() else "String"
+        # Past the frozen dataclass, whose own constructor would want the values.
+        vars(self).update(name=name, kind=kind, missing=missing, coded=coded, whole_floats=None)
+
+    @cached_property
+    def values(self) -> NDArray[Any]:  # type: ignore[override]
+        words = np.array([*self.coded.words, None], dtype=object)
+        found: NDArray[Any] = words[np.where(self.missing, len(words) - 1, self.coded.codes)]
+        return found
 
 
 Table: TypeAlias = Mapping[str, Column]

@@ -27,7 +27,7 @@ def simple(one: Sketch, other: Sketch) -> float:
     """The largest difference of the two distribution functions; NaN where one has no data."""
     if not one.total or not other.total:
         return math.nan
-    points = np.union1d(one.values, other.values)
+    points = np.sort(np.concatenate([one.values, other.values]))
     apart = one.rank_of(points) / one.total - other.rank_of(points) / other.total
     return float(np.abs(apart).max())
 
@@ -98,7 +98,7 @@ def wasserstein(one: Sketch, other: Sketch) -> float:
     """The area between the two distribution functions, in the unit of the values; NaN where one has no data."""
     if not one.total or not other.total:
         return math.nan
-    points = np.union1d(one.values, other.values)
+    points = np.sort(np.concatenate([one.values, other.values]))
     apart = np.abs(one.rank_of(points) / one.total - other.rank_of(points) / other.total)
     moved = apart[:-1] > 0
     with np.errstate(over="ignore"):  # between the largest floats there are: infinite

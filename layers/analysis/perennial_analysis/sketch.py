@@ -51,23 +51,35 @@ EMPTY = Sketch(np.empty(0), np.empty(0, dtype=np.int64))
 
 def sketch_of(values: Floats, most: int | None = None) -> Sketch:
     """Of finite values in any order: exact, or in at most `most` points."""
-    if not len(values):
+    return sketch_of_sorted(np.sort(values), most)
+
+
+def sketch_of_sorted(ordered: Floats, most: int | None = None) -> Sketch:
+    """Of finite values in ascending order: exact, or in at most `most` points."""
+    if not len(ordered):
         return EMPTY
-    ordered = np.sort(values) + 0.0  # no negative zero is written
-    starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    if most is None or len(starts) <= most:
-        return Sketch(ordered[starts], np.diff(starts, append=len(ordered)))
+    steps = ordered[1:] != ordered[:-1]
+    if most is None or np.count_nonzero(steps) < most:
+        starts = np.concatenate([[0], np.flatnonzero(steps) + 1])
+        return Sketch(ordered[starts] + 0.0, np.diff(starts, append=len(ordered)))
     bounds = np.arange(most + 1, dtype=np.int64) * len(ordered) // most
-    return weighted(ordered[(bounds[:-1] + bounds[1:]) // 2], np.diff(bounds))
+    return _together(ordered[(bounds[:-1] + bounds[1:]) // 2], np.diff(bounds))
 
 
 def weighted(values: Floats, weights: NDArray[np.int64]) -> Sketch:
     """Of weighted points in any order, equal ones together."""
+    order = np.argsort(values, kind="stable")
+    return _together(values[order], weights[order])
+
+
+def _together(values: Floats, weights: NDArray[np.int64]) -> Sketch:
+    """Of weighted points in ascending order, equal ones together. Adding zero: no negative zero is written."""
     if not len(values):
         return EMPTY
-    order = np.argsort(values, kind="stable")
-    values, weights = values[order], weights[order]
-    starts = np.flatnonzero(np.concatenate([[True], values[1:] != values[:-1]]))
+    steps = np.flatnonzero(values[1:] != values[:-1]) + 1
+    if len(steps) + 1 == len(values):
+        return Sketch(values + 0.0, weights)
+    starts = np.concatenate([[0], steps])
     return Sketch(values[starts] + 0.0, np.add.reduceat(weights, starts))
 
 
@@ -76,6 +88,8 @@ def merged(sketches: Sequence[Sketch], most: int = MOST_POINTS) -> Sketch:
     kept = [each for each in sketches if len(each.values)]
     if not kept:
         return EMPTY
+    if len(kept) == 1:
+        return compressed(kept[0], most)
     return compressed(
         weighted(np.concatenate([s.values for s in kept]), np.concatenate([s.weights for s in kept])), most
     )
@@ -86,27 +100,30 @@ def compressed(sketch: Sketch, most: int) -> Sketch:
     if len(sketch.values) <= most:
         return sketch
     bounds = np.arange(most + 1, dtype=np.int64) * sketch.total // most
-    return weighted(sketch.at_ranks((bounds[:-1] + bounds[1:]) // 2), np.diff(bounds))
+    return _together(sketch.at_ranks((bounds[:-1] + bounds[1:]) // 2), np.diff(bounds))
 
 
 def to_levels(sketch: Sketch) -> list[list[float]]:
     """Deequ's compactors. A value of weight 5 stands in level 0 and in level 2; weights add up to the total."""
-    bits = int(sketch.weights.max()).bit_length() if len(sketch.values) else 0
-    exact = [sketch.values[(sketch.weights >> bit) & 1 == 1].tolist() for bit in range(bits)]
-    if sum(map(len, exact)) <= K:
-        return exact or [[]]
-    total = sketch.total
+    if not len(sketch.values):
+        return [[]]
+    if len(sketch.values) <= K:
+        bits = range(int(sketch.weights.max()).bit_length())
+        exact = [sketch.values[(sketch.weights >> bit) & 1 == 1] for bit in bits]
+        if sum(map(len, exact)) <= K:
+            return [each.tolist() for each in exact]
+    ends = sketch.ranks()
+    total = int(ends[-1])
     top = 0
     while total >> top > K:
         top += 1
-    levels = []
+    ranks = []
     for level in range(top):
         # What is left over by the blocks of the top level lies at the upper end, largest blocks first.
         start = total >> (level + 1) << (level + 1)
-        ranks = np.array([start + (1 << level >> 1)] if total >> level & 1 else [], dtype=np.int64)
-        levels.append(sketch.at_ranks(ranks).tolist())
+        ranks.append([start + (1 << level >> 1)] if total >> level & 1 else [])
     middles = (np.arange(total >> top, dtype=np.int64) << top) + (1 << top >> 1)
-    return [*levels, sketch.at_ranks(middles).tolist()]
+    return [sketch.values[np.searchsorted(ends, each, side="right")].tolist() for each in [*ranks, middles]]
 
 
 def from_levels(levels: Sequence[Sequence[float]]) -> Sketch:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from perennial_analysis.columns import NUMERIC, Column, Floats, Kind, Table, as_text, rows
-from perennial_analysis.sketch import EMPTY, Sketch, from_levels, merged, sketch_of, to_levels
+from perennial_analysis.sketch import EMPTY, Sketch, from_levels, merged, sketch_of_sorted, to_levels
 from perennial_analysis.statistics_types import DataType, lexical_types, parse_numbers
 
 BUCKETS = 10
@@ -25,7 +25,7 @@ MOST_CATEGORIES_KNOWN = 1200
 """How many are listed where a baseline lists its own: new values must not hide the old ones."""
 MOST_DISTINCT = 100_000
 """Beyond it the number of distinct values is only a lower bound."""
-CHUNK_POINTS = 8192
+CHUNK_POINTS = 4096
 """What is kept of a column of one chunk."""
 MOST_PENDING = 8
 
@@ -177,6 +177,14 @@ def buckets(sketch: Sketch, low: float, high: float) -> tuple[Bucket, ...]:
     )
 
 
+def _finite_sorted(values: Floats) -> Floats:
+    """What is missing or not finite cannot be compared with anything: left out. Sorted it stands at the ends."""
+    ordered = np.sort(values)
+    first = np.searchsorted(ordered, -math.inf, side="right")
+    last = np.searchsorted(ordered, math.inf, side="left")
+    return ordered[first:last]
+
+
 @dataclass
 class _Column:
     """What is gathered of one column while its chunks go by."""
@@ -202,8 +210,7 @@ class _Column:
             self.missing += len(column)
 
     def _add_numbers(self, column: Column) -> None:
-        # A value that is not finite cannot be compared with anything: it is missing.
-        values = column.values[np.isfinite(column.values) & ~column.missing]
+        values = _finite_sorted(column.values)
         self.missing += len(column) - len(values)
         if not len(values):
             return
@@ -224,7 +231,7 @@ class _Column:
         if self.known and self.known.kind in NUMERIC:
             for kind, count in lexical_types(counts).items():
                 self._count(kind, count)
-            self._add_values(parse_numbers(counts))
+            self._add_values(np.sort(parse_numbers(counts)))
             return
         self.kinds.add("String")
         self._count("String", sum(counts.values()))
@@ -237,17 +244,21 @@ class _Column:
         self.distinct = max(self.distinct, len(counts))
 
     def _add_values(self, values: Floats) -> None:
+        """Of finite values in ascending order, which are overwritten."""
         if not len(values):
             return
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(values.mean())
-            # Sentinels may be the largest floats there are, whose sum is not one.
-            mean = mean if math.isfinite(mean) else float((values / len(values)).sum())
-            squares, total = float(np.square(values - mean).sum()), float(values.sum())
-        self.moments.add(len(values), mean, squares, total, float(values.min()), float(values.max()))
-        self.pending.append(sketch_of(values, CHUNK_POINTS))
+        low, high = float(values[0]), float(values[-1])
+        self.pending.append(sketch_of_sorted(values, CHUNK_POINTS))
         if len(self.pending) > MOST_PENDING:
             self.pending = [merged(self.pending)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = float(values.sum())
+            mean = total / len(values)
+            # Sentinels may be the largest floats there are, whose sum is not one.
+            mean = mean if math.isfinite(mean) else float((values / len(values)).sum())
+            np.subtract(values, mean, out=values)
+            squares = float(np.multiply(values, values, out=values).sum())
+        self.moments.add(len(values), mean, squares, total, low, high)
 
     def _count(self, kind: DataType, count: int) -> None:
         if count:

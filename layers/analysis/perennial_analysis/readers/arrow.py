@@ -12,12 +12,12 @@ import numpy as np
 from arro3.core import Array, DataType, dictionary_dictionary, dictionary_indices
 from numpy.typing import NDArray
 
-from perennial_analysis.columns import Coded, Column, Flags, Kind, texts
+from perennial_analysis.columns import Coded, CodedColumn, Column, Flags, Kind, texts
 from perennial_analysis.statistics_types import data_type
 
 MISSING = frozenset(("", "na", "nan", "n/a", "null", "none"))
 """Texts that mean no value, in lower case: those that a training dataset's reader takes for it too."""
-DICTIONARY = DataType.dictionary(DataType.int64(), DataType.utf8())
+DICTIONARY = DataType.dictionary(DataType.int32(), DataType.utf8())
 
 
 class _ArrowArray(ctypes.Structure):
@@ -100,23 +100,24 @@ def _of_parsed(name: str, values: NDArray[np.float64], missing: Flags, whole: in
 
 def _numeric(name: str, array: Array, kind: Kind) -> Column:
     values, missing = view(array.cast(DataType.float64()), np.float64)
-    missing |= np.isnan(values)
-    values[missing] = np.nan
+    if kind == "Fractional":
+        missing |= np.isnan(values)
+    if missing.any():
+        np.putmask(values, missing, np.nan)
     return Column(name, "Unknown" if missing.all() else kind, values, missing)
 
 
 def _text(name: str, array: Array) -> Column:
     """Missing are nulls and the words for nothing."""
     coded: Any = array.cast(DataType.utf8()).cast(DICTIONARY)
-    codes, missing = view(dictionary_indices(coded), np.int64)
+    codes, missing = view(dictionary_indices(coded), np.int32)
     dictionary: Any = dictionary_dictionary(coded)
     words: list[str | None] = dictionary.to_pylist()
-    nothing = np.array([word is None or word.strip().lower() in MISSING for word in words] or [True])
-    codes[missing] = 0
-    missing |= nothing[codes]
-    known = [word or "" for word in words]
-    values = np.array([*known, None], dtype=object)[np.where(missing, len(known), codes)]
-    return Column(name, "Unknown" if missing.all() else "String", values, missing, Coded(codes, known))
+    np.putmask(codes, missing, 0)
+    nothing = [word is None or word.strip().lower() in MISSING for word in words]
+    if any(nothing):
+        missing |= np.array(nothing)[codes]
+    return CodedColumn(name, missing, Coded(codes, [word or "" for word in words]))
 
 
 def view(array: Array, dtype: Any) -> tuple[NDArray[Any], Flags]:
@@ -127,11 +128,14 @@ def view(array: Array, dtype: Any) -> tuple[NDArray[Any], Flags]:
     if not size:
         return np.empty(0, dtype=dtype), np.empty(0, dtype=np.bool_)
     width = np.dtype(dtype).itemsize
-    values = np.frombuffer(
-        ctypes.string_at(found.buffers[1] + start * width, size * width), dtype=dtype
-    ).copy()
+    values = np.frombuffer(_bytes(found.buffers[1] + start * width, size * width), dtype=dtype).copy()
     validity = found.buffers[0]
     if not validity or not found.null_count:
         return values, np.zeros(size, dtype=np.bool_)
-    bits = np.frombuffer(ctypes.string_at(validity, (start + size + 7) // 8), dtype=np.uint8)
+    bits = np.frombuffer(_bytes(validity, (start + size + 7) // 8), dtype=np.uint8)
     return values, np.unpackbits(bits, bitorder="little")[start : start + size] == 0
+
+
+def _bytes(address: int, size: int) -> ctypes.Array[ctypes.c_char]:
+    """Memory where it lies: it must be copied while its owner lives."""
+    return (ctypes.c_char * size).from_address(address)
