@@ -38,7 +38,7 @@ def regression_errors(actual: Numbers, predicted: Numbers) -> dict[str, float]:
     return {
         "mae": _error_of_mean(np.sqrt(square)),
         "mse": mse_error,
-        "rmse": mse_error / (2 * np.sqrt(mse)) if mse else 0.0,
+        "rmse": mse_error / (2 * float(np.sqrt(mse))) if mse else 0.0,
         "r2": _error_of_mean(influence),
     }
 

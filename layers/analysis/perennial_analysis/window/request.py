@@ -1,0 +1,79 @@
+"""What is to be analysed: a window of one model's captured traffic, and the files that hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO, Literal
+
+import msgspec
+
+MonitorName = Literal["data_quality", "model_quality", "bias"]
+Problem = Literal["binary_classification", "multiclass_classification", "regression"]
+OUTPUT = "endpointOutput_"
+LABEL, SCORE = f"{OUTPUT}predicted_label", f"{OUTPUT}score"
+"""How a baseline and a window name what the model answered."""
+
+
+class UnreadableRequest(Exception):
+    """The message says what is wrong with the document."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """One window [start, end) of one monitor; `settings` is the monitor's section of model.yaml as plain JSON.
+
+    `features` are the input columns in the order in which rows without names carry them. Of a binary problem's
+    `classes` the last is the positive one; `settings["positive"]` may name another for bias.
+    """
+
+    model: str
+    monitor: MonitorName
+    endpoint: str
+    schedule: str
+    start: datetime
+    end: datetime
+    problem: Problem
+    features: tuple[str, ...]
+    model_version: int | None = None
+    dataset_version: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    classes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.start.tzinfo is None or self.end.tzinfo is None:
+            raise ValueError("a window's start and end have a time zone")
+        if self.start >= self.end:
+            raise ValueError("a window ends after its start")
+
+    @classmethod
+    def from_json(cls, data: bytes) -> Request:
+        """Raises UnreadableRequest."""
+        try:
+            return msgspec.json.decode(data, type=cls)
+        except msgspec.DecodeError as error:
+            raise UnreadableRequest(f"not the request of an analysis: {error}") from error
+
+    def to_json(self) -> bytes:
+        """The same request gives the same bytes."""
+        return msgspec.json.encode(self, order="sorted")
+
+    @property
+    def min_records(self) -> int:
+        """A window with fewer rows is not judged."""
+        return int(self.settings.get("min_records", 100))
+
+    @property
+    def positive(self) -> str | None:
+        """The class whose share bias metrics compare, and whose probability a binary score is."""
+        named = self.settings.get("positive")
+        return str(named) if named is not None else (self.classes[-1] if self.classes else None)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A capture or label file, opened when its turn comes and closed after it. `name` is its key."""
+
+    name: str
+    open: Callable[[], BinaryIO]
