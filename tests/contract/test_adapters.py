@@ -20,7 +20,7 @@ from perennial.aws.table import Table, TableCatalog, TableLedger, TableState
 from perennial.aws.topic import SnsTopic
 from perennial.aws.training_jobs import SageMakerExperiments, SageMakerTrainingJobs
 from perennial.decision import Decision
-from perennial.deployment import Rollout, config_request, deployment_config
+from perennial.deployment import EndpointState, Rollout, config_request, deployment_config
 from perennial.errors import Conflict
 from perennial.scaling import policy_request, resource_id, target_request
 from perennial.training import Dataset, Platform, job_request
@@ -330,7 +330,7 @@ class TestRegistry:
 class TestEndpoints:
     def prepared(self, world: World, model: str, version: int) -> str:
         """The name of a config of a version, both made twice over."""
-        config = fakes.config(model=model, endpoint={"instances": 1})
+        config = fakes.config(model=model, endpoint=QUICK | {"instances": 1})
         world.registry.ensure_group(model, "versions")
         arn, name = world.package(model, unique("t")), NAMES.endpoint_config(model, version, HASH)
         for _ in range(2):
@@ -341,7 +341,8 @@ class TestEndpoints:
     def test_an_endpoint_from_creation_to_update(self, world: World, model: str) -> None:
         """Created once, not updated while busy, then updated once; the config tells when it is done."""
         first, second = self.prepared(world, model, 1), self.prepared(world, model, 2)
-        name, deployment = NAMES.endpoint(model), deployment_config(fakes.config(endpoint=QUICK))
+        name, endpoint = NAMES.endpoint(model), EndpointState("", "InService", "", instances=1)
+        deployment = deployment_config(fakes.config(endpoint=QUICK), endpoint)
         assert world.endpoints.get(name) is None
         assert world.endpoints.create(name, first, model) is True
         assert world.endpoints.create(name, first, model) is False

@@ -6,7 +6,7 @@ from botocore.validate import validate_parameters
 from fakes import NAMES, NOW, config
 
 from perennial import scaling
-from perennial.deployment import config_request, deployment_config
+from perennial.deployment import EndpointState, config_request, deployment_config
 from perennial.evaluation import Evaluation
 from perennial.gate import Verdict
 from perennial.registration import package_request
@@ -76,7 +76,9 @@ def test_endpoint_config(kind):
 @pytest.mark.parametrize("rollout", ROLLOUTS)
 def test_deployment_config(rollout):
     """UpdateEndpoint takes each rollout type's configuration."""
-    deployment = deployment_config(config(endpoint={"rollout": rollout}))
+    deployment = deployment_config(
+        config(endpoint={"rollout": rollout}), EndpointState("e", "InService", "c")
+    )
     request = {"EndpointName": "e", "EndpointConfigName": "c", "DeploymentConfig": deployment}
     check("sagemaker", "UpdateEndpoint", request)
 

@@ -272,7 +272,9 @@ class InMemoryEndpoints:
         self.endpoints[name] = EndpointState(name, "Creating", config_name, modified_at=NOW)
         return True
 
-    def update(self, name: str, config_name: str, deployment: Mapping[str, Any] | None) -> bool:
+    def update(
+        self, name: str, config_name: str, deployment: Mapping[str, Any] | None, *, keep_counts: bool = True
+    ) -> bool:
         endpoint = self.endpoints[name]
         if endpoint.status != "InService":
             return False

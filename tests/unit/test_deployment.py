@@ -1,5 +1,6 @@
 """The endpoint is brought to the newest approved version, and success is told only when our config won."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from perennial.deployment import (
     config_request,
     deployment_config,
     forgotten,
+    keeps_counts,
     reconcile,
     settle,
 )
@@ -207,16 +209,17 @@ def test_serverless_config_has_neither_instances_nor_capture():
 
 
 @pytest.mark.parametrize(
-    ("rollout_type", "key"),
-    [("canary", "CanarySize"), ("linear", "LinearStepSize"), ("all_at_once", None)],
+    ("instances", "kept"),
+    [pytest.param(5, True, id="scaled out"), pytest.param(1, False, id="scaled in below a canary's need")],
 )
-def test_deployment_config_shapes(rollout_type, key):
-    """Each rollout type becomes SageMaker's own request shape, its time limit beyond all its waits."""
-    request = deployment_config(
-        config(endpoint={"rollout": {"type": rollout_type, "percent": 20, "bake_minutes": 10}})
-    )
-    policy = request["BlueGreenUpdatePolicy"]
-    routing = policy["TrafficRoutingConfiguration"]
-    assert rollout_type.upper() == routing["Type"]
-    assert {key} - {None} == set(routing) & {"CanarySize", "LinearStepSize"}
-    assert policy["MaximumExecutionTimeoutInSeconds"] > routing["WaitIntervalInSeconds"] * 5
+def test_an_update_keeps_what_scaling_reached(instances, kept):
+    """A rollout never scales in, and never runs a canary on a fleet that cannot be split."""
+    current = replace(endpoint("InService", name(1)), instances=instances)
+    assert kept == keeps_counts(CONFIG, current)
+    routing = deployment_config(CONFIG, current)["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    assert {"Type": "INSTANCE_COUNT", "Value": 1} == routing["CanarySize"]
+
+
+def test_serverless_knows_no_guardrails():
+    """A serverless endpoint is updated without a DeploymentConfig."""
+    assert deployment_config(config(endpoint={"kind": "serverless"}), endpoint("InService", name(1))) is None

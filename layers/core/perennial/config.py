@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from perennial import rollout_plan
 from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, Problem
 from perennial.names import digest
 from perennial.sections import (
@@ -64,6 +65,10 @@ class ModelConfig(Section):
         if self.monitors.bias and self.problem != "binary_classification":
             raise ValueError("monitors.bias: these metrics are defined for binary_classification")
         self._check_quality_monitor()
+        if not self.endpoint.serverless:
+            why = rollout_plan.refusal(self.endpoint.rollout, self.endpoint.instances)
+            if why:
+                raise ValueError(f"endpoint.rollout: {why}")
         if self.target in self.schema_.features or self.target in self.schema_.drop:
             raise ValueError(f"schema: {self.target!r} is the target, so it is neither a feature nor dropped")
         return self

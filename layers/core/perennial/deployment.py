@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from perennial import layout
+from perennial import layout, rollout_plan
 from perennial.config import ModelConfig
 from perennial.names import Names
 
@@ -32,13 +32,14 @@ class PackageVersion:
 
 @dataclass(frozen=True)
 class EndpointState:
-    """An endpoint as DescribeEndpoint tells it."""
+    """An endpoint as DescribeEndpoint tells it. `instances` is how many it should have by now; serverless: 0."""
 
     name: str
     status: str
     config_name: str
     failure_reason: str = ""
     modified_at: datetime | None = None
+    instances: int = 0
 
 
 @dataclass(frozen=True)
@@ -226,35 +227,20 @@ def config_request(name: str, model_name: str, config: ModelConfig, bucket: str)
     return request
 
 
-def deployment_config(config: ModelConfig) -> dict[str, Any] | None:
+def deployment_config(config: ModelConfig, endpoint: EndpointState) -> dict[str, Any] | None:
     """The DeploymentConfig of an update; None lets SageMaker use its default (serverless knows no guardrails)."""
     if config.endpoint.serverless:
         return None
-    rollout = config.endpoint.rollout
-    wait = rollout.bake_minutes * 60
-    size = {"Type": "CAPACITY_PERCENT", "Value": rollout.percent}
-    # The time limit must exceed all waits together; SageMaker takes 600 to 28,800 seconds.
-    steps = 1 if rollout.type in ("canary", "all_at_once") else -(-100 // rollout.percent)
-    limit = min(28_800, max(3_600, steps * wait + 3_600))
-    if rollout.type == "rolling":
-        policy = {
-            "MaximumBatchSize": size,
-            "WaitIntervalInSeconds": wait,
-            "MaximumExecutionTimeoutInSeconds": limit,
-        }
-        return {"RollingUpdatePolicy": policy}
-    routing: dict[str, Any] = {"Type": rollout.type.upper(), "WaitIntervalInSeconds": wait}
-    if rollout.type == "canary":
-        routing["CanarySize"] = size
-    elif rollout.type == "linear":
-        routing["LinearStepSize"] = size | {"Value": max(10, rollout.percent)}
-    return {
-        "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": routing,
-            "TerminationWaitInSeconds": 0,
-            "MaximumExecutionTimeoutInSeconds": limit,
-        }
-    }
+    instances = endpoint.instances if keeps_counts(config, endpoint) else config.endpoint.instances
+    return rollout_plan.deployment_config(config.endpoint.rollout, instances)
+
+
+def keeps_counts(config: ModelConfig, endpoint: EndpointState) -> bool:
+    """Whether an update keeps the instances that scaling reached: it must not scale in.
+
+    A fleet that has scaled in below what the rollout needs is renewed with the configured number instead.
+    """
+    return endpoint.instances >= rollout_plan.instances_needed(config.endpoint.rollout)
 
 
 def forgotten(

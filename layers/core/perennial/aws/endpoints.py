@@ -33,6 +33,7 @@ class SageMakerEndpoints:
             endpoint.get("EndpointConfigName", ""),
             endpoint.get("FailureReason", ""),
             endpoint.get("LastModifiedTime"),
+            sum(variant.get("DesiredInstanceCount", 0) for variant in endpoint.get("ProductionVariants", [])),
         )
 
     def instance_type(self, config_name: str) -> str | None:
@@ -67,13 +68,14 @@ class SageMakerEndpoints:
             Tags=[{"Key": "perennial:model", "Value": model}],
         )
 
-    def update(self, name: str, config_name: str, deployment: Mapping[str, Any] | None) -> bool:
+    def update(
+        self, name: str, config_name: str, deployment: Mapping[str, Any] | None, *, keep_counts: bool = True
+    ) -> bool:
         request: dict[str, Any] = {"EndpointName": name, "EndpointConfigName": config_name}
         if deployment:
             request["DeploymentConfig"] = deployment
         try:
-            # The counts that scaling reached are kept: a rollout must not scale in.
-            self._sagemaker.update_endpoint(**request, RetainAllVariantProperties=True)
+            self._sagemaker.update_endpoint(**request, RetainAllVariantProperties=keep_counts)
         except ClientError as error:
             if "in-progress" in message(error):
                 return False

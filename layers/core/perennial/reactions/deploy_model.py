@@ -13,6 +13,7 @@ from perennial.deployment import (
     Rollout,
     config_request,
     deployment_config,
+    keeps_counts,
     reconcile,
 )
 from perennial.ports import World
@@ -69,9 +70,14 @@ def _carry_out(
     if plan.action == "create":
         accepted = world.endpoints.create(name, plan.config_name, model)
     else:
-        if endpoint is not None:
-            _make_way(endpoint, config, world)
-        accepted = world.endpoints.update(name, plan.config_name, deployment_config(config))
+        current = endpoint or EndpointState(name, "InService", "")
+        _make_way(current, config, world)
+        accepted = world.endpoints.update(
+            name,
+            plan.config_name,
+            deployment_config(config, current),
+            keep_counts=keeps_counts(config, current),
+        )
     if not accepted:
         return Decision(
             model, because, "deployment_waits", "SageMaker is busy with another rollout", None, details
