@@ -155,7 +155,8 @@ class SlackMessage(BaseModel):
 class ActionDetail(BaseModel):
     """What a person asked for. `id` is unique to the asking: it is acted on once.
 
-    `by` is the person as others know them (`@ada`, or an IAM ARN); `subject` what a mute is about.
+    `by` is the person as others know them (`@ada`, or an IAM ARN); `subject` what a mute is about. With
+    `refused` nothing is done but to tell the person why not.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
@@ -165,6 +166,7 @@ class ActionDetail(BaseModel):
     version: int | None = None
     subject: str = ""
     by: str
+    refused: str = ""
     message: SlackMessage | None = None
 
 

@@ -2,7 +2,7 @@
 
 A token is `1.<payload>.<mac>`: the format's version, the intent as base64url JSON, and the HMAC-SHA256 of
 both. The MAC is compared as text, so there is exactly one spelling of a valid token. Whether a token was used
-before is a matter of state: see `perennial.reactions.press`.
+before is a matter of state: see `perennial.reactions.claims`.
 """
 
 from __future__ import annotations
@@ -34,10 +34,6 @@ class Forged(IntentRefused):
     """Nothing that we signed, or changed since."""
 
 
-class Expired(IntentRefused):
-    """Ours, and too old."""
-
-
 @dataclass(frozen=True)
 class Keys:
     """The secret `<prefix>/intents`. What `previous` signed stays good while keys are rotated."""
@@ -65,6 +61,14 @@ class Intent:
     expires: datetime
     nonce: str
     subject: str = ""
+
+
+class Expired(IntentRefused):
+    """Ours, and too old."""
+
+    def __init__(self, intent: Intent) -> None:
+        super().__init__(f"this button was good until {intent.expires:%Y-%m-%d %H:%M} UTC")
+        self.intent = intent
 
 
 def issue(
@@ -107,7 +111,7 @@ def verify(token: str, keys: Keys, now: datetime) -> Intent:
     action, model, version, issued, expires, nonce, subject = json.loads(_decode(body.partition(".")[2]))
     intent = Intent(action, model, version, _time(issued), _time(expires), nonce, subject)
     if now >= intent.expires:
-        raise Expired(f"this button was good until {intent.expires:%Y-%m-%d %H:%M} UTC")
+        raise Expired(intent)
     return intent
 
 
