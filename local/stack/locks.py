@@ -15,6 +15,8 @@ OPTIONS = (
 )
 # The Lambda runtime has boto3 and all that it needs: no layer brings them again.
 RUNTIME_HAS = ("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3")
+# Every function has this layer: no other brings its packages again.
+SHARED_LOCK = ROOT / "layers/dependencies/requirements.txt"
 # Locks on which others are constrained come first.
 ORDER = ("layers/*/requirements.in", "container/requirements/serve.in", "container/requirements/train.in")
 
@@ -32,7 +34,8 @@ def renew() -> None:
 
 def compile_lock(uv: Path, source: Path, environment: dict[str, str]) -> None:
     target = source.with_suffix(".txt")
-    left_out = [option for package in RUNTIME_HAS for option in ("--no-emit-package", package)]
+    there_already = [*RUNTIME_HAS, *(packages(SHARED_LOCK) if target != SHARED_LOCK else ())]
+    left_out = [option for package in there_already for option in ("--no-emit-package", package)]
     with step(str(target.relative_to(ROOT))):
         command: list[str | Path] = [
             uv,
@@ -49,3 +52,8 @@ def compile_lock(uv: Path, source: Path, environment: dict[str, str]) -> None:
         )
         if done.returncode != 0:
             raise Trouble(done.stderr)
+
+
+def packages(lock: Path) -> list[str]:
+    """The names that a lock file pins."""
+    return [line.partition("==")[0] for line in lock.read_text().splitlines() if "==" in line]
