@@ -148,7 +148,7 @@ async def _serve(options: argparse.Namespace) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    from twin import lambdas, seams
+    from twin import lambdas, seams, seams_cloudformation, seams_iam, seams_urls
     from twin.admin import Admin
     from twin.assembly import assemble
     from twin.children import Children
@@ -174,6 +174,9 @@ async def _serve(options: argparse.Namespace) -> None:
     lambdas.install(
         world.children, options.lambda_python, options.home / "layers", concurrency=2 * options.slots
     )
+    seams_iam.install()
+    seams_cloudformation.install()
+    seams_urls.install(world.endpoint_url)
     assemble(world)
 
     stop = asyncio.Event()
