@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from perennial_analysis.columns import Column
 from perennial_analysis.columns import Table as Observed
-from perennial_analysis.statistics import Statistics, profile_chunks
+from perennial_analysis.statistics import Statistics
+from perennial_analysis.window.baseline import profile_inputs
 from perennial_container.encoding import saturate
 from perennial_container.errors import CellError, TrainingError
 from perennial_container.schema import Schema
@@ -102,7 +103,7 @@ def read_dataset(
                 check_stop()
                 yield split.add(batch)
 
-    return split.finish(profile_chunks(training_tables()))
+    return split.finish(profile_inputs(training_tables()))
 
 
 class _Split:

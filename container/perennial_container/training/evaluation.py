@@ -28,11 +28,14 @@ BIAS = ("DPPL", "DI", "DCA", "DCR", "SD", "RD", "DAR", "DRR", "AD", "TE")
 
 
 def evaluate(
-    served: Artefact, dataset: Dataset, settings: Hyperparameters, champion: Path | None
+    served: Artefact,
+    dataset: Dataset,
+    predictions: Predictions,
+    settings: Hyperparameters,
+    champion: Path | None,
 ) -> dict[str, Any]:
-    """The parts of evaluation.json that the held-out rows decide."""
+    """The parts of evaluation.json that the held-out rows, and what the served model says of them, decide."""
     rows, schema = dataset.holdout, served.schema
-    predictions = predict_rows(served, rows)
     metrics = measure(schema.problem, rows.target, predictions) if rows.count else {}
     if not rows.count:
         log.warning("no rows are held out: there are no metrics")

@@ -19,10 +19,11 @@ from perennial_container.estimators import Progress, TrainingData, choose_option
 from perennial_container.paths import Paths
 from perennial_container.predictor import Rescaling
 from perennial_container.schema import Schema
+from perennial_container.training.baseline import write_baseline
 from perennial_container.training.checkpoint import Checkpoint, StopSignal, fingerprint
 from perennial_container.training.conversion import convert
 from perennial_container.training.dataset import Rows, read_dataset
-from perennial_container.training.evaluation import evaluate
+from perennial_container.training.evaluation import evaluate, predict_rows
 from perennial_container.training.golden import golden_sample
 from perennial_container.training.hyperparameters import Hyperparameters
 from perennial_container.training.inputs import find_champion, read_schema, require_groups, require_learnable
@@ -119,17 +120,19 @@ def train(paths: Paths, stop: StopSignal) -> None:
         },
     )
     served = Artefact.load(paths.model, threads=data.threads)
+    predictions = predict_rows(served, dataset.holdout)
     evaluation = {
         "version": 1,
         "problem": schema.problem,
         "target": schema.target,
         "estimator": settings.estimator,
         "hyperparameters": options,
-        **evaluate(served, dataset, settings, find_champion(paths.channel("champion"))),
+        **evaluate(served, dataset, predictions, settings, find_champion(paths.channel("champion"))),
         "libraries": libraries,
     }
     paths.evaluation.parent.mkdir(parents=True, exist_ok=True)
     paths.evaluation.write_text(json.dumps(evaluation, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    write_baseline(paths.baseline, schema, dataset, predictions, settings)
     checkpoint.clear()
     log.info("done in %.1f s", time.monotonic() - started)
 
