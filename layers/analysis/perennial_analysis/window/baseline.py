@@ -66,9 +66,10 @@ def baseline(
     """All baseline files that the data allow, by name; the same data give the same bytes.
 
     `training` has the model's input columns under their own names, of all training rows (one table, chunks of it, or
-    what `profile_inputs` made of them). Of `classes`, in the order of the schema, the last is a binary problem's positive class. An empty holdout is
-    none: then there is only what the inputs tell. Without a `privileged` group each group is compared with all
-    others. Raises ValueError for columns of different lengths and for labels that are not among the classes.
+    what `profile_inputs` made of them). Of `classes`, in the order of the schema, the last is a binary problem's
+    positive class. An empty holdout is none: then there is only what the inputs tell. Without a `privileged` group
+    each group is compared with all others. Raises ValueError for columns of different lengths and for labels that
+    are not among the classes.
     """
     inputs = training if isinstance(training, Statistics) else profile_inputs(training)
     outputs: dict[str, Column] = {}
