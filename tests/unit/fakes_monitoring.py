@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from perennial.monitoring.analysis import Analyzed, Datapoint, Request, Source
@@ -34,7 +35,10 @@ class InMemoryAnalyst:
         self.asked.append((request, baseline, [c.name for c in captures], [found.name for found in labels]))
         return self._analyzed(request, bool(baseline), sum(_lines(capture) for capture in captures))
 
-    def finish(self, request: Request, baseline: Mapping[str, bytes], parts: Sequence[bytes]) -> Analyzed:
+    def finish(self, document: bytes, baseline: Mapping[str, bytes], parts: Sequence[bytes]) -> Analyzed:
+        known = json.loads(document)
+        times = {name: datetime.fromisoformat(known[name]) for name in ("start", "end")}
+        request = Request(**{**known, **times, "features": tuple(known["features"])})
         self.asked.append((request, baseline, [], []))
         return self._analyzed(request, bool(baseline), sum(int(part) for part in parts))
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_pascal
+from pydantic.alias_generators import to_camel, to_pascal
 
 from perennial.decision import Severity
 from perennial.intents import Action
@@ -23,6 +23,8 @@ ReactionName = Literal[
     "deploy_model",
     "settle_endpoint",
     "analyze_traffic",
+    "answer_alarm",
+    "collect_traffic",
 ]
 
 
@@ -67,6 +69,18 @@ class TrainingJobStateChange(EventBridgeModel):
     detail: TrainingJobDetail
 
 
+class ProcessingJobDetail(_Detail):
+    processing_job_name: str
+    processing_job_status: Literal["InProgress", "Completed", "Failed", "Stopping", "Stopped"]
+
+
+class ProcessingJobStateChange(EventBridgeModel):
+    """`SageMaker Processing Job State Change`."""
+
+    detail_type: Literal["SageMaker Processing Job State Change"] = Field(alias="detail-type")
+    detail: ProcessingJobDetail
+
+
 class ModelPackageDetail(_Detail):
     """`updated_model_package_fields` is absent when the package was just created."""
 
@@ -105,8 +119,31 @@ class EndpointStateChange(EventBridgeModel):
     detail: EndpointDetail
 
 
+class AlarmStateDetail(BaseModel):
+    """`reason_data` is JSON in a string; a fire drill says there that it is one."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    value: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+    reason: str = ""
+    reason_data: str = ""
+
+
+class AlarmDetail(BaseModel):
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+    alarm_name: str
+    state: AlarmStateDetail
+    previous_state: AlarmStateDetail | None = None
+
+
+class AlarmStateChange(EventBridgeModel):
+    """`CloudWatch Alarm State Change`. The state is a hint: DescribeAlarms tells the present one."""
+
+    detail_type: Literal["CloudWatch Alarm State Change"] = Field(alias="detail-type")
+    detail: AlarmDetail
+
+
 class HintDetail(BaseModel):
-    """A model that a reaction should look at. `subject` is the drop or the training job meant, if any."""
+    """A model that a reaction should look at. `subject` is the drop, the training job or the window meant, if any."""
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())
     model: str
@@ -142,13 +179,17 @@ class DecisionMade(EventBridgeModel):
 
 
 class SlackMessage(BaseModel):
-    """The message whose button was pressed, so that it can be answered. `slack` names the secret."""
+    """The message whose button was pressed, so that it can be answered.
+
+    `slack` names the secret, `block` the row of the button.
+    """
 
     model_config = ConfigDict(frozen=True)
     slack: str
     response_url: str = ""
     channel: str = ""
     ts: str = ""
+    block: str = ""
     blocks: tuple[dict[str, Any], ...] = ()
 
 

@@ -24,6 +24,7 @@ class Settings(BaseModel):
     code_version: str
     training_role: str
     endpoint_role: str
+    processing_role: str
     parquet_function: str | None = None
     email_sender: str | None = None
     aws_region: str = "us-east-1"  # Lambda sets it

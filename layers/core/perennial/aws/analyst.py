@@ -3,40 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
+
+from perennial_analysis.window import engine, request
+from perennial_analysis.window.analysis import Analysis
+from perennial_analysis.window.part import Part
 
 from perennial.monitoring.analysis import Analyzed, Datapoint, Request, Source
-from perennial_analysis import window as library
 
 
 class AnalysisLibrary:
     """Implements `perennial.monitoring.ports.Analyst`."""
 
-    def document(self, request: Request) -> bytes:
-        return _request(request).to_json()
+    def document(self, asked: Request) -> bytes:
+        return _request(asked).to_json()
 
     def analyze(
         self,
-        request: Request,
+        asked: Request,
         baseline: Mapping[str, bytes],
         captures: Iterable[Source],
         labels: Iterable[Source],
     ) -> Analyzed:
-        sources = (_sources(captures), _sources(labels))
-        return _analyzed(library.analyze(_request(request), baseline, *sources))
+        return _analyzed(engine.analyze(_request(asked), baseline, _sources(captures), _sources(labels)))
 
-    def finish(self, request: Request, baseline: Mapping[str, bytes], parts: Sequence[bytes]) -> Analyzed:
-        collected = [library.Part.from_bytes(part) for part in parts]
-        return _analyzed(library.finish(_request(request), baseline, collected))
-
-
-def _request(request: Request) -> library.Request:
-    return library.Request(**{name: getattr(request, name) for name in request.__dataclass_fields__})
+    def finish(self, document: bytes, baseline: Mapping[str, bytes], parts: Sequence[bytes]) -> Analyzed:
+        collected = [Part.from_bytes(part) for part in parts]
+        return _analyzed(engine.finish(request.Request.from_json(document), baseline, collected))
 
 
-def _sources(sources: Iterable[Source]) -> Iterable[library.Source]:
-    return (library.Source(source.name, source.open) for source in sources)
+def _request(asked: Request) -> request.Request:
+    return request.Request(**{field.name: getattr(asked, field.name) for field in fields(asked)})
 
 
-def _analyzed(analysis: library.Analysis) -> Analyzed:
+def _sources(sources: Iterable[Source]) -> Iterable[request.Source]:
+    return (request.Source(source.name, source.open) for source in sources)
+
+
+def _analyzed(analysis: Analysis) -> Analyzed:
     return Analyzed(analysis.files, [Datapoint(**asdict(point)) for point in analysis.datapoints])

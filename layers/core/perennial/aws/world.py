@@ -6,12 +6,15 @@ import time
 from datetime import UTC, datetime
 from functools import cache, cached_property
 
+from perennial.aws.alarms import CloudWatchAlarms
 from perennial.aws.autoscaling import ApplicationAutoScaling
 from perennial.aws.bucket import S3Bucket
 from perennial.aws.bus import EventBus
 from perennial.aws.endpoints import SageMakerEndpoints
 from perennial.aws.mail import SesMail
+from perennial.aws.metrics import CloudWatch
 from perennial.aws.parquet import ParquetFunction
+from perennial.aws.processing_jobs import SageMakerProcessingJobs
 from perennial.aws.registry import SageMakerModelRegistry
 from perennial.aws.secrets import SecretsManager
 from perennial.aws.slack import SlackApi
@@ -19,6 +22,7 @@ from perennial.aws.table import Table, TableCatalog, TableLedger, TableState
 from perennial.aws.topic import SnsTopic
 from perennial.aws.training_jobs import SageMakerExperiments, SageMakerTrainingJobs
 from perennial.aws.webhooks import JsonWebhooks
+from perennial.monitoring.ports import Analyst
 from perennial.names import Names
 from perennial.settings import Settings
 from perennial.training import Platform
@@ -40,7 +44,13 @@ class AwsWorld:
     @property
     def platform(self) -> Platform:
         settings = self._settings
-        return Platform(settings.data_bucket, settings.container_image, settings.training_role, settings.code)
+        return Platform(
+            settings.data_bucket,
+            settings.container_image,
+            settings.training_role,
+            settings.code,
+            settings.processing_role,
+        )
 
     @cached_property
     def bucket(self) -> S3Bucket:
@@ -90,6 +100,25 @@ class AwsWorld:
     def parquet(self) -> ParquetFunction | None:
         function = self._settings.parquet_function
         return ParquetFunction(function) if function else None
+
+    @cached_property
+    def analyst(self) -> Analyst:
+        """Only where the analysis layer is: its packages are large."""
+        from perennial.aws.analyst import AnalysisLibrary
+
+        return AnalysisLibrary()
+
+    @cached_property
+    def processing(self) -> SageMakerProcessingJobs:
+        return SageMakerProcessingJobs()
+
+    @cached_property
+    def metrics(self) -> CloudWatch:
+        return CloudWatch()
+
+    @cached_property
+    def alarms(self) -> CloudWatchAlarms:
+        return CloudWatchAlarms()
 
     @cached_property
     def topic(self) -> SnsTopic:

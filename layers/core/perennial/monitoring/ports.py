@@ -12,17 +12,18 @@ from perennial.monitoring.processing import ProcessingJob
 class Analyst(Protocol):
     """The analysis library, in the functions that have its layer."""
 
-    def document(self, request: Request) -> bytes:
+    def document(self, asked: Request) -> bytes:
         """request.json, as the container's `analyze` reads it."""
 
     def analyze(
         self,
-        request: Request,
+        asked: Request,
         baseline: Mapping[str, bytes],
         captures: Iterable[Source],
         labels: Iterable[Source],
     ) -> Analyzed: ...
-    def finish(self, request: Request, baseline: Mapping[str, bytes], parts: Sequence[bytes]) -> Analyzed: ...
+    def finish(self, document: bytes, baseline: Mapping[str, bytes], parts: Sequence[bytes]) -> Analyzed:
+        """The parts that a job's instances left, put together; `document` is the job's request.json."""
 
 
 class ProcessingJobs(Protocol):

@@ -15,6 +15,7 @@ from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
 from perennial.reactions.settle_endpoint import UNTOLD
+from perennial.reactions.watching import due_monitors
 from perennial.training import plan
 
 logger = logging.getLogger(__name__)
@@ -67,4 +68,4 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     due = overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
     if rollout and rollout.untold:
         due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
-    return due
+    return due + due_monitors(config, endpoint, world)

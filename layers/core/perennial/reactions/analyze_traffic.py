@@ -1,0 +1,277 @@
+"""Windows of traffic are due, or somebody asked for one: analyse each once, in order, and keep what came of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from perennial import layout
+from perennial.decision import Decision
+from perennial.errors import Conflict
+from perennial.monitoring import claims, windows
+from perennial.monitoring.analysis import REPORT, SUMMARY, Analyzed, content_type, publishable
+from perennial.monitoring.claims import Document
+from perennial.monitoring.monitors import label_delay
+from perennial.monitoring.sizing import size
+from perennial.monitoring.summary import Summary
+from perennial.monitoring.windows import Asked, Window
+from perennial.ports import World
+from perennial.reactions import analysis_jobs
+from perennial.reactions.traffic import (
+    Watch,
+    baseline_files,
+    begun,
+    gather,
+    in_service_since,
+    passed,
+    sources,
+    through_of,
+    watches_of,
+)
+
+logger = logging.getLogger(__name__)
+WINDOWS_A_RUN = 6
+LONGEST_RUN = timedelta(minutes=5)  # no window begins after it: a Lambda lives fifteen minutes
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One window at work: `name` is its state document, `folder` where its results go."""
+
+    watch: Watch
+    window: Window
+    name: str
+    folder: str
+    request: str | None = None
+    attempts: int = claims.ATTEMPTS
+
+    @property
+    def fact(self) -> str:
+        return f"window {self.window} of {self.watch.monitor}"
+
+    def decision(self, outcome: str, reason: str, **details: str) -> Decision:
+        own = {
+            "monitor": self.watch.monitor,
+            "start": windows.iso(self.window.start),
+            "end": windows.iso(self.window.end),
+        }
+        asked = {"request": self.request} if self.request else {}
+        return Decision(self.watch.model, self.fact, outcome, reason, None, own | asked | details)
+
+
+def analyze_traffic(
+    model: str, world: World, *, subject: str | None, request: str = "", at: datetime | None = None
+) -> Decision | None:
+    """`subject` is what `windows.parse_subject` reads; `request` and `at` are the id and time of its event.
+
+    Returns the last decision of this run. Raises ValueError for a subject that says nothing.
+    """
+    asked = windows.parse_subject(subject)
+    config = world.catalog.get(model)
+    if config is None:
+        return None
+    watch = next((found for found in watches_of(config) if found.monitor == asked.monitor), None)
+    if watch is None:
+        reason = f"model.yaml asks for no {asked.monitor} monitor, or for no capture"
+        return _nothing(model, f"{subject} is due", reason)
+    if asked.what == "due":
+        return _catch_up(watch, world)
+    turn = _asked_turn(watch, asked, at or world.now(), request)
+    return _take(turn, world)
+
+
+def analysis_job_ended(name: str, world: World) -> Decision | None:
+    """A Processing job changed. None while it runs, and for jobs that are not ours."""
+    found = analysis_jobs.owner(name, world)
+    config = world.catalog.get(found.model) if found else None
+    if found is None or config is None:
+        return None
+    watch = next((each for each in watches_of(config) if each.monitor == found.monitor), None)
+    known = world.state.get(found.model, found.document)
+    if watch is None or known is None or known["status"] != "running" or known["job"] != name:
+        return _nothing(found.model, f"job {name} changed", "its window is not waiting for it")
+    decision = _take(_turn_of(watch, found.document, known), world)
+    if not known["request"]:
+        world.hints.send(found.model, "analyze_traffic", f"job {name} ended", found.monitor)
+    return decision
+
+
+def _catch_up(watch: Watch, world: World) -> Decision | None:
+    """The due windows, oldest first. What remains is handed on to the next run."""
+    began, last = world.now(), None
+    through = through_of(watch, world)
+    if through is None:
+        endpoint = world.endpoints.get(world.names.endpoint(watch.model))
+        since = in_service_since(watch.config, endpoint, world)
+        if since is None:
+            return _nothing(watch.model, f"{watch.monitor} is due", "no version is in service yet")
+        through = begun(watch, since, world)
+    through = _resumed(watch, through, world)
+    for _ in range(WINDOWS_A_RUN):
+        due = windows.due(through, watch.every, watch.delay, world.now(), 1)
+        if not due or world.now() - began > LONGEST_RUN:
+            break
+        turn = _due_turn(watch, due[0])
+        last = _take(turn, world) or last
+        document = world.state.get(watch.model, turn.name)
+        if document is None or document["status"] not in ("done", "failed"):
+            return last  # somebody else is at it, or a job: the next hint goes on
+        passed(watch, due[0].end, world)
+        through = due[0].end
+    if windows.due(through, watch.every, watch.delay, world.now(), 1):
+        world.hints.send(watch.model, "analyze_traffic", "more windows are due", watch.monitor)
+    return last or _nothing(watch.model, f"{watch.monitor} is due", "every window that is due was analysed")
+
+
+def _resumed(watch: Watch, through: datetime, world: World) -> datetime:
+    """Pass by, and say so, what has become too old to alarm anybody."""
+    resumed = windows.resumed(through, watch.every, watch.delay, world.now())
+    if resumed > through:
+        reason = (
+            f"windows of {watch.monitor} from {windows.iso(through)} to {windows.iso(resumed)} were not "
+            f"analysed: CloudWatch takes nothing older than {windows.OLDEST.days} days"
+        )
+        fact = f"analysis of {watch.monitor} resumed"
+        world.ledger.record(Decision(watch.model, fact, "windows_skipped", reason, "warning"))
+        passed(watch, resumed, world)
+    return resumed
+
+
+def _due_turn(watch: Watch, window: Window) -> Turn:
+    folder = layout.report_prefix(watch.model, watch.monitor, window.start)
+    return Turn(watch, window, claims.key(watch.monitor, window, asked=False), folder)
+
+
+def _asked_turn(watch: Watch, asked: Asked, at: datetime, request: str) -> Turn:
+    if isinstance(asked.what, Window):
+        window = asked.what
+    elif asked.what == "last":
+        window = windows.last_complete(watch.every, watch.delay, at)
+    else:
+        window = windows.until_now(watch.every, at)
+    regular = windows.floor(window.start, watch.every) == window.start
+    regular = regular and window.start + watch.every == window.end
+    folder = layout.report_prefix(
+        watch.model, watch.monitor, window.start, until=None if regular else window.end
+    )
+    name = claims.key(watch.monitor, window, asked=True)
+    return Turn(watch, window, name, folder, request, claims.ATTEMPTS_ASKED)
+
+
+def _turn_of(watch: Watch, name: str, known: Document) -> Turn:
+    """The turn whose job is running."""
+    window = Window(datetime.fromisoformat(known["start"]), datetime.fromisoformat(known["end"]))
+    attempts = claims.ATTEMPTS_ASKED if known["request"] else claims.ATTEMPTS
+    return Turn(watch, window, name, known["folder"], known["request"], attempts)
+
+
+def _take(turn: Turn, world: World) -> Decision | None:
+    """Do what the window needs now. Only one run at a time has its claim."""
+    model, known = turn.watch.model, world.state.get(turn.watch.model, turn.name)
+    step = claims.next_step(known, world.now(), turn.request, turn.attempts)
+    if step == "wait":
+        return _nothing(model, turn.fact, "another run analyses it")
+    if step == "finished":
+        return _nothing(model, turn.fact, "it was analysed already")
+    job = analysis_jobs.look(known, world) if step == "job" and known else None
+    if job and job.in_progress:
+        return _nothing(model, turn.fact, f"job {job.name} analyses it")
+    if step == "give_up" and known:
+        return _give_up(turn, known, known["error"] or "its handler died every time", world)
+    kept = known if job and known else {}
+    claim = {**kept, **claims.claimed(known, turn.window, world.now(), turn.request), "folder": turn.folder}
+    try:
+        world.state.put(model, turn.name, claim, expected=known)
+    except Conflict:
+        return _nothing(model, turn.fact, "another run analyses it")
+    try:
+        return _after_job(turn, claim, job, world) if job else _begin(turn, claim, world)
+    except Conflict:
+        raise
+    except Exception as error:
+        logger.exception("%s of %s", turn.fact, model)
+        why = f"{type(error).__name__}: {error}"[:500]
+        failed = {**claim, "status": "retry", "error": why}
+        world.state.put(model, turn.name, failed, expected=claim)
+        if turn.request is not None and claim["attempts"] >= turn.attempts:
+            return _give_up(turn, failed, why, world)
+        raise
+
+
+def _begin(turn: Turn, claim: Document, world: World) -> Decision:
+    """Analyse the window here, or start the job that does."""
+    material = gather(turn.watch, turn.window, world)
+    where = size(turn.watch.config, material.captured, len(material.captures))
+    if where.instances:
+        running = analysis_jobs.start(turn.name, turn.folder, material, where.instances, claim, world)
+        return _wait(turn, claim, running, "analysis_job_started", where.reason, world)
+    baseline = baseline_files(material.version.files, world)
+    captures, labels = sources(material.captures, world), sources(material.labels, world)
+    return _keep(turn, claim, world.analyst.analyze(material.request, baseline, captures, labels), world)
+
+
+def _after_job(turn: Turn, claim: Document, job: analysis_jobs.Seen, world: World) -> Decision:
+    """A job ended: merge its parts; try once more; or tell why it failed."""
+    if job.failure is None:
+        return _keep(turn, claim, analysis_jobs.result(turn.folder, claim, world), world, job=job.name)
+    if job.again is not None:
+        running = analysis_jobs.restart(job, claim, world)
+        return _wait(turn, claim, running, "analysis_job_retried", job.failure, world)
+    return _give_up(turn, claim, job.failure, world)
+
+
+def _wait(turn: Turn, claim: Document, running: Document, outcome: str, why: str, world: World) -> Decision:
+    """The job's end is the next event."""
+    world.state.put(turn.watch.model, turn.name, running, expected=claim)
+    decision = turn.decision(outcome, f"{why}: {running['job']}", job=running["job"])
+    world.ledger.record(decision)
+    return decision
+
+
+def _keep(turn: Turn, claim: Document, analyzed: Analyzed, world: World, **more: str) -> Decision:
+    """Results first, then metrics, then the word, and the mark that it is done last: a death between is repeated."""
+    summary = Summary.model_validate_json(analyzed.files[SUMMARY])
+    for name in sorted(analyzed.files, key=lambda name: name == SUMMARY):
+        world.bucket.write(turn.folder + name, analyzed.files[name], content_type(name))
+    late = label_delay(turn.watch.config, turn.watch.monitor)
+    points = publishable(analyzed.datapoints, late, world.now())
+    world.metrics.put(points)
+    if analyzed.datapoints and not points:
+        more["metrics"] = "not sent: CloudWatch takes nothing older than two weeks"
+    details: dict[str, str] = {
+        "status": summary.status,
+        "records": str(summary.records),
+        "violations": str(len(summary.violations)),
+        "summary": turn.folder + SUMMARY,
+        "report": turn.folder + REPORT,
+        "version": str(summary.model_version or "unknown"),
+    }
+    outcome = "window_empty" if summary.status == "empty" else "window_analyzed"
+    decision = turn.decision(outcome, summary.reason, **details, **more)
+    _end(turn, claim, "done", decision, world)
+    return decision
+
+
+def _give_up(turn: Turn, known: Document, why: str, world: World) -> Decision:
+    """Tell that a window was not analysed; the next one has its turn."""
+    again = f"cli/perennial analyze {turn.watch.model} --monitor {turn.watch.monitor}"
+    times = f"--start {windows.iso(turn.window.start)} --end {windows.iso(turn.window.end)}"
+    reason = f"{turn.fact} was not analysed: {why}. Once the cause is mended: {again} {times}"
+    decision = replace(turn.decision("analysis_failed", reason, error=why), news="error")
+    _end(turn, known, "failed", decision, world)
+    return decision
+
+
+def _end(turn: Turn, known: Document, status: str, decision: Decision, world: World) -> None:
+    ended: Mapping[str, Any] = {**known, "status": status, "request": turn.request}
+    if world.state.get(turn.watch.model, turn.name) != known:
+        raise Conflict(f"{turn.fact} was taken over by another run")
+    world.ledger.record(decision)
+    world.state.put(turn.watch.model, turn.name, ended, expected=known)
+
+
+def _nothing(model: str, fact: str, reason: str) -> Decision:
+    return Decision(model, fact, "nothing", reason)

@@ -1,0 +1,49 @@
+"""What the sweep sees of the monitors: windows that are due, and analysis that does not keep up."""
+
+from __future__ import annotations
+
+from perennial.config import ModelConfig
+from perennial.decision import Decision
+from perennial.deployment import EndpointState
+from perennial.errors import Conflict
+from perennial.monitoring import windows
+from perennial.overdue import Due
+from perennial.ports import World
+from perennial.reactions.traffic import Watch, in_service_since, through_of, watches_of
+
+
+def due_monitors(config: ModelConfig, endpoint: EndpointState | None, world: World) -> list[Due]:
+    """The monitors that `analyze_traffic` should look at."""
+    if in_service_since(config, endpoint, world) is None:
+        return []
+    return [due for watch in watches_of(config) if (due := _due(watch, world))]
+
+
+def _due(watch: Watch, world: World) -> Due | None:
+    through = through_of(watch, world)
+    if through is None:
+        return Due("analyze_traffic", f"{watch.monitor} is not watched yet", watch.monitor)
+    _tell_when_late(watch, world)
+    waiting = windows.due(through, watch.every, watch.delay, world.now(), 1)
+    return Due("analyze_traffic", f"window {waiting[0]} is due", watch.monitor) if waiting else None
+
+
+def _tell_when_late(watch: Watch, world: World) -> None:
+    """Once an outage: a person hears that analysis does not keep up."""
+    through = through_of(watch, world)
+    late = through is not None and windows.badly_late(through, watch.every, watch.delay, world.now())
+    known = world.state.get(watch.model, f"late#{watch.monitor}")
+    if through is None or late == bool(known and known["late"]):
+        return
+    try:
+        world.state.put(watch.model, f"late#{watch.monitor}", {"late": late}, expected=known)
+    except Conflict:
+        return  # another sweep tells it
+    if late:
+        waiting = len(windows.due(through, watch.every, watch.delay, world.now(), 1000))
+        reason = (
+            f"{waiting} windows of {watch.monitor} wait, since {windows.iso(through)}: they are analysed one after "
+            "the other, oldest first; if this stays so, see cli/perennial dead-letters and the functions' log"
+        )
+        fact = f"analysis of {watch.monitor} is late"
+        world.ledger.record(Decision(watch.model, fact, "analysis_late", reason, "warning"))
