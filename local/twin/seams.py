@@ -157,7 +157,14 @@ class Iam:
 
     def check(self, call: Call, action: str, resource: str, conditions: Mapping[str, Any]) -> None:
         service = action.partition(":")[0]
-        refused = iam.enforce(call.access_key, action, service, call.region, resource, dict(conditions))
+        refused = iam.enforce(
+            call.access_key,
+            action,
+            service,
+            call.region,
+            resource_arn=resource,
+            service_context=dict(conditions),
+        )
         if isinstance(refused, iam.AuthError):
             raise AwsError(refused.code, refused.message, 403)
         if refused:
