@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
+from fakes_alarms import InMemoryAlarms
 from fakes_monitoring import InMemoryAnalyst, InMemoryMetrics, InMemoryProcessingJobs
 
 from perennial.config import ModelConfig
@@ -433,6 +434,7 @@ class InMemoryWorld:
     analyst: InMemoryAnalyst = field(default_factory=InMemoryAnalyst)
     processing: InMemoryProcessingJobs = field(default_factory=InMemoryProcessingJobs)
     metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
+    alarms: InMemoryAlarms = field(default_factory=InMemoryAlarms)
     secrets: InMemorySecrets = field(default_factory=InMemorySecrets)
     slack: InMemorySlack = field(default_factory=InMemorySlack)
     webhooks: InMemoryWebhooks = field(default_factory=InMemoryWebhooks)

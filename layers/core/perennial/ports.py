@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
+from perennial.alarms.ports import Alarms
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
@@ -232,6 +233,8 @@ class World(Protocol):
     def processing(self) -> ProcessingJobs: ...
     @property
     def metrics(self) -> CloudWatchMetrics: ...
+    @property
+    def alarms(self) -> Alarms: ...
     @property
     def secrets(self) -> Secrets: ...
     @property

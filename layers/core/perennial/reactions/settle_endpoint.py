@@ -11,6 +11,7 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, Rollout, Settlement, forgotten, reconcile, settle
 from perennial.ports import World
+from perennial.reactions.watch_alarms import settle_alarms
 from perennial.registration import history_metadata
 
 OUTCOMES = {"succeeded": "version_in_service", "failed": "rollout_failed", "rolled_back": "rolled_back"}
@@ -34,6 +35,8 @@ def settle_endpoint(model: str, world: World, *, because: str, untold: bool = Fa
         decision = _adjusted(endpoint, rollout, config, world, because)
         if decision:
             world.ledger.record(decision)
+        if _serves(endpoint, rollout):
+            decision = settle_alarms(config, world, because=because) or decision
         # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
         versions = world.registry.versions(model)
         plan = reconcile(versions, endpoint, rollout, config, world.names, world.now())
@@ -51,6 +54,7 @@ def _succeeded(
 ) -> Decision:
     """Every step may be repeated; the rollout is marked as settled last."""
     scaled = _apply_scaling(config, endpoint, world)
+    settle_alarms(config, world, because=because)
     _write_history(rollout, endpoint.name, "InService", "Production", config.model, world)
     removed = _prune(config.model, endpoint.config_name, world)
     won = replace(rollout, status="succeeded")
@@ -95,21 +99,33 @@ def _adjusted(
     endpoint: EndpointState | None, rollout: Rollout | None, config: ModelConfig, world: World, because: str
 ) -> Decision | None:
     """A changed `scaling` section, or scaling that somebody removed, is put right without a rollout."""
-    settled = rollout is not None and rollout.status == "succeeded" and endpoint is not None
-    if not settled or endpoint is None or endpoint.status != "InService":
+    if endpoint is None or not _serves(endpoint, rollout):
         return None
     scaled = _apply_scaling(config, endpoint, world)
     return Decision(config.model, because, "scaling_changed", scaled, "info") if scaled else None
+
+
+def _serves(endpoint: EndpointState | None, rollout: Rollout | None) -> bool:
+    """Whether our last rollout won and nothing is under way."""
+    won = rollout is not None and rollout.status == "succeeded"
+    return won and endpoint is not None and endpoint.status == "InService"
 
 
 def _apply_scaling(config: ModelConfig, endpoint: EndpointState, world: World) -> str | None:
     """Register target and policy; a sentence when something changed."""
     if config.endpoint.serverless:
         return None
-    target = scaling.target_request(config, endpoint.name)
-    if not world.scaling.apply(target, scaling.policy_request(config, endpoint.name)):
+    document = world.state.get(config.model, scaling.FLOOR)
+    floor = scaling.Floor.read(document)
+    least = scaling.least_instances(config, floor, world.now())
+    target = scaling.target_request(config, endpoint.name, least)
+    changed = world.scaling.apply(target, scaling.policy_request(config, endpoint.name))
+    if floor and floor.is_over(world.now()):
+        over = replace(floor, taken_back=True).document()
+        world.state.put(config.model, scaling.FLOOR, over, expected=document)
+    if not changed:
         return None
-    bounds = f"{config.scaling.min} to {config.scaling.max} instances"
+    bounds = f"{least} to {config.scaling.max} instances"
     return f"{bounds}, target {config.scaling.invocations_per_instance} invocations per instance and minute"
 
 

@@ -15,7 +15,9 @@ from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
 from perennial.reactions.settle_endpoint import UNTOLD
+from perennial.reactions.watch_alarms import overdue_alarms
 from perennial.reactions.watching import due_monitors
+from perennial.scaling import FLOOR, Floor
 from perennial.training import plan
 
 logger = logging.getLogger(__name__)
@@ -68,4 +70,8 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     due = overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
     if rollout and rollout.untold:
         due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
-    return due + due_monitors(config, endpoint, world)
+    floor = Floor.read(world.state.get(model, FLOOR))
+    if floor and endpoint and floor.is_over(now):
+        due.append(Due("settle_endpoint", "the raised least number of instances is over"))
+    served = rollout is not None and rollout.status == "succeeded" and endpoint is not None
+    return due + due_monitors(config, endpoint, world) + (overdue_alarms(config, world) if served else [])

@@ -1,0 +1,19 @@
+"""CloudWatch's alarms, as the reactions need them beside `perennial.ports`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from perennial.alarms.standing import Alarm
+
+
+class Alarms(Protocol):
+    """Metric alarms."""
+
+    def get(self, names: Sequence[str]) -> Sequence[Alarm]:
+        """Those of the names that there are."""
+
+    def put(self, request: Mapping[str, Any]) -> None: ...
+    def delete(self, names: Sequence[str], model: str) -> Sequence[str]:
+        """Delete those that carry the model's tag, and say which: others are somebody's own."""

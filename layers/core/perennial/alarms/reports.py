@@ -1,0 +1,48 @@
+"""The reports that an answer reads, and where they lie. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from perennial.monitoring.summary import Summary
+
+
+@dataclass(frozen=True)
+class Report:
+    """A window's summary and the folder that it lies in."""
+
+    folder: str
+    summary: Summary
+
+    @property
+    def summary_key(self) -> str:
+        return self.folder + "summary.json"
+
+    @property
+    def page_key(self) -> str:
+        return self.folder + "report.html"
+
+    def overlaps(self, other: Report) -> bool:
+        """Whether both saw some of the same traffic."""
+        mine, others = self.summary.window, other.summary.window
+        return mine.start < others.end and others.start < mine.end
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The newest reports of each monitor, the newest first."""
+
+    data_quality: Sequence[Report] = field(default_factory=tuple)
+    model_quality: Sequence[Report] = field(default_factory=tuple)
+    bias: Sequence[Report] = field(default_factory=tuple)
+
+    def newest(self) -> Report | None:
+        """The newest of any monitor."""
+        first = [found[0] for found in (self.data_quality, self.model_quality, self.bias) if found]
+        return max(first, key=lambda report: report.summary.window.end, default=None)
+
+
+def telling(reports: Sequence[Report]) -> Report | None:
+    """The newest report with violations; a window without any may have come since the alarm's."""
+    return next((report for report in reports if report.summary.status == "violations"), None)

@@ -1,0 +1,95 @@
+"""Alarms as CloudWatch has them: which are to be put or deleted, and which have never received data. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from perennial.alarms.intent import Intent, alarm_names, first_data_after, parse_alarm
+from perennial.alarms.wanted import ANALYSIS_TAKES, Request, Wanted
+from perennial.config import ModelConfig
+from perennial.names import Names
+
+AlarmState = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+A_MOMENT = timedelta(seconds=2)
+UNDER_WAY = 1  # a window that had begun when the alarm was put is not its first
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """An alarm as DescribeAlarms tells it. `since` is when it came into its state, `put_at` when it was last put."""
+
+    name: str
+    state: AlarmState
+    since: datetime
+    put_at: datetime
+    reason: str = ""
+    reason_data: str = ""
+    definition: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Requests to put, names to delete."""
+
+    put: tuple[Request, ...]
+    delete: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.put or self.delete)
+
+
+def changes(wanted: Wanted, found: Iterable[Alarm], names: Names, model: str) -> Changes:
+    """What is different from what is wanted; alarms that are as they should be are left alone."""
+    ours = set(alarm_names(names, model))
+    standing = {alarm.name: alarm for alarm in found if alarm.name in ours}
+    put = [
+        request
+        for request in wanted.requests.values()
+        if (alarm := standing.get(request["AlarmName"])) is None or not same(request, alarm.definition)
+    ]
+    kept = {request["AlarmName"] for request in wanted.requests.values()}
+    return Changes(tuple(put), tuple(sorted(set(standing) - kept)))
+
+
+def same(request: Request, definition: Mapping[str, Any]) -> bool:
+    """Whether an alarm does and says what the request asks. CloudWatch takes tags only when an alarm is new."""
+    return all(
+        _plain(definition.get(key)) == _plain(value) for key, value in request.items() if key != "Tags"
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Without order where order means nothing, and without what CloudWatch leaves out or fills in."""
+    if isinstance(value, list | tuple):
+        return sorted((_plain(each) for each in value), key=repr)
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in sorted(value.items()) if each is not None}
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def without_data(
+    found: Iterable[Alarm], wanted: Wanted, config: ModelConfig, names: Names, now: datetime
+) -> dict[Intent, Alarm]:
+    """The wanted alarms that have received no data since they were put, though it was due by now.
+
+    An alarm without data is like no alarm, only nobody knows.
+    """
+    silent: dict[Intent, Alarm] = {}
+    for alarm in found:
+        parsed = parse_alarm(names, alarm.name)
+        request = wanted.requests.get(parsed.intent) if parsed else None
+        if parsed is None or request is None or request["TreatMissingData"] == "notBreaching":
+            continue
+        windows = request["EvaluationPeriods"] + UNDER_WAY
+        due = (
+            windows * timedelta(seconds=request["Period"])
+            + first_data_after(config, parsed.intent)
+            + ANALYSIS_TAKES
+        )
+        never = alarm.state == "INSUFFICIENT_DATA" and alarm.since <= alarm.put_at + A_MOMENT
+        if never and now - alarm.put_at > due:
+            silent[parsed.intent] = alarm
+    return silent

@@ -1,0 +1,235 @@
+"""The alarms that a configuration wants, as PutMetricAlarm requests. Pure.
+
+A monitor gives one datapoint a window, and it arrives late, by the capture's delay. So an alarm looks back over as many windows as may still be on their way, and asks for 2 of 3 that arrived.
+CloudWatch looks back a day, or seven with windows of an hour or more: where three windows do not fit, fewer count.
+
+What is missing is no news (`ignore`: the state stays), other than for `silence`, whose point it is. Endpoint metrics
+come every minute, and a minute without a request is a good one (`notBreaching`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from perennial import layout
+from perennial.alarms.intent import (
+    INTENTS,
+    ON_ENDPOINT,
+    Intent,
+    alarm_name,
+    cadence,
+    monitor_of,
+    on_alarm_key,
+    reactions,
+    spoken,
+)
+from perennial.config import ModelConfig
+from perennial.deployment import VARIANT
+from perennial.monitoring.monitors import MonitorName, schedule_name
+from perennial.names import Names
+
+NAMESPACES: Mapping[MonitorName, str] = {
+    "data_quality": "aws/sagemaker/Endpoints/data-metrics",
+    "model_quality": "aws/sagemaker/Endpoints/model-metrics",
+    "bias": "aws/sagemaker/Endpoints/bias-metrics",
+}
+ENDPOINT_NAMESPACE = "AWS/SageMaker"
+HOUR = timedelta(hours=1)
+ANALYSIS_TAKES = timedelta(minutes=5)  # from a window being due to its datapoint
+FEW_REQUESTS = 20  # a minute with fewer has no error rate worth waking anybody
+LONGEST_DESCRIPTION = 1024
+
+Request = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`requests` by intent; `impossible` says why CloudWatch cannot hold an alarm that one would expect."""
+
+    requests: Mapping[Intent, Request]
+    impossible: Mapping[Intent, str]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """`judged` windows decide, `breaching` of them must breach; `periods` reaches over those still on their way, too."""
+
+    period: timedelta
+    periods: int
+    judged: int
+    breaching: int
+
+
+def evaluation(period: timedelta, lag: timedelta, every_one: bool = False) -> Evaluation | None:
+    """How an alarm on windows evaluates; None when no datapoint arrives within what CloudWatch looks back over."""
+    reach = timedelta(days=7) if period >= HOUR else timedelta(days=1)
+    on_their_way = lag // period
+    judged = min(3, reach // period - on_their_way)
+    if judged < 1:
+        return None
+    breaching = judged if every_one else min(2, judged)
+    return Evaluation(period, judged + on_their_way, judged, breaching)
+
+
+def wanted(config: ModelConfig, names: Names, bucket: str) -> Wanted:
+    """One alarm per intent that the configuration asks for."""
+    requests: dict[Intent, Request] = {}
+    impossible: dict[Intent, str] = {}
+    for intent in INTENTS:
+        if intent in ON_ENDPOINT:
+            request = _latency(config, names) if intent == "latency" else _errors(config, names)
+            if request:
+                requests[intent] = _complete(intent, request, config, names)
+            continue
+        monitor = monitor_of(config, intent)
+        if monitor is None:
+            continue
+        if not config.capture.percent:
+            impossible[intent] = "nothing is captured (capture.percent: 0), so there is nothing to watch"
+            continue
+        period, lag = cadence(config, intent)
+        found = evaluation(period, lag + ANALYSIS_TAKES, every_one=intent == "silence")
+        if found is None:
+            impossible[intent] = (
+                f"windows of {spoken(period)} arrive {spoken(lag)} late, and CloudWatch looks back a day at most (seven with "
+                "windows of an hour or more): shorten capture.delay_minutes or choose longer windows"
+            )
+            continue
+        requests[intent] = _complete(
+            intent, _on_windows(intent, monitor, found, config, names, bucket), config, names
+        )
+    return Wanted(requests, impossible)
+
+
+def _complete(intent: Intent, request: Request, config: ModelConfig, names: Names) -> Request:
+    follows = ", ".join(reactions(config, intent)) or "nothing"
+    description = f"{request['AlarmDescription']} What follows: {follows} (on_alarm.{on_alarm_key(intent)} of model.yaml)."
+    return {
+        **request,
+        "AlarmName": alarm_name(names, config.model, intent),
+        "AlarmDescription": description[:LONGEST_DESCRIPTION],
+        "Tags": [
+            {"Key": "perennial:model", "Value": config.model},
+            {"Key": "perennial:intent", "Value": intent},
+        ],
+    }
+
+
+def _on_windows(
+    intent: Intent,
+    monitor: MonitorName,
+    found: Evaluation,
+    config: ModelConfig,
+    names: Names,
+    bucket: str,
+) -> Request:
+    metric, statistic, operator, threshold = _rule(intent, config)
+    rule = f"{found.breaching} of {found.judged} windows of {spoken(found.period)}"
+    reports = f"s3://{bucket}/{layout.reports_prefix(config.model, monitor)}"
+    return {
+        "AlarmDescription": f"{config.model}: {_meaning(intent, config, names)} in {rule}. "
+        f"Look at the newest report.html under {reports}.",
+        "Namespace": NAMESPACES[monitor],
+        "MetricName": metric,
+        "Dimensions": [
+            {"Name": "Endpoint", "Value": names.endpoint(config.model)},
+            {"Name": "MonitoringSchedule", "Value": schedule_name(names, config.model, monitor)},
+        ],
+        "Statistic": statistic,
+        "Period": int(found.period.total_seconds()),
+        "EvaluationPeriods": found.periods,
+        "DatapointsToAlarm": found.breaching,
+        "Threshold": threshold,
+        "ComparisonOperator": operator,
+        "TreatMissingData": "missing" if intent == "silence" else "ignore",
+    }
+
+
+def _rule(intent: Intent, config: ModelConfig) -> tuple[str, str, str, float]:
+    """Metric, statistic, operator, threshold. A window that was analysed twice counts once: no sums."""
+    if intent == "silence":
+        return "records", "Maximum", "LessThanThreshold", 1.0
+    if intent == "label-coverage":
+        quality = config.monitors.model_quality
+        return "label_coverage", "Minimum", "LessThanThreshold", quality.min_coverage if quality else 0.0
+    return "violations", "Maximum", "GreaterThanThreshold", 0.0
+
+
+def _meaning(intent: Intent, config: ModelConfig, names: Names) -> str:
+    endpoint = names.endpoint(config.model)
+    return {
+        "data-quality": f"what endpoint {endpoint} receives is not like the training data (schema, missing cells or drift)",
+        "model-quality": f"the predictions of endpoint {endpoint} are worse than they should be, by the labels",
+        "bias": f"endpoint {endpoint} treats groups more differently than it should",
+        "label-coverage": f"too few predictions of endpoint {endpoint} got a label, so nobody knows how good they are",
+        "silence": f"no traffic of endpoint {endpoint} was captured",
+    }[intent]
+
+
+def _latency(config: ModelConfig, names: Names) -> Request | None:
+    limit = config.endpoint.rollback_on.p99_ms
+    if limit is None:
+        return None
+    return {
+        "AlarmDescription": f"{config.model}: one request in a hundred takes longer than {limit:g} ms in the model, in 3 of "
+        f"5 minutes. Look at ModelLatency of endpoint {names.endpoint(config.model)} and at its log.",
+        "Namespace": ENDPOINT_NAMESPACE,
+        "MetricName": "ModelLatency",
+        "Dimensions": _variant(config, names),
+        "ExtendedStatistic": "p99",
+        "Threshold": limit * 1000.0,  # ModelLatency is in microseconds
+        **_MINUTES,
+        "Period": 60,
+    }
+
+
+def _errors(config: ModelConfig, names: Names) -> Request | None:
+    limit = config.endpoint.rollback_on.error_percent
+    if limit is None:
+        return None
+
+    def total(identity: str, metric: str) -> dict[str, Any]:
+        measured = {
+            "Namespace": ENDPOINT_NAMESPACE,
+            "MetricName": metric,
+            "Dimensions": _variant(config, names),
+        }
+        stat = {"Metric": measured, "Period": 60, "Stat": "Sum"}
+        return {"Id": identity, "MetricStat": stat, "ReturnData": False}
+
+    share = {
+        "Id": "share",
+        "Expression": f"IF(invocations >= {FEW_REQUESTS}, 100 * errors / invocations, 0)",
+        "Label": "errors in percent of invocations",
+        "ReturnData": True,
+    }
+    return {
+        "AlarmDescription": f"{config.model}: more than {limit:g} % of the requests end in an error of the model (5xx), in 3 "
+        f"of 5 minutes with at least {FEW_REQUESTS} requests. Look at the log /aws/sagemaker/Endpoints/"
+        f"{names.endpoint(config.model)}.",
+        "Metrics": [
+            share,
+            total("errors", "Invocation5XXErrors"),
+            total("invocations", "Invocations"),
+        ],
+        "Threshold": float(limit),
+        **_MINUTES,
+    }
+
+
+_MINUTES = {
+    "EvaluationPeriods": 5,
+    "DatapointsToAlarm": 3,
+    "ComparisonOperator": "GreaterThanThreshold",
+    "TreatMissingData": "notBreaching",
+}
+
+
+def _variant(config: ModelConfig, names: Names) -> list[dict[str, str]]:
+    return [
+        {"Name": "EndpointName", "Value": names.endpoint(config.model)},
+        {"Name": "VariantName", "Value": VARIANT},
+    ]

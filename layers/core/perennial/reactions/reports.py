@@ -1,0 +1,64 @@
+"""The newest reports of a model, read from the bucket's folders by time without listing them all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from pydantic import ValidationError
+
+from perennial import layout
+from perennial.alarms.intent import Intent
+from perennial.alarms.reports import Report, Reports
+from perennial.config import ModelConfig
+from perennial.monitoring.monitors import MonitorName, monitors_of
+from perennial.monitoring.summary import Summary
+from perennial.ports import World
+
+logger = logging.getLogger(__name__)
+FEW = 3
+MOST = 48  # reports that are looked through for what happened at the same time
+
+
+def newest(model: str, monitor: MonitorName, world: World) -> Iterator[Report]:
+    """Newest window first. A summary that cannot be read is left out; the log says why."""
+    for folder in _folders(layout.reports_prefix(model, monitor), 4, world):
+        body = world.bucket.read(folder + "summary.json")
+        if body is None:
+            continue
+        try:
+            yield Report(folder, Summary.model_validate_json(body))
+        except ValidationError as error:
+            logger.warning("%ssummary.json cannot be read: %s", folder, error)
+
+
+def reports_for(intent: Intent, config: ModelConfig, world: World) -> Reports:
+    """What a diagnosis reads: a few of each monitor, and for lost quality the inputs of the same time."""
+    model = config.model
+    found = {monitor: list(islice(newest(model, monitor, world), FEW)) for monitor in monitors_of(config)}
+    quality = found.get("model_quality", [])
+    if intent == "model-quality" and quality and "data_quality" in found:
+        since = min(report.summary.window.start for report in quality)
+        found["data_quality"] = list(_since(since, model, world))
+    return Reports(**found)
+
+
+def _since(start: datetime, model: str, world: World) -> Iterator[Report]:
+    for report in islice(newest(model, "data_quality", world), MOST):
+        if report.summary.window.end <= start:
+            return
+        yield report
+
+
+def _folders(prefix: str, depth: int, world: World) -> Iterator[str]:
+    """yyyy/mm/dd/hhmm/ below the prefix, newest first; what people put there by other names is passed by."""
+    for name in sorted(world.bucket.names_under(prefix), reverse=True):
+        if not name[:1].isdigit():
+            continue
+        folder = f"{prefix}{name}/"
+        if depth == 1:
+            yield folder
+        else:
+            yield from _folders(folder, depth - 1, world)

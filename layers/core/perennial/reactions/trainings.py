@@ -1,0 +1,126 @@
+"""What the governor asks about a model: what is under way, what was asked for before, and what that cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perennial.config import ModelConfig
+from perennial.names import TrainingJobName
+from perennial.ports import World
+from perennial.retraining import history, prices
+from perennial.retraining.governor import Fate, Past
+from perennial.retraining.history import Asked
+from perennial.retraining.source import ahead_of, trained_on
+from perennial.training import IN_FLIGHT, TrainingJob
+
+
+def in_service(config: ModelConfig, world: World) -> tuple[int | None, TrainingJobName | None]:
+    """The version in service, and the training that made it."""
+    endpoint = world.endpoints.get(world.names.endpoint(config.model))
+    parsed = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
+    package = world.registry.get(config.model, parsed.version) if parsed else None
+    return (parsed.version if parsed else None), trained_on(
+        package.artefact if package else None, world.names
+    )
+
+
+def in_flight(
+    config: ModelConfig,
+    jobs: Sequence[TrainingJob],
+    asked: Sequence[Asked],
+    serving: int | None,
+    world: World,
+) -> str | None:
+    """What is on its way already, in words: a training, one that is about to start, or a version after the one in service."""
+    busy = next((job for job in jobs if job.status in IN_FLIGHT), None)
+    if busy:
+        return f"training job {busy.name} is under way already"
+    for item in asked:
+        young = world.now() - item.at < history.STARTS_WITHIN
+        if item.status == "asked" and young and not _has_begun(item, config, jobs, world):
+            return f"a training asked for at {item.at:%H:%M} UTC is about to start ({item.because})"
+    ended = next((job for job in jobs if not world.state.get(config.model, f"job#{job.name}")), None)
+    if ended and world.now() - ended.created_at < history.STARTS_WITHIN:
+        return f"training job {ended.name} has just ended, and is being judged"
+    newer = ahead_of(serving, world.registry.versions(config.model))
+    if newer is None:
+        return None
+    if newer.approval == "PendingManualApproval":
+        return f"version {newer.version} is newer than the one in service and awaits approval: approve or reject it"
+    rollout = world.state.rollout(config.model)
+    if rollout and rollout.version == newer.version and rollout.status in ("failed", "rolled_back"):
+        return None
+    return f"version {newer.version} is approved and on its way into service"
+
+
+def _has_begun(item: Asked, config: ModelConfig, jobs: Sequence[TrainingJob], world: World) -> bool:
+    """Whether there is a job for it, or there will be none because its drop was refused."""
+    dataset = _dataset(item, config, world)
+    if dataset is None:
+        known = world.state.get(config.model, f"drop#{item.drop}")
+        return known is not None and known["outcome"] == "refused"
+    return bool(_jobs_of(item, dataset, jobs, world))
+
+
+def _dataset(item: Asked, config: ModelConfig, world: World) -> str | None:
+    """The dataset version that an asked training learns from, once it is known."""
+    if item.dataset or not item.drop:
+        return item.dataset
+    known = world.state.get(config.model, f"drop#{item.drop}")
+    found: str | None = known.get("dataset") if known else None
+    return found
+
+
+def _jobs_of(item: Asked, dataset: str, jobs: Sequence[TrainingJob], world: World) -> list[TrainingJob]:
+    """The jobs on that dataset since it was asked for."""
+    return [
+        job
+        for job in jobs
+        if (parsed := world.names.parse_training_job(job.name))
+        and parsed.dataset == dataset
+        and job.created_at >= item.at
+    ]
+
+
+def past(
+    item: Asked, serving: int | None, config: ModelConfig, jobs: Sequence[TrainingJob], world: World
+) -> Past:
+    """What an asked training cost, by its billed seconds once they are known, and what became of it."""
+    dataset = _dataset(item, config, world)
+    own = _jobs_of(item, dataset, jobs, world) if dataset else []
+    described = [found for job in own if (found := world.jobs.get(job.name))]
+    billed = [job.billable_seconds for job in described if job.billable_seconds is not None]
+    unbilled = not described or any(job.status in IN_FLIGHT for job in described)
+    usd = item.usd if unbilled and not billed else sum(prices.cost(item.instance, each) for each in billed)
+    return Past(item.at, item.signature, usd, _fate(item, own, serving, config, world), dataset)
+
+
+def _fate(
+    item: Asked, own: Sequence[TrainingJob], serving: int | None, config: ModelConfig, world: World
+) -> Fate:
+    if not own:
+        known = world.state.get(config.model, f"drop#{item.drop}") if item.drop else None
+        return "refused" if known and known["outcome"] == "refused" else "other"
+    if any(job.status in IN_FLIGHT for job in own):
+        return "under_way"
+    names = {job.name for job in own}
+    for version in world.registry.versions(config.model):
+        package = world.registry.get(config.model, version.version)
+        made = (
+            next((part for part in (package.artefact or "").split("/") if part in names), None)
+            if package
+            else None
+        )
+        if made:
+            if version.version == serving:
+                return "serving"
+            return "refused" if version.approval == "Rejected" else "other"
+    return "refused"
+
+
+def last_seconds(jobs: Sequence[TrainingJob], world: World) -> int | None:
+    """How long the newest finished training took."""
+    done = [job for job in jobs if job.status == "Completed"]
+    newest = max(done, key=lambda job: job.created_at, default=None)
+    described = world.jobs.get(newest.name) if newest else None
+    return described.training_seconds if described else None

@@ -1,0 +1,112 @@
+"""The alarms of a model: put as wanted, deleted when not, and told about when they never received data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perennial.alarms import episode
+from perennial.alarms.intent import alarm_names, parse_alarm
+from perennial.alarms.standing import Alarm, Changes, changes, without_data
+from perennial.alarms.wanted import Wanted, wanted
+from perennial.config import ModelConfig
+from perennial.decision import Decision
+from perennial.errors import Conflict
+from perennial.overdue import Due
+from perennial.ports import World
+
+WITHOUT_DATA = "without-data"  # the subject of a hint about alarms that never received data
+_TOLD = "alarms"  # the state document: what people know about the alarms
+
+
+@dataclass(frozen=True)
+class Look:
+    """A model's alarms as they should be and as they are."""
+
+    wanted: Wanted
+    standing: tuple[Alarm, ...]
+    changes: Changes
+
+
+def look(config: ModelConfig, world: World) -> Look:
+    """One DescribeAlarms."""
+    wish = wanted(config, world.names, world.bucket.name)
+    standing = tuple(world.alarms.get(alarm_names(world.names, config.model)))
+    return Look(wish, standing, changes(wish, standing, world.names, config.model))
+
+
+def settle_alarms(config: ModelConfig, world: World, *, because: str) -> Decision | None:
+    """Put what is missing or different, delete what is not wanted any more. None when all is as it should be."""
+    seen = look(config, world)
+    known = world.state.get(config.model, _TOLD) or {}
+    impossible = dict(seen.wanted.impossible)
+    unheard = {
+        intent: why for intent, why in impossible.items() if known.get("impossible", {}).get(intent) != why
+    }
+    for request in seen.changes.put:
+        world.alarms.put(request)
+    deleted = world.alarms.delete(seen.changes.delete, config.model)
+    if not seen.changes.put and not deleted and not unheard:
+        return None
+    put = [_intent(request["AlarmName"], world) for request in seen.changes.put]
+    parts = [
+        f"put: {', '.join(put)}" if put else "",
+        f"deleted: {', '.join(_intent(name, world) for name in deleted)}" if deleted else "",
+        *(f"no alarm for {intent}: {why}" for intent, why in unheard.items()),
+    ]
+    reason = "; ".join(part for part in parts if part)
+    decision = Decision(config.model, because, "alarms_changed", reason, "warning" if unheard else None)
+    world.ledger.record(decision)
+    world.state.put(config.model, _TOLD, {**known, "impossible": impossible})
+    return decision
+
+
+def tell_without_data(config: ModelConfig, world: World) -> Decision | None:
+    """Say once which alarms never received data since they were put: they are as good as none."""
+    seen = look(config, world)
+    silent = without_data(seen.standing, seen.wanted, config, world.names, world.now())
+    document = world.state.get(config.model, _TOLD)
+    told = (document or {}).get("without_data", {})
+    new = {intent: alarm for intent, alarm in silent.items() if told.get(intent) != alarm.put_at.isoformat()}
+    if not new:
+        return None
+    now_told = {**told, **{intent: alarm.put_at.isoformat() for intent, alarm in new.items()}}
+    try:
+        world.state.put(
+            config.model, _TOLD, {**(document or {}), "without_data": now_told}, expected=document
+        )
+    except Conflict:
+        return None
+    since = min(alarm.put_at for alarm in new.values())
+    reason = (
+        f"{', '.join(new)}: no data since {since:%Y-%m-%d %H:%M} UTC, so nothing would ring. Either no window had anything "
+        "to judge (no traffic, no labels), or the analysis is not running: look at the newest report, then at the dead letters"
+    )
+    details = {"alarm": ", ".join(alarm.name for alarm in new.values()), "intent": ", ".join(new)}
+    decision = Decision(config.model, "alarms without data", "alarm_without_data", reason, "warning", details)
+    world.ledger.record(decision)
+    return decision
+
+
+def overdue_alarms(config: ModelConfig, world: World) -> list[Due]:
+    """What the sweep hands on: alarms that ring unanswered, differ from the configuration, or never had data."""
+    model, seen = config.model, look(config, world)
+    due: list[Due] = []
+    for alarm in seen.standing:
+        parsed = parse_alarm(world.names, alarm.name)
+        if parsed is None or alarm.state != "ALARM":
+            continue
+        known = world.state.get(model, episode.key(parsed.intent))
+        if episode.next_step(known, alarm.since, "sweep", world.now()).do == "answer":
+            due.append(Due("answer_alarm", f"alarm {alarm.name} rings and was not answered", parsed.intent))
+    if seen.changes:
+        due.append(Due("settle_endpoint", "its alarms are not as model.yaml wants them"))
+    told = (world.state.get(model, _TOLD) or {}).get("without_data", {})
+    silent = without_data(seen.standing, seen.wanted, config, world.names, world.now())
+    if any(told.get(intent) != alarm.put_at.isoformat() for intent, alarm in silent.items()):
+        due.append(Due("answer_alarm", "alarms never received data", WITHOUT_DATA))
+    return due
+
+
+def _intent(name: str, world: World) -> str:
+    parsed = parse_alarm(world.names, name)
+    return parsed.intent if parsed else name

@@ -1,0 +1,46 @@
+"""CloudWatch's alarms in memory; a test moves their states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from perennial.alarms.standing import Alarm, AlarmState
+
+BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class InMemoryAlarms:
+    standing: dict[str, Alarm] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    put_count: int = 0
+    time: datetime = BEGINNING
+
+    def get(self, names: Sequence[str]) -> Sequence[Alarm]:
+        return [self.standing[name] for name in names if name in self.standing]
+
+    def put(self, request: Mapping[str, Any]) -> None:
+        name = request["AlarmName"]
+        known = self.standing.get(name)
+        state: AlarmState = known.state if known else "INSUFFICIENT_DATA"
+        since = known.since if known else self.time
+        self.put_count += 1
+        self.standing[name] = Alarm(name, state, since, self.time, definition=request)
+        if known is None:
+            self.tags[name] = next(
+                (tag["Value"] for tag in request.get("Tags", ()) if tag["Key"] == "perennial:model"), ""
+            )
+
+    def delete(self, names: Sequence[str], model: str) -> Sequence[str]:
+        ours = [name for name in names if name in self.standing and self.tags.get(name) == model]
+        for name in ours:
+            del self.standing[name]
+        return ours
+
+    def become(self, name: str, state: AlarmState, at: datetime, reason: str = "because") -> None:
+        """What CloudWatch does to an alarm."""
+        known = self.standing.get(name) or Alarm(name, "INSUFFICIENT_DATA", at, at)
+        self.standing[name] = replace(known, state=state, since=at, reason=reason)
