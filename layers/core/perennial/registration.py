@@ -11,6 +11,7 @@ from perennial import layout
 from perennial.config import ModelConfig
 from perennial.evaluation import Evaluation
 from perennial.gate import Verdict
+from perennial.monitoring.baselines import registered
 from perennial.names import Names, TrainingJobName, digest
 from perennial.training import TrainingJob
 
@@ -34,8 +35,12 @@ def package_request(
     config: ModelConfig,
     bucket: str,
     names: Names,
+    baseline: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """The CreateModelPackage request. ClientToken makes a second one for the same job the same package."""
+    """The CreateModelPackage request. ClientToken makes a second one for the same job the same package.
+
+    `baseline` maps the names of the baseline files to their S3 URIs.
+    """
     tags = job.tags or {}
     code_version = tags.get("perennial:code-version", "unknown")
     evaluation_uri = f"s3://{bucket}/{layout.training_key(config.model, job.name, 'evaluation.json')}"
@@ -43,7 +48,10 @@ def package_request(
     metrics: dict[str, Any] = {"ModelQuality": {"Statistics": report}}
     if evaluation.bias:
         metrics["Bias"] = {"Report": report}
-    return {
+    baselines, drift_check = registered(baseline or {})
+    for kind, entries in baselines.items():
+        metrics[kind] = {**metrics.get(kind, {}), **entries}
+    request = {
         "ModelPackageGroupName": names.package_group(config.model),
         "ModelPackageDescription": f"{verdict.status}: {verdict.reason}"[:1024],
         "InferenceSpecification": {
@@ -58,6 +66,7 @@ def package_request(
         "CustomerMetadataProperties": _metadata(job, parsed, evaluation, verdict, config, bucket, tags),
         "ClientToken": hashlib.sha256(job.arn.encode()).hexdigest()[:36],
     }
+    return request | ({"DriftCheckBaselines": drift_check} if drift_check else {})
 
 
 def _metadata(
@@ -75,6 +84,7 @@ def _metadata(
         "dataset-version": parsed.dataset,
         "dataset": dataset + "dataset.json",
         "drop": tags.get("perennial:drop", ""),
+        "evaluation": f"s3://{bucket}/{layout.training_key(config.model, job.name, 'evaluation.json')}",
         "code-version": tags.get("perennial:code-version", "unknown"),
         "config-hash": parsed.config,
         "training-job": job.name,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import tarfile
-import zlib
+from collections.abc import Mapping
 
 from pydantic import ValidationError
 
@@ -15,13 +14,13 @@ from perennial.errors import Conflict
 from perennial.evaluation import Evaluation
 from perennial.gate import judge
 from perennial.names import TrainingJobName
-from perennial.ports import Bucket, World
+from perennial.ports import World
 from perennial.reactions.datasets import champion_of, pinned
+from perennial.reactions.outputs import read_output
 from perennial.registration import package_request
 from perennial.training import IN_FLIGHT, TrainingJob, after_failure, job_request
 
 LOG_LINES = 20
-LARGEST_EVALUATION = 5 << 20  # bytes
 
 
 def register_model(job_name: str, world: World) -> Decision | None:
@@ -58,22 +57,25 @@ def register_model(job_name: str, world: World) -> Decision | None:
 def _register(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, world: World) -> Decision:
     fact = f"training job {job.name} {job.status}"
     key = layout.training_key(parsed.model, job.name, "output/output.tar.gz")
-    body = _member(world.bucket, key, "evaluation.json")
-    if isinstance(body, str):
-        return Decision(parsed.model, fact, "registration_refused", body, "error")
+    output = read_output(world.bucket, key)
+    if isinstance(output, str):
+        return Decision(parsed.model, fact, "registration_refused", output, "error")
     try:
-        evaluation = Evaluation.model_validate_json(body)
+        evaluation = Evaluation.model_validate_json(output.evaluation)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         reason = f"evaluation.json in {key} is not as expected: {place}: {first['msg']}; the estimator's container wrote it"
         return Decision(parsed.model, fact, "registration_refused", reason, "error")
     verdict = judge(evaluation, config.gate_metric, config.gate)
-    world.bucket.write(layout.training_key(parsed.model, job.name, "evaluation.json"), body)
+    world.bucket.write(layout.training_key(parsed.model, job.name, "evaluation.json"), output.evaluation)
     hyperparameters = json.dumps(dict(job.hyperparameters or {}), sort_keys=True, indent=1).encode()
     world.bucket.write(layout.training_key(parsed.model, job.name, "hyperparameters.json"), hyperparameters)
     world.registry.ensure_group(parsed.model, f"Versions of {parsed.model}")
-    request = package_request(job, parsed, evaluation, verdict, config, world.platform.bucket, world.names)
+    baseline = _keep_baseline(parsed.model, job.name, output.baseline, world)
+    request = package_request(
+        job, parsed, evaluation, verdict, config, world.platform.bucket, world.names, baseline
+    )
     arn = world.registry.create(request)
     details = {
         "package": arn,
@@ -84,10 +86,20 @@ def _register(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, wo
     }
     if job.training_seconds and job.billable_seconds is not None:
         details["billed"] = f"{job.billable_seconds} of {job.training_seconds} s"
+    if output.left_out:
+        details["baseline"] = f"{output.left_out}: its traffic will not be judged"
     news: Severity = "warning" if verdict.status == "Rejected" else "info"
     return Decision(
         parsed.model, fact, "version_registered", f"{verdict.status}: {verdict.reason}", news, details
     )
+
+
+def _keep_baseline(model: str, job: str, files: Mapping[str, bytes], world: World) -> dict[str, str]:
+    """What windows of traffic will be compared with: where each file lies, by its name."""
+    folder = layout.baseline_prefix(model, job)
+    for name, body in sorted(files.items()):
+        world.bucket.write(folder + name, body)
+    return {name: f"s3://{world.platform.bucket}/{folder}{name}" for name in files}
 
 
 def _failed(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, world: World) -> Decision:
@@ -111,20 +123,3 @@ def _failed(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, worl
         "error",
         {"log": "\n".join(lines) or "the job wrote no log", "log-group": "/aws/sagemaker/TrainingJobs"},
     )
-
-
-def _member(bucket: Bucket, key: str, name: str) -> bytes | str:
-    """One small file out of a job's output.tar.gz, read as a stream; a sentence when it cannot be had."""
-    if not bucket.list(key):
-        return f"the job left no {key}: its container must write output/data/{name}"
-    try:
-        with tarfile.open(fileobj=bucket.open(key), mode="r|gz") as archive:
-            for member in archive:
-                if member.name.removeprefix("./") == name and member.isfile():
-                    if member.size > LARGEST_EVALUATION:
-                        return f"{name} in {key} has {member.size} bytes, more than {LARGEST_EVALUATION}"
-                    extracted = archive.extractfile(member)
-                    return extracted.read() if extracted else f"{name} in {key} cannot be read"
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        return f"{key} is not a readable tar.gz: {error}"
-    return f"{key} holds no {name}: the container must write output/data/{name}"
