@@ -28,6 +28,10 @@ class Predictions:
     labels: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     probabilities: Doubles = field(default_factory=lambda: np.empty((0, 0)))
 
+    def part(self, start: int, end: int) -> "Predictions":
+        """Those of some of the rows, [start, end)."""
+        return Predictions(self.score[start:end], self.labels[start:end], self.probabilities[start:end])
+
 
 @dataclass(frozen=True)
 class Rescaling:

@@ -12,14 +12,44 @@ from perennial_container.predictor import Predictions
 from perennial_container.serving.media import Form
 
 
-def write_predictions(predictions: Predictions, classes: Sequence[str], form: Form) -> bytes:
-    """The body in the chosen form; one entry or line per row, in the request's order."""
-    if form == "csv":
-        return _csv(predictions, classes)
-    records = _records(predictions, classes)
-    if form == "jsonlines":
-        return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
-    return orjson.dumps({"predictions": list(records)})
+class AnswerWriter:
+    """Writes the predictions of one model; `classes` are its labels, none for regression."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._classes = classes
+        self._quoted = [_quoted(label) for label in classes]
+
+    def write(self, predictions: Predictions, form: Form) -> bytes:
+        """The body in the chosen form; one entry or line per row, in the request's order."""
+        if form == "csv":
+            return self._csv(predictions)
+        records = self._records(predictions)
+        if form == "jsonlines":
+            return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
+        return orjson.dumps({"predictions": list(records)})
+
+    def _records(self, predictions: Predictions) -> Iterator[dict[str, Any]]:
+        scores, classes = predictions.score.tolist(), self._classes
+        if not classes:
+            yield from ({"score": score} for score in scores)
+            return
+        labels = [classes[place] for place in predictions.labels.tolist()]
+        if not predictions.probabilities.size:
+            for label, score in zip(labels, scores, strict=True):
+                yield {"predicted_label": label, "score": score}
+            return
+        every = predictions.probabilities.tolist()
+        for label, score, probabilities in zip(labels, scores, every, strict=True):
+            yield {"predicted_label": label, "score": score, "probabilities": probabilities}
+
+    def _csv(self, predictions: Predictions) -> bytes:
+        scores = predictions.score.tolist()
+        if not self._classes:
+            return "".join(f"{score!r}\n" for score in scores).encode()
+        quoted = self._quoted
+        labels = predictions.labels.tolist()
+        lines = [f"{quoted[place]},{score!r}\n" for place, score in zip(labels, scores, strict=True)]
+        return "".join(lines).encode()
 
 
 def write_error(error: RequestError) -> bytes:
@@ -28,25 +58,8 @@ def write_error(error: RequestError) -> bytes:
     return orjson.dumps({"error": {key: value for key, value in detail.items() if value is not None}})
 
 
-def _records(predictions: Predictions, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    scores = predictions.score.tolist()
-    if not classes:
-        yield from ({"score": score} for score in scores)
-        return
-    labels = [classes[place] for place in predictions.labels.tolist()]
-    if not predictions.probabilities.size:
-        for label, score in zip(labels, scores, strict=True):
-            yield {"predicted_label": label, "score": score}
-        return
-    for label, score, probabilities in zip(labels, scores, predictions.probabilities.tolist(), strict=True):
-        yield {"predicted_label": label, "score": score, "probabilities": probabilities}
-
-
-def _csv(predictions: Predictions, classes: Sequence[str]) -> bytes:
-    scores = predictions.score.tolist()
-    if not classes:
-        return "".join(f"{score!r}\n" for score in scores).encode()
-    lines = io.StringIO()
-    labels = (classes[place] for place in predictions.labels.tolist())
-    csv.writer(lines, lineterminator="\n").writerows(zip(labels, scores, strict=True))
-    return lines.getvalue().encode()
+def _quoted(label: str) -> str:
+    """A label as a cell of CSV."""
+    cell = io.StringIO()
+    csv.writer(cell, lineterminator="").writerow([label, ""])
+    return cell.getvalue().removesuffix(",")

@@ -20,12 +20,12 @@ SHOWN = 40
 
 
 def to_matrix(
-    rows: Sequence[Row], lines: Sequence[int] | None, encodings: Sequence[FeatureEncoding], *, text: bool
+    rows: Sequence[Row], lines: Sequence[int], encodings: Sequence[FeatureEncoding], *, text: bool
 ) -> Matrix:
     """Encode rows whose cells are in the encodings' order. Raises RequestError 400 naming line and column."""
     matrix = np.empty((len(rows), len(encodings)), np.float32)
     for place, (encoding, column) in enumerate(zip(encodings, zip(*rows, strict=True), strict=True)):
-        read = _text_reader(encoding) if text else _json_reader(encoding)
+        read = text_reader(encoding) if text else json_reader(encoding)
         values = _at_once(column, encoding, text=text)
         if values is None:
             values = _one_by_one(column, read, lines, encoding.feature.name)
@@ -53,22 +53,26 @@ def _at_once(
 
 
 def _one_by_one(
-    column: Sequence[Any], read: Callable[[Any], float], lines: Sequence[int] | None, name: str
+    column: Sequence[Any], read: Callable[[Any], float], lines: Sequence[int], name: str
 ) -> npt.NDArray[np.float64]:
     values = np.empty(len(column), np.float64)
     for row, cell in enumerate(column):
         try:
             values[row] = read(cell)
         except CellError as error:
-            line = row + 1 if lines is None else lines[row]
             shown = repr(cell) if len(repr(cell)) <= SHOWN else repr(cell)[:SHOWN] + "..."
             raise RequestError(
-                400, "wrong_type", f"{name!r} is {shown}, expected {error.expected}", line=line, column=name
+                400,
+                "wrong_type",
+                f"{name!r} is {shown}, expected {error.expected}",
+                line=lines[row],
+                column=name,
             ) from None
     return values
 
 
-def _text_reader(encoding: FeatureEncoding) -> Callable[[str], float]:
+def text_reader(encoding: FeatureEncoding) -> Callable[[str], float]:
+    """Reads a cell of CSV; the reader raises CellError."""
     if encoding.categories is not None:
         return lambda text: encoding.places.get(text.strip(), math.nan)
     return {"float": cells.parse_number, "int": cells.parse_integer, "bool": cells.parse_boolean}[
@@ -76,7 +80,8 @@ def _text_reader(encoding: FeatureEncoding) -> Callable[[str], float]:
     ]
 
 
-def _json_reader(encoding: FeatureEncoding) -> Callable[[Any], float]:
+def json_reader(encoding: FeatureEncoding) -> Callable[[Any], float]:
+    """Reads a JSON value; the reader raises CellError."""
     if encoding.categories is not None:
         return lambda value: _json_category(value, encoding)
     return {"float": _json_number, "int": _json_integer, "bool": _json_boolean}[encoding.feature.type]

@@ -4,15 +4,43 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 from perennial_container.artefact import Artefact
 from perennial_container.errors import ArtefactError, RequestError
-from perennial_container.serving.answers import write_predictions
-from perennial_container.serving.features import to_matrix
+from perennial_container.predictor import Predictions
+from perennial_container.serving.answers import AnswerWriter
+from perennial_container.serving.decoder import Decoder
 from perennial_container.serving.media import ContentType, Form
-from perennial_container.serving.rows import read_rows
+from perennial_container.table import Matrix
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A verified model with what answering needs beside it."""
+
+    artefact: Artefact
+    decoder: Decoder
+    writer: AnswerWriter
+    version: str  # the beginning of the graph's SHA-256: the same model has it everywhere
+
+    @classmethod
+    def of(cls, artefact: Artefact) -> Self:
+        return cls(
+            artefact,
+            Decoder(artefact.encodings),
+            AnswerWriter(artefact.schema.classes),
+            str(artefact.description["sha256"])[:12],
+        )
+
+    def predict(self, rows: Matrix) -> Predictions:
+        return self.artefact.predictor.predict(rows)
+
+    def answer(self, body: bytes, kind: ContentType, form: Form) -> bytes:
+        """One request's bytes to its response's bytes: decode, check, predict, encode."""
+        return self.writer.write(self.predict(self.decoder.decode(body, kind)), form)
 
 
 @dataclass
@@ -21,7 +49,7 @@ class ServedModel:
 
     folder: Path
     threads: int
-    artefact: Artefact | None = None
+    served: Served | None = None
     reason: str = "the model is being loaded"
     _thread: threading.Thread | None = field(default=None, repr=False)
 
@@ -31,7 +59,7 @@ class ServedModel:
 
     def _load(self) -> None:
         try:
-            self.artefact = Artefact.load(self.folder, threads=self.threads)
+            self.served = Served.of(Artefact.load(self.folder, threads=self.threads))
         except ArtefactError as error:
             self.reason = str(error)
             log.error("the model cannot be served: %s", error)
@@ -41,16 +69,8 @@ class ServedModel:
         else:
             log.info("the model is ready")
 
-    def ready(self) -> Artefact:
+    def ready(self) -> Served:
         """The model. Raises RequestError 503 with the reason while there is none."""
-        if self.artefact is None:
+        if self.served is None:
             raise RequestError(503, "model_not_ready", self.reason)
-        return self.artefact
-
-
-def answer(artefact: Artefact, body: bytes, kind: ContentType, form: Form) -> bytes:
-    """One request's bytes to its response's bytes: decode, check, predict, encode."""
-    names = [encoding.feature.name for encoding in artefact.encodings]
-    rows, lines = read_rows(body, kind, names)
-    matrix = to_matrix(rows, lines, artefact.encodings, text=kind.form == "csv")
-    return write_predictions(artefact.predictor.predict(matrix), artefact.schema.classes, form)
+        return self.served

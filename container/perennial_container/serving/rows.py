@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -20,8 +21,8 @@ class BodyError(RequestError):
         super().__init__(400, code, message, line=line, column=column)
 
 
-def read_rows(body: bytes, kind: ContentType, features: Sequence[str]) -> tuple[list[Row], list[int] | None]:
-    """All rows of a body, and the line each ends on (None: row number = line).
+def read_rows(body: bytes, kind: ContentType, features: Sequence[str]) -> Iterator[tuple[Row, int]]:
+    """The rows of a body one after another, each with the line that it ends on (in JSON: its number).
 
     Cells are text in CSV, JSON values otherwise. Raises RequestError 400 naming the place.
     """
@@ -31,35 +32,31 @@ def read_rows(body: bytes, kind: ContentType, features: Sequence[str]) -> tuple[
         return read_csv(body, kind.header, features)
     if kind.form == "jsonlines":
         return read_jsonlines(body, features)
-    return read_json(body, features), None
+    return read_json(body, features)
 
 
-def read_csv(body: bytes, header: bool | None, features: Sequence[str]) -> tuple[list[Row], list[int]]:
+def read_csv(body: bytes, header: bool | None, features: Sequence[str]) -> Iterator[tuple[Row, int]]:
     """CSV rows; a header line lets the columns come in any order, with others among them."""
     lines = _csv_lines(body)
     first = next(lines, None)
     if first is None:
         raise BodyError("empty_body", "the body has no rows")
     places: list[int] | None = None
-    rows: list[Row] = []
-    ends: list[int] = []
-    if header or (header is None and _looks_like_header(first[1], features)):
+    if header or (header is None and looks_like_header(first[1], features)):
         places = _places(first[1], features)
         width = len(first[1])
+        first = next(lines, None)
+        if first is None:
+            raise BodyError("empty_body", "the body has a header line but no rows")
     else:
         width = len(features)
-        lines = _chain(first, lines)
-    for line, cells in lines:
+    for line, cells in chain([first], lines):
         if len(cells) != width:
             raise BodyError("wrong_column_count", f"expected {width} columns, found {len(cells)}", line)
-        rows.append(cells if places is None else [cells[place] for place in places])
-        ends.append(line)
-    if not rows:
-        raise BodyError("empty_body", "the body has a header line but no rows")
-    return rows, ends
+        yield cells if places is None else [cells[place] for place in places], line
 
 
-def read_json(body: bytes, features: Sequence[str]) -> list[Row]:
+def read_json(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]:
     """`{"instances": [...]}` or a bare list; each row is a list, or an object by feature name."""
     document = _loads(body, None)
     if isinstance(document, dict):
@@ -70,13 +67,15 @@ def read_json(body: bytes, features: Sequence[str]) -> list[Row]:
         raise BodyError("no_instances", f"expected a list of rows, found {type_name(document)}")
     if not document:
         raise BodyError("empty_body", "the list of rows is empty")
-    return [_row(value, features, number) for number, value in enumerate(document, start=1)]
+    for number, value in enumerate(document, start=1):
+        yield _row(value, features, number), number
 
 
-def read_jsonlines(body: bytes, features: Sequence[str]) -> tuple[list[Row], list[int]]:
+def read_jsonlines(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]:
     """One row per line; empty lines are skipped."""
-    lines = [(number, text) for number, text in enumerate(body.splitlines(), start=1) if text.strip()]
-    return [_row(_loads(text, number), features, number) for number, text in lines], [n for n, _ in lines]
+    for number, text in enumerate(body.splitlines(), start=1):
+        if text.strip():
+            yield _row(_loads(text, number), features, number), number
 
 
 def type_name(value: Any) -> str:
@@ -101,14 +100,7 @@ def _csv_lines(body: bytes) -> Iterator[tuple[int, list[str]]]:
         raise BodyError("malformed_csv", f"the CSV cannot be read: {error}", reader.line_num) from error
 
 
-def _chain(
-    first: tuple[int, list[str]], rest: Iterator[tuple[int, list[str]]]
-) -> Iterator[tuple[int, list[str]]]:
-    yield first
-    yield from rest
-
-
-def _looks_like_header(cells: Sequence[str], features: Sequence[str]) -> bool:
+def looks_like_header(cells: Sequence[str], features: Sequence[str]) -> bool:
     """A line is a header if most of the feature names are among its cells."""
     found = set(cells)
     return 2 * sum(name in found for name in features) > len(features)

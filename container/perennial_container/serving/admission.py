@@ -1,0 +1,71 @@
+"""How much work is let in at once. What is beyond it is told to come back, before its body is read."""
+
+from types import TracebackType
+
+from perennial_container.errors import RequestError
+
+RETRY_AFTER_SECONDS = 1
+
+
+class Admission:
+    """Bounds on requests and on bytes of bodies in flight. For one event loop: nothing here is locked."""
+
+    def __init__(self, most_requests: int, most_bytes: int) -> None:
+        self._most_requests = most_requests
+        self._most_bytes = most_bytes
+        self.requests = 0
+        self.bytes = 0
+
+    def admit(self, size: int) -> "Ticket":
+        """Let a request of so many bytes in until its ticket is given back. Raises RequestError 503.
+
+        One request alone is always let in, however large it is.
+        """
+        if self.requests >= self._most_requests:
+            raise self._full()
+        ticket = Ticket(self)
+        self.requests += 1
+        try:
+            ticket.add(size)
+        except RequestError:
+            ticket.give_back()
+            raise
+        return ticket
+
+    def _full(self) -> RequestError:
+        return RequestError(
+            503,
+            "overloaded",
+            f"{self.requests} requests of {self.bytes} bytes are being answered; try again in a moment",
+        )
+
+
+class Ticket:
+    """One admitted request; give it back by leaving its `with`."""
+
+    __slots__ = ("_admission", "_size")
+
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._size = 0
+
+    def add(self, size: int) -> None:
+        """Count more of the request's body. Raises RequestError 503 when all bodies together are too large."""
+        admission = self._admission
+        if admission.requests > 1 and admission.bytes + size > admission._most_bytes:
+            raise admission._full()
+        admission.bytes += size
+        self._size += size
+
+    def give_back(self) -> None:
+        self._admission.requests -= 1
+        self._admission.bytes -= self._size
+        self._size = 0
+
+    def __enter__(self) -> "Ticket":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.give_back()

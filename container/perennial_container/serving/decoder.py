@@ -1,0 +1,160 @@
+"""A request's body as the matrix that the model's graph reads: the quick way where it surely fits.
+
+The quick ways only ever say yes. Whatever they do not take goes through `rows` and `features`, which look at
+every cell and can say what is wrong with it; both ways give the same numbers.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from perennial_container.cells import parse_boolean, parse_number
+from perennial_container.encoding import FeatureEncoding
+from perennial_container.errors import CellError
+from perennial_container.serving.features import json_reader, text_reader, to_matrix
+from perennial_container.serving.media import ContentType
+from perennial_container.serving.rows import looks_like_header, read_rows
+from perennial_container.table import Matrix
+
+FEW = 64  # rows; more are converted column by column
+CHUNK = 8192  # rows that are text at the same time
+NUMBERS = frozenset({int, float})
+
+
+class Decoder:
+    """Decodes for one model; `encodings` are its columns in the graph's order."""
+
+    def __init__(self, encodings: Sequence[FeatureEncoding]) -> None:
+        self._encodings = encodings
+        self._names = [encoding.feature.name for encoding in encodings]
+        self._width = len(encodings)
+        self._text = [text_reader(encoding) for encoding in encodings]
+        self._json = [json_reader(encoding) for encoding in encodings]
+        self._fills = np.array([np.nan if e.fill is None else e.fill for e in encodings], np.float32)
+        types = {encoding.feature.type for encoding in encodings}
+        self._numeric = types <= {"float", "int"}
+        whole = [place for place, encoding in enumerate(encodings) if encoding.feature.type == "int"]
+        self._whole = whole if len(whole) < self._width else slice(None)
+        # A header of texts is no row of numbers; one of numbers, or for texts alone, must be looked for.
+        self._confusable = not types & {"float", "int", "bool"} or any(map(_readable, self._names))
+
+    def decode(self, body: bytes, kind: ContentType) -> Matrix:
+        """Rows by features. Raises RequestError 400 naming the place of what cannot be read."""
+        quick = self._csv(body, kind) if kind.form == "csv" else self._documents(body, kind)
+        return self._slow(body, kind) if quick is None else quick
+
+    def _slow(self, body: bytes, kind: ContentType) -> Matrix:
+        """In chunks, so that a large body is never wholly text."""
+        rows = read_rows(body, kind, self._names)
+        text = kind.form == "csv"
+        parts: list[Matrix] = []
+        while chunk := list(islice(rows, CHUNK)):
+            cells, lines = [row for row, _ in chunk], [line for _, line in chunk]
+            parts.append(to_matrix(cells, lines, self._encodings, text=text))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _csv(self, body: bytes, kind: ContentType) -> Matrix | None:
+        if kind.header or not body.isascii() or b'"' in body or b"_" in body:
+            return None
+        if self._confusable and kind.header is None and self._has_header(body):
+            return None
+        few = body.count(b"\n") <= FEW
+        try:
+            if not self._numeric:
+                return self._cells(body) if few else None
+            return self._checked(self._split(body) if few else self._loaded(body))
+        except (ValueError, CellError):
+            return None  # a header, or a cell that is no number: the slow way tells
+
+    def _has_header(self, body: bytes) -> bool:
+        first = body.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
+        return looks_like_header(first.decode("ascii").split(","), self._names)
+
+    def _split(self, body: bytes) -> npt.NDArray[np.float64]:
+        cells = [line.split(",") for line in _lines(body)]
+        if not cells or any(len(row) != self._width for row in cells):
+            raise ValueError("not a row for each line")
+        return np.array([list(map(float, row)) for row in cells])
+
+    def _loaded(self, body: bytes) -> npt.NDArray[np.float64]:
+        """Empty lines are skipped, other numbers of columns refused."""
+        values = np.loadtxt(io.BytesIO(body), np.float64, comments=None, delimiter=",", ndmin=2)
+        if values.shape[1] != self._width or not len(values):
+            raise ValueError("another number of columns")
+        return values
+
+    def _cells(self, body: bytes) -> Matrix:
+        """Few rows with texts among their cells. Raises CellError and ValueError."""
+        values = [
+            [read(cell) for read, cell in zip(self._text, line.split(","), strict=True)]
+            for line in _lines(body)
+        ]
+        return self._filled(values)
+
+    def _documents(self, body: bytes, kind: ContentType) -> Matrix | None:
+        """Rows that are lists of plain numbers, or few rows of anything that fits."""
+        try:
+            rows = self._listed(body, kind)
+            if rows is None:
+                return None
+            if self._numeric and all(map(NUMBERS.issuperset, (map(type, row) for row in rows))):
+                return self._checked(np.array(rows, np.float64))
+            if len(rows) > FEW:
+                return None
+            return self._filled(
+                [[read(cell) for read, cell in zip(self._json, row, strict=True)] for row in rows]
+            )
+        except (ValueError, TypeError, OverflowError, CellError):
+            return None
+
+    def _listed(self, body: bytes, kind: ContentType) -> list[list[Any]] | None:
+        if kind.form == "jsonlines":
+            document: Any = [orjson.loads(line) for line in body.splitlines() if line]
+        else:
+            document = orjson.loads(body)
+            if type(document) is dict:
+                document = document.get("instances")
+        if type(document) is not list or not document:
+            return None
+        width = self._width
+        return document if all(type(row) is list and len(row) == width for row in document) else None
+
+    def _checked(self, values: npt.NDArray[np.float64]) -> Matrix | None:
+        """Finite numbers that 32 bits hold, whole where they must be; None if some need a closer look."""
+        with np.errstate(over="ignore"):
+            matrix = values.astype(np.float32)
+        if not np.isfinite(matrix).all():
+            return None
+        whole = values[:, self._whole]
+        return matrix if (whole == np.rint(whole)).all() else None
+
+    def _filled(self, values: list[list[float]]) -> Matrix | None:
+        if not values:
+            return None
+        with np.errstate(over="ignore"):
+            matrix: Matrix = np.array(values, np.float32)
+        if np.isinf(matrix).any():
+            return None
+        missing = np.isnan(matrix)
+        return np.where(missing, self._fills, matrix) if missing.any() else matrix
+
+
+def _lines(body: bytes) -> Iterator[str]:
+    """Lines that are not empty; a carriage return at the end is white space to every reader."""
+    return (line for line in body.decode("ascii").split("\n") if line and line != "\r")
+
+
+def _readable(name: str) -> bool:
+    """Whether a column's name could be taken for one of its values."""
+    for read in (parse_number, parse_boolean):
+        try:
+            read(name)
+        except CellError:
+            continue
+        return True
+    return False

@@ -1,0 +1,203 @@
+"""`/invocations` and `/ping`, answered before any framework sees them; everything else is passed on.
+
+A framework's router, request and response objects cost more than the prediction of one row.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from perennial_container.cpu import available_cpus
+from perennial_container.errors import RequestError
+from perennial_container.serving.admission import RETRY_AFTER_SECONDS, Admission, Ticket
+from perennial_container.serving.answers import write_error
+from perennial_container.serving.batching import Batcher
+from perennial_container.serving.media import (
+    NAMES,
+    ContentType,
+    Form,
+    choose_answer,
+    parse_content_type,
+    refuse_encoding,
+)
+from perennial_container.serving.meter import Meter
+from perennial_container.serving.model import Served, ServedModel
+
+log = logging.getLogger(__name__)
+
+INLINE_BYTES = 32 * 1024  # smaller bodies are not worth a thread
+BODY_SECONDS = 10.0  # for the rest of a body whose beginning has arrived
+ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+JSON = (b"content-type", b"application/json")
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request's headers say; `length` is None where none was declared."""
+
+    kind: ContentType
+    form: Form
+    length: int | None
+    attributes: bytes | None
+
+
+class Front:
+    """The ASGI application in front of the control plane `app`."""
+
+    def __init__(
+        self, app: App, model: ServedModel, *, body_limit: int, admission: Admission, meter: Meter
+    ) -> None:
+        self._app = app
+        self._model = model
+        self._limit = body_limit
+        self._admission = admission
+        self._meter = meter
+        self._batcher: Batcher | None = None
+        self._threads = ThreadPoolExecutor(available_cpus(), thread_name_prefix="large-body")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path, method = scope["path"], scope["method"]
+            if path == "/invocations" and method == "POST":
+                await self._invoke(scope, receive, send)
+                return
+            if path == "/ping" and method in ("GET", "HEAD"):
+                await self._ping(send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _ping(self, send: Send) -> None:
+        try:
+            self._model.ready()
+        except RequestError as error:
+            await _respond(send, error.status, [JSON], write_error(error))
+        else:
+            await _respond(send, 200, [], b"")
+
+    async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            served = self._model.ready()
+            asked = self._asked(scope["headers"])
+            with self._admission.admit(asked.length or 0) as ticket:
+                body = await self._body(asked, ticket, receive)
+                content = await self._answer(served, body, asked)
+        except RequestError as error:
+            self._meter.answered(error.status)
+            headers = [JSON]
+            if error.status in (503, 408):
+                headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
+            await _respond(send, error.status, headers, write_error(error))
+        except ClientGone:
+            self._meter.answered(499)
+        except Exception:
+            log.exception("an invocation failed")
+            self._meter.answered(500)
+            failure = RequestError(
+                500, "internal_error", "the prediction failed; the server's log has the reason"
+            )
+            await _respond(send, 500, [JSON], write_error(failure))
+        else:
+            self._meter.answered(200)
+            headers = [
+                (b"content-type", NAMES[asked.form].encode()),
+                (b"x-model-version", served.version.encode()),
+            ]
+            if asked.attributes is not None:
+                headers.append((ATTRIBUTES, asked.attributes))
+            await _respond(send, 200, headers, content)
+
+    def _asked(self, headers: list[tuple[bytes, bytes]]) -> Asked:
+        """Raises RequestError 406, 413 or 415."""
+        content_type = accept = encoding = length = attributes = None
+        for name, value in headers:
+            if name == b"content-type":
+                content_type = value
+            elif name == b"accept":
+                accept = value if accept is None else accept + b"," + value
+            elif name == b"content-length":
+                length = value
+            elif name == b"content-encoding":
+                encoding = value
+            elif name == ATTRIBUTES:
+                attributes = value
+        if encoding:
+            refuse_encoding(encoding.decode("latin-1"))
+        kind, form = _media(content_type, accept)
+        declared = int(length) if length and length.isdigit() else None
+        if declared is not None and declared > self._limit:
+            raise self._too_large()
+        return Asked(kind, form, declared, attributes)
+
+    async def _body(self, asked: Asked, ticket: Ticket, receive: Receive) -> bytes:
+        """Raises RequestError 408 and 413, and ClientGone."""
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body: bytes = message.get("body", b"")
+        if len(body) > self._limit:
+            raise self._too_large()
+        if not message.get("more_body", False):
+            return body
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._rest(body, asked, ticket, receive)
+        except TimeoutError:
+            raise RequestError(
+                408, "body_timeout", f"the body did not arrive within {BODY_SECONDS:.0f} seconds"
+            ) from None
+
+    async def _rest(self, begun: bytes, asked: Asked, ticket: Ticket, receive: Receive) -> bytes:
+        pieces, size = [begun], len(begun)
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            piece = message.get("body", b"")
+            size += len(piece)
+            if size > self._limit:
+                raise self._too_large()
+            if asked.length is None:
+                ticket.add(len(piece))
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+
+    async def _answer(self, served: Served, body: bytes, asked: Asked) -> bytes:
+        if len(body) > INLINE_BYTES:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._threads, served.answer, body, asked.kind, asked.form)
+        rows = served.decoder.decode(body, asked.kind)
+        if self._batcher is None:
+            self._batcher = Batcher(served.predict)
+        predictions = await self._batcher.submit(rows)
+        return served.writer.write(predictions, asked.form)
+
+    def _too_large(self) -> RequestError:
+        return RequestError(
+            413, "body_too_large", f"the body is larger than {self._limit} bytes; send fewer rows"
+        )
+
+
+class ClientGone(Exception):
+    """The client hung up before its request was whole."""
+
+
+@lru_cache(maxsize=256)
+def _media(content_type: bytes | None, accept: bytes | None) -> tuple[ContentType, Form]:
+    kind = parse_content_type(content_type.decode("latin-1") if content_type else None)
+    return kind, choose_answer(accept.decode("latin-1") if accept else None, kind.form)
+
+
+async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
