@@ -66,10 +66,18 @@ def psi_excess(current: Floats, baseline: Floats, least: float, tail: float) -> 
     n, m = current.sum(), baseline.sum()
     if len(current) < 2 or not n or not m:
         return None
-    chance = chi2_isf(tail, len(current) - 1) * (1 / n + 1 / m)
-    bound = least + max(chance, least)
+    bound = psi_bound(current, baseline, least, tail)
     distance = psi(current, baseline)
-    return Excess("", distance, float(bound)) if distance > bound else None
+    return Excess("", distance, bound) if distance > bound else None
+
+
+def psi_bound(current: Floats, baseline: Floats, least: float, tail: float) -> float:
+    """The PSI up to which counts over the same bins have not drifted; `least` where there is nothing to compare."""
+    n, m = current.sum(), baseline.sum()
+    if len(current) < 2 or not n or not m:
+        return least
+    chance = chi2_isf(tail, len(current) - 1) * (1 / n + 1 / m)
+    return float(least + max(chance, least))
 
 
 def bins(current: Sketch, baseline: Sketch) -> tuple[Floats, Floats]:

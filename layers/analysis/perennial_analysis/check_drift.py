@@ -11,6 +11,7 @@ from perennial_analysis.calibrated import (
     categorical_drift,
     category_bins,
     numeric_drift,
+    psi_bound,
 )
 from perennial_analysis.columns import NUMERIC
 from perennial_analysis.constraints import Monitoring
@@ -59,7 +60,7 @@ def _numbers(
     if method == "Calibrated":
         distance = index
         findings = tuple(numeric_drift(after, before, threshold, tail))
-        threshold = next((each.threshold for each in findings if not each.what), threshold)
+        threshold = psi_bound(*bins(after.sketch, before.sketch), threshold, tail / 2)
     else:
         distance = largest
         if method == "Robust":
@@ -96,7 +97,7 @@ def _words(
     if method == "Calibrated":
         distance = index
         findings = tuple(categorical_drift(after, before, threshold, tail))
-        threshold = findings[0].threshold if findings else threshold
+        threshold = psi_bound(*category_bins(after, before), threshold, tail / 2)
     elif method == "ChiSquared":
         p_value = chi_squared(after, before).p_value
         what = f"chi-squared p-value {p_value:.3g} is below {threshold:g}"

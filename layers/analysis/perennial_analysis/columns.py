@@ -70,7 +70,7 @@ class CodedColumn(Column):
         vars(self).update(name=name, kind=kind, missing=missing, coded=coded, whole_floats=None)
 
     @cached_property
-    def values(self) -> NDArray[Any]:  # type: ignore[override]
+    def values(self) -> NDArray[Any]:
         words = np.array([*self.coded.words, None], dtype=object)
         found: NDArray[Any] = words[np.where(self.missing, len(words) - 1, self.coded.codes)]
         return found

@@ -117,11 +117,12 @@ def to_levels(sketch: Sketch) -> list[list[float]]:
     top = 0
     while total >> top > K:
         top += 1
-    ranks = []
+    ranks: list[NDArray[np.int64]] = []
     for level in range(top):
         # What is left over by the blocks of the top level lies at the upper end, largest blocks first.
         start = total >> (level + 1) << (level + 1)
-        ranks.append([start + (1 << level >> 1)] if total >> level & 1 else [])
+        left = [start + (1 << level >> 1)] if total >> level & 1 else []
+        ranks.append(np.array(left, dtype=np.int64))
     middles = (np.arange(total >> top, dtype=np.int64) << top) + (1 << top >> 1)
     return [sketch.values[np.searchsorted(ends, each, side="right")].tolist() for each in [*ranks, middles]]
 

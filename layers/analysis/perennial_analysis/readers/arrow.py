@@ -60,7 +60,10 @@ def column_of_texts(name: str, array: Array, kind: Kind | None = None) -> Column
         return _text(name, array)
     values, missing = view(array.cast(DataType.float64()), np.float64)
     missing |= np.isnan(values)
-    whole = len(array) - array.cast(DataType.int64()).null_count
+    # Only what is a whole number can have been written as one.
+    whole = int(np.count_nonzero(values == np.floor(values)))
+    if whole:
+        whole = len(array) - array.cast(DataType.int64()).null_count
     if array.null_count == missing.sum():
         return _of_parsed(name, values, missing, whole)
     return _of_words(name, _text(name, array))
@@ -136,6 +139,6 @@ def view(array: Array, dtype: Any) -> tuple[NDArray[Any], Flags]:
     return values, np.unpackbits(bits, bitorder="little")[start : start + size] == 0
 
 
-def _bytes(address: int, size: int) -> ctypes.Array[ctypes.c_char]:
+def _bytes(address: int, size: int) -> memoryview:
     """Memory where it lies: it must be copied while its owner lives."""
-    return (ctypes.c_char * size).from_address(address)
+    return memoryview((ctypes.c_char * size).from_address(address))

@@ -6,7 +6,7 @@ CSV on both sides, the usual case, is joined line by line and parsed at once; ev
 from __future__ import annotations
 
 import csv
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -71,7 +71,7 @@ def tables_of_records(
 ) -> Iterator[Table]:
     """At most one table of the lines of CSV and one of everything else."""
     lines: list[str] = []
-    widths: Counter[int] = Counter()
+    widths: defaultdict[int, int] = defaultdict(int)
     others: list[tuple[dict[str, Any], set[str]]] = []
     for record in records:
         if not _add_lines(record, names, lines, widths):
@@ -80,7 +80,7 @@ def tables_of_records(
             except UnreadablePayload as error:
                 losses.add(f"record {record.event_metadata.event_id}: {error}")
     if lines:
-        outputs = widths.most_common(1)[0][0]
+        outputs = max(widths, key=widths.__getitem__)
         named = [
             *names.outputs[:outputs],
             *(f"_c{k}" for k in range(len(names.outputs), outputs)),
@@ -91,17 +91,20 @@ def tables_of_records(
         yield _table(others, kinds)
 
 
-def _add_lines(record: Record, names: Names, lines: list[str], widths: Counter[int]) -> bool:
+def _add_lines(record: Record, names: Names, lines: list[str], widths: defaultdict[int, int]) -> bool:
     """Add a record's rows if both sides are plain lines of CSV, as many out as in, without a header."""
-    given, answer = record.capture_data.input, record.capture_data.output
+    captured = record.capture_data
+    given = captured.endpoint_input or captured.batch_transform_input
+    answer = captured.endpoint_output or captured.batch_transform_output
     if given is None or answer is None or given.encoding != "CSV" or answer.encoding != "CSV":
         return False
     if not given.data or not answer.data:
         return False
     inputs, outputs = given.data.strip("\r\n"), answer.data.strip("\r\n")
-    if '"' in outputs or ("\n" in inputs and '"' in inputs):
+    several = "\n" in inputs
+    if '"' in outputs or (several and '"' in inputs):
         return False
-    if "\n" not in inputs and "\n" not in outputs:
+    if not several and "\n" not in outputs:
         lines.append(f"{outputs},{inputs}")
         widths[outputs.count(",") + 1] += 1
         return bool(inputs)

@@ -12,7 +12,8 @@ from perennial_analysis.readers.losses import Losses
 from perennial_analysis.readers.tabular import blocks, decode_lines
 
 
-class Side(msgspec.Struct, rename="camel"):
+# None of these can be part of a cycle: the garbage collector need not look at them.
+class Side(msgspec.Struct, rename="camel", gc=False):
     """What went in, or came out. `encoding` is CSV, JSON or BASE64."""
 
     data: str | None = None
@@ -20,7 +21,7 @@ class Side(msgspec.Struct, rename="camel"):
     observed_content_type: str | None = None
 
 
-class Captured(msgspec.Struct, rename="camel"):
+class Captured(msgspec.Struct, rename="camel", gc=False):
     """Of an endpoint or of a batch transform; either side may not have been captured."""
 
     endpoint_input: Side | None = None
@@ -37,13 +38,13 @@ class Captured(msgspec.Struct, rename="camel"):
         return self.endpoint_output or self.batch_transform_output
 
 
-class Metadata(msgspec.Struct, rename="camel"):
+class Metadata(msgspec.Struct, rename="camel", gc=False):
     event_id: str = ""
     inference_id: str | None = None
     inference_time: str = ""
 
 
-class Record(msgspec.Struct, rename="camel"):
+class Record(msgspec.Struct, rename="camel", gc=False):
     """One invocation, of any number of rows."""
 
     capture_data: Captured
@@ -64,20 +65,33 @@ def read_records(
     """
     decoder = msgspec.json.Decoder(Record)
     lost = losses if losses is not None else Losses()
+    known: dict[str, bool] = {}
     for block in blocks(file):
         records: list[Record] = decode_lines(decoder, block, lost)
         if start is not None or end is not None:
-            records = [each for each in records if _within(each, start, end, lost)]
+            records = [each for each in records if _within(each, start, end, known, lost)]
         if records:
             yield records
 
 
-def _within(record: Record, start: datetime | None, end: datetime | None, losses: Losses) -> bool:
+def _within(
+    record: Record,
+    start: datetime | None,
+    end: datetime | None,
+    known: dict[str, bool],
+    losses: Losses,
+) -> bool:
+    """Times are told in seconds, so many records share one: `known` has what was found of it."""
+    text = record.event_metadata.inference_time
+    found = known.get(text)
+    if found is not None:
+        return found
     try:
-        time = datetime.fromisoformat(record.event_metadata.inference_time)
+        time = datetime.fromisoformat(text)
     except ValueError:
-        losses.add(f"no time of inference: {record.event_metadata.inference_time!r}")
+        losses.add(f"no time of inference: {text!r}")
         return False
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
-    return (start is None or start <= time) and (end is None or time < end)
+    known[text] = (start is None or start <= time) and (end is None or time < end)
+    return known[text]
