@@ -17,6 +17,7 @@ class InMemoryAlarms:
     standing: dict[str, Alarm] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     put_count: int = 0
+    states: list[tuple[str, str, str]] = field(default_factory=list)
     time: datetime = BEGINNING
 
     def get(self, names: Sequence[str]) -> Sequence[Alarm]:
@@ -39,6 +40,9 @@ class InMemoryAlarms:
         for name in ours:
             del self.standing[name]
         return ours
+
+    def set_state(self, name: str, state: AlarmState, reason: str, data: str = "") -> None:
+        self.states.append((name, state, data))
 
     def become(self, name: str, state: AlarmState, at: datetime, reason: str = "because") -> None:
         """What CloudWatch does to an alarm."""

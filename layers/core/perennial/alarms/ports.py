@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from perennial.alarms.standing import Alarm
+from perennial.alarms.standing import Alarm, AlarmState
 
 
 class Alarms(Protocol):
@@ -17,3 +17,6 @@ class Alarms(Protocol):
     def put(self, request: Mapping[str, Any]) -> None: ...
     def delete(self, names: Sequence[str], model: str) -> Sequence[str]:
         """Delete those that carry the model's tag, and say which: others are somebody's own."""
+
+    def set_state(self, name: str, state: AlarmState, reason: str, data: str = "") -> None:
+        """Put an alarm into a state until CloudWatch looks at it again; `data` is JSON for whoever answers it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from perennial.alarms.standing import Alarm
+from perennial.alarms.standing import Alarm, AlarmState
 from perennial.aws.clients import client
 
 BATCH = 100  # names in one DescribeAlarms
@@ -39,6 +39,10 @@ class CloudWatchAlarms:
         if ours:
             self._cloudwatch.delete_alarms(AlarmNames=ours)
         return ours
+
+    def set_state(self, name: str, state: AlarmState, reason: str, data: str = "") -> None:
+        extra = {"StateReasonData": data} if data else {}
+        self._cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason=reason, **extra)
 
     def _is_of(self, arn: str, model: str) -> bool:
         tags = self._cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
