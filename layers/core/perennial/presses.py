@@ -25,7 +25,7 @@ class _User(_Part):
 
 
 class _Action(_Part):
-    action_id: str = ""
+    block_id: str = ""
     value: str = ""
 
 
@@ -68,18 +68,19 @@ def read(body: bytes, slack: str) -> Press | None:
         found = _Payload.model_validate(json.loads(payload))
     except (KeyError, ValueError, RecursionError, ValidationError):
         return None
-    token = next((action.value for action in found.actions if action.value), "")
-    if found.type != "block_actions" or not token:
+    pressed = next((action for action in found.actions if action.value), None)
+    if found.type != "block_actions" or pressed is None:
         return None
     blocks = found.message.blocks
     return Press(
-        token,
+        pressed.value,
         "@" + (found.user.username or found.user.name or found.user.id),
         SlackMessage(
             slack=slack,
             response_url=found.response_url,
             channel=found.container.channel_id,
             ts=found.container.message_ts,
+            block=pressed.block_id,
             blocks=blocks if len(json.dumps(blocks)) <= LARGEST_BLOCKS else (),
         ),
     )
