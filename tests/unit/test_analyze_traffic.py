@@ -1,0 +1,403 @@
+"""Windows of traffic on a world in memory: once each, in order, through outages, deaths and Processing jobs."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from fakes import NOW, InMemoryWorld, config
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perennial.deployment import EndpointState, Rollout
+from perennial.errors import Conflict
+from perennial.monitoring.windows import iso
+from perennial.reactions.analysis_jobs import PartsMissing
+from perennial.reactions.analyze_traffic import analysis_job_ended, analyze_traffic
+from perennial.reactions.sweep import sweep
+
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
+CAPTURE = "models/mortgage/capture/perennial-mortgage/AllTraffic/"
+REPORTS = "models/mortgage/reports/data_quality/"
+MONITORS = {"data_quality": {"every": "1h"}}
+REPORT_NOON = "2026/03/01/1200/"
+
+
+def watched(**changes):
+    """A model whose version 1 came into service at noon, with a baseline."""
+    world = InMemoryWorld()
+    world.catalog.put(config(**{"monitors": MONITORS, **changes}), NOW)
+    arn = world.registry.add("mortgage", "Approved")
+    folder = "models/mortgage/trainings/job/baseline/"
+    uri = {"ContentType": "application/json", "S3Uri": f"s3://data/{folder}statistics.json"}
+    world.registry.described[arn] = {
+        "DriftCheckBaselines": {"ModelDataQuality": {"Statistics": uri}},
+        "CustomerMetadataProperties": {"baselines": f"s3://data/{folder}", "dataset-version": "0123456789ab"},
+    }
+    world.bucket.write(folder + "statistics.json", b"{}")
+    name = world.names.endpoint_config("mortgage", 1, "0" * 6)
+    world.endpoints.endpoints["perennial-mortgage"] = EndpointState("perennial-mortgage", "InService", name)
+    rollout = Rollout(name, 1, NOW, "succeeded", told=True)
+    world.state.put_rollout("mortgage", rollout, expected=None)
+    world.time = NOW + MINUTE
+    analyze_traffic("mortgage", world, subject="data_quality")
+    return world
+
+
+def capture(world, at, lines=3, name="a.jsonl"):
+    """Captured traffic of one hour; the time of writing is that of the traffic."""
+    key = f"{CAPTURE}{at:%Y/%m/%d/%H}/{name}"
+    world.bucket.write(key, b"{}\n" * lines)
+    world.bucket.times[key] = at
+
+
+def analyzed(world):
+    """Starts of the windows that were analysed, in the ledger's order."""
+    return [d.details["start"] for d in world.ledger.decisions if d.outcome.startswith("window_")]
+
+
+def tick(world, at):
+    """What ten minutes do: the sweep, and every hint that it sends or causes."""
+    world.time = at
+    world.hints.sent.clear()
+    sweep(world)
+    while hints := [hint for hint in world.hints.sent if hint[1] == "analyze_traffic"]:
+        world.hints.sent.clear()
+        for model, _, subject in hints:
+            analyze_traffic(model, world, subject=subject)
+
+
+def test_a_window_is_analysed_when_it_is_due():
+    """Its capture, its version's baseline and its folder; the metric is dated to its end; nobody is bothered."""
+    world = watched()
+    capture(world, NOW + 5 * MINUTE)
+    tick(world, NOW + HOUR + 9 * MINUTE)
+    assert [] == analyzed(world)
+    tick(world, NOW + HOUR + 10 * MINUTE)
+    [decision] = world.ledger.decisions
+    assert ("window_analyzed", None, "3") == (decision.outcome, decision.news, decision.details["records"])
+    assert REPORTS + REPORT_NOON + "summary.json" == decision.details["summary"]
+    assert {"summary.json", "report.html"} == {
+        key.removeprefix(REPORTS + REPORT_NOON) for key in world.bucket.bodies if key.startswith(REPORTS)
+    }
+    [(request, baseline, captures, labels)] = world.analyst.asked
+    assert (1, ["statistics.json"], ["a.jsonl"], []) == (
+        request.model_version,
+        list(baseline),
+        captures,
+        labels,
+    )
+    assert [(NOW + HOUR, 3.0)] == [(point.timestamp, point.value) for point in world.metrics.points]
+
+
+def test_a_window_without_traffic_is_said_to_be_empty():
+    """Never silence: an empty report, and a metric that can alarm."""
+    world = watched()
+    tick(world, NOW + 2 * HOUR)
+    assert ["window_empty"] == world.ledger.outcomes
+    assert [0.0] == [point.value for point in world.metrics.points]
+
+
+def test_a_replayed_hint_changes_nothing():
+    """Doubled, late, or long after: each window once."""
+    world = watched()
+    for _ in range(3):
+        tick(world, NOW + 2 * HOUR)
+        assert "nothing" == analyze_traffic("mortgage", world, subject="data_quality").outcome
+    assert [iso(NOW)] == analyzed(world)
+
+
+def test_an_outage_is_caught_up():
+    """Every window that was missed, oldest first; a person is told once that analysis was late."""
+    world = watched()
+    tick(world, NOW + 20 * HOUR)
+    assert [iso(NOW + n * HOUR) for n in range(19)] == analyzed(world)
+    late = [d for d in world.ledger.decisions if d.outcome == "analysis_late"]
+    assert ["warning"] == [decision.news for decision in late]
+    tick(world, NOW + 21 * HOUR)
+    assert 1 == len([d for d in world.ledger.decisions if d.outcome == "analysis_late"])
+
+
+def test_after_a_very_long_outage():
+    """What no alarm could see any more is passed by, and told."""
+    world = watched()
+    tick(world, NOW + timedelta(days=20))
+    [skipped] = [d for d in world.ledger.decisions if d.outcome == "windows_skipped"]
+    assert "warning" == skipped.news
+    assert 14 * 24 == len(analyzed(world))
+
+
+def test_a_change_of_the_period():
+    """Hourly windows that become daily ones: no hour twice, none left out."""
+    world = watched()
+    tick(world, NOW + 4 * HOUR)
+    world.catalog.put(config(monitors={"data_quality": {"every": "1d"}}), NOW)
+    tick(world, NOW + timedelta(days=1))
+    ends = [d.details["end"] for d in world.ledger.decisions if d.outcome.startswith("window_")]
+    assert iso(NOW + 12 * HOUR) == ends[-1]
+    assert analyzed(world)[1:] == ends[:-1]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(1, 600), st.sampled_from(["tick", "twice", "die", "lost"])), max_size=12)
+)
+def test_any_history(story):
+    """Ticks, doubles, deaths in the middle and lost events in any order: every window exactly once, in order."""
+    world, at = watched(), NOW
+    for minutes, what in story:
+        at += minutes * MINUTE
+        if what == "lost":
+            continue
+        world.analyst.broken = "killed" if what == "die" else ""
+        for _ in range(2 if what == "twice" else 1):
+            try:
+                tick(world, at)
+            except RuntimeError:
+                assert what == "die"
+    world.analyst.broken = ""
+    tick(world, at + 30 * HOUR)
+    last = (at + 30 * HOUR - NOW - 10 * MINUTE) // HOUR
+    told = [
+        d.details["start"] for d in world.ledger.decisions if d.outcome in ("window_empty", "analysis_failed")
+    ]
+    assert [iso(NOW + n * HOUR) for n in range(last)] == told
+
+
+def test_a_handler_that_dies_is_done_again():
+    """Its claim is respected for twenty minutes, then taken over."""
+    world = watched()
+    world.time = NOW + 2 * HOUR
+
+    def die(*arguments):
+        raise SystemExit
+
+    analyze, world.analyst.analyze = world.analyst.analyze, die
+    with pytest.raises(SystemExit):
+        analyze_traffic("mortgage", world, subject="data_quality")
+    world.analyst.analyze = analyze
+    assert "another run analyses it" == analyze_traffic("mortgage", world, subject="data_quality").reason
+    world.time += 21 * MINUTE
+    assert "window_empty" == analyze_traffic("mortgage", world, subject="data_quality").outcome
+
+
+def test_killed_before_it_was_told():
+    """Results without a word in the ledger are made again, to the same files."""
+    world = watched()
+    record, world.ledger.record = world.ledger.record, lambda decision: 1 / 0
+    world.time = NOW + 2 * HOUR
+    with pytest.raises(ZeroDivisionError):
+        analyze_traffic("mortgage", world, subject="data_quality")
+    world.ledger.record = record
+    analyze_traffic("mortgage", world, subject="data_quality")
+    assert [iso(NOW)] == analyzed(world)
+
+
+def test_a_poisonous_window_is_passed():
+    """After five failures it is told, with the way to ask for it again, and the next window has its turn."""
+    world = watched()
+    world.time, world.analyst.broken = NOW + 2 * HOUR, "no luck"
+    for _ in range(5):
+        with pytest.raises(RuntimeError):
+            analyze_traffic("mortgage", world, subject="data_quality")
+    assert "analysis_failed" == analyze_traffic("mortgage", world, subject="data_quality").outcome
+    [failed] = world.ledger.decisions
+    assert ("error", True) == (failed.news, "no luck" in failed.reason)
+    assert (
+        "cli/perennial analyze mortgage --monitor data_quality --start 2026-03-01T12:00:00Z" in failed.reason
+    )
+    world.analyst.broken = ""
+    tick(world, NOW + 3 * HOUR)
+    assert [iso(NOW + HOUR)] == analyzed(world)
+
+
+def test_two_runs_at_once():
+    """The one whose claim was taken over leaves the word to the other."""
+    world = watched()
+    world.time = NOW + 2 * HOUR
+    analyze = world.analyst.analyze
+
+    def slow(*arguments):
+        world.time += 21 * MINUTE
+        world.analyst.analyze = analyze
+        analyze_traffic("mortgage", world, subject="data_quality")
+        return analyze(*arguments)
+
+    world.analyst.analyze = slow
+    with pytest.raises(Conflict):
+        analyze_traffic("mortgage", world, subject="data_quality")
+    assert [iso(NOW), iso(NOW + HOUR)] == analyzed(world)
+
+
+ASKED = f"data_quality@{iso(NOW)}/{iso(NOW + 40 * MINUTE)}"
+
+
+def test_a_window_that_a_person_asks_for():
+    """At once, in a folder of its own, once per order; the schedule's window comes all the same."""
+    world = watched()
+    capture(world, NOW + 5 * MINUTE)
+    world.time = NOW + 41 * MINUTE
+    for order in ("a", "a", "b"):
+        analyze_traffic("mortgage", world, subject=ASKED, request=order)
+    assert ["a", "b"] == [decision.details["request"] for decision in world.ledger.decisions]
+    assert REPORTS + "2026/03/01/1200-20260301T124000/report.html" in world.bucket.bodies
+    tick(world, NOW + 2 * HOUR)
+    assert 3 == len(analyzed(world))
+
+
+def test_until_now_is_the_time_of_the_order():
+    """A repeated event does not ask for another window."""
+    world = watched()
+    for minutes in (30, 33):
+        world.time = NOW + minutes * MINUTE
+        analyze_traffic("mortgage", world, subject="data_quality@now", request="a", at=NOW + 30 * MINUTE)
+    [decision] = world.ledger.decisions
+    assert (iso(NOW), iso(NOW + 30 * MINUTE)) == (decision.details["start"], decision.details["end"])
+
+
+def test_an_order_that_fails_is_told_with_the_last_attempt():
+    """Nobody comes back to it: the third failure is the answer."""
+    world = watched()
+    world.analyst.broken = "no luck"
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            analyze_traffic("mortgage", world, subject=ASKED, request="a")
+    assert "analysis_failed" == analyze_traffic("mortgage", world, subject=ASKED, request="a").outcome
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject"),
+    [
+        ({"monitors": {"data_quality": None}}, "bias"),
+        ({"capture": {"percent": 0}}, "data_quality"),
+        ({"monitors": {"data_quality": None}}, "data_quality"),
+    ],
+)
+def test_what_is_not_watched(changes, subject):
+    """A monitor that model.yaml does not ask for, or without capture, has no windows."""
+    world = watched(**changes)
+    assert "nothing" == analyze_traffic("mortgage", world, subject=subject).outcome
+    tick(world, NOW + 5 * HOUR)
+    assert [] == world.ledger.decisions
+
+
+def test_nothing_is_watched_before_a_version_serves():
+    """No endpoint, no traffic, no windows."""
+    world = watched()
+    world.state.documents.clear()
+    world.endpoints.endpoints.clear()
+    tick(world, NOW + 5 * HOUR)
+    assert [] == world.ledger.decisions
+    assert "no version is in service yet" == analyze_traffic("mortgage", world, subject="data_quality").reason
+
+
+def test_old_files_of_a_neighbouring_hour_are_left_out():
+    """Nothing of a window was written before it began."""
+    world = watched()
+    capture(world, NOW - 30 * MINUTE, name="before.jsonl")
+    capture(world, NOW + 65 * MINUTE, name="after.jsonl")
+    tick(world, NOW + HOUR + 10 * MINUTE)
+    assert ["after.jsonl"] == world.analyst.asked[0][2]
+
+
+def test_labels():
+    """Model quality reads the labels that were collected since, and is dated to when they were due."""
+    monitors = {"data_quality": None, "model_quality": {"every": "1h", "label_delay": "2h"}}
+    world = watched(monitors=monitors)
+    analyze_traffic("mortgage", world, subject="model_quality")
+    capture(world, NOW + 5 * MINUTE)
+    for hour in (-1, 0, 2):
+        key = f"models/mortgage/ground-truth/{NOW + hour * HOUR:%Y/%m/%d/%H}/{hour}.jsonl"
+        world.bucket.write(key, b"{}\n")
+        world.bucket.times[key] = NOW + hour * HOUR
+    tick(world, NOW + 3 * HOUR)
+    assert [] == analyzed(world)
+    tick(world, NOW + 3 * HOUR + 10 * MINUTE)
+    assert ["0.jsonl", "2.jsonl"] == world.analyst.asked[0][3]
+    assert [NOW + 3 * HOUR] == [point.timestamp for point in world.metrics.points]
+
+
+class TestProcessingJob:
+    """A window larger than a Lambda takes."""
+
+    @pytest.fixture
+    def world(self):
+        world = watched(monitors={"data_quality": {"every": "1h", "processing_above_mb": 0}})
+        capture(world, NOW + 5 * MINUTE)
+        tick(world, NOW + 2 * HOUR)
+        return world
+
+    def finish(self, world, *parts, status="Completed", reason=""):
+        """What SageMaker does, and what the instances leave; the name of the job."""
+        name = list(world.processing.jobs)[-1]
+        for host, part in enumerate(parts):
+            world.bucket.write(f"{REPORTS}{REPORT_NOON}parts/algo-{host + 1}.part", part)
+        world.processing.finish(name, status, reason)
+        return name
+
+    def test_it_is_started_with_everything_that_it_needs(self, world):
+        """Request, baseline, labels and its shard of the capture; one job, however often the sweep looks."""
+        tick(world, NOW + 2 * HOUR + 10 * MINUTE)
+        [request] = world.processing.requests
+        inputs = {item["InputName"]: item["S3Input"] for item in request["ProcessingInputs"]}
+        assert {"request", "capture", "baseline"} == set(inputs)
+        assert "ShardedByS3Key" == inputs["capture"]["S3DataDistributionType"]
+        manifest = json.loads(world.bucket.bodies[f"{REPORTS}{REPORT_NOON}capture.manifest"])
+        assert [{"prefix": "s3://data/"}, f"{CAPTURE}2026/03/01/12/a.jsonl"] == manifest
+        assert ["analysis_job_started"] == world.ledger.outcomes
+
+    def test_its_end_is_the_windows(self, world):
+        """The parts of all instances are put together; doubled events tell it once; the next window goes on."""
+        name = self.finish(world, b"2", b"1")
+        assert "window_analyzed" == analysis_job_ended(name, world).outcome
+        assert "nothing" == analysis_job_ended(name, world).outcome
+        assert ("mortgage", "analyze_traffic", "data_quality") in world.hints.sent
+        assert "3" == world.ledger.decisions[-1].details["records"]
+        tick(world, NOW + 3 * HOUR)
+        assert [iso(NOW), iso(NOW + HOUR)] == analyzed(world)
+
+    def test_its_lost_end_is_found_by_the_sweep(self, world):
+        """Events are hints."""
+        self.finish(world, b"3")
+        tick(world, NOW + 2 * HOUR + 5 * MINUTE)
+        assert [iso(NOW)] == analyzed(world)
+
+    def test_it_is_tried_once_more_and_then_told(self, world):
+        """The job's own reason reaches a person, once; the next window has its turn."""
+        first = self.finish(world, status="Failed", reason="InternalServerError: try again")
+        assert "analysis_job_retried" == analysis_job_ended(first, world).outcome
+        second = self.finish(world, status="Failed", reason="AlgorithmError: out of memory")
+        assert f"{first}-r1" == second
+        assert "analysis_failed" == analysis_job_ended(second, world).outcome
+        assert "nothing" == analysis_job_ended(second, world).outcome
+        assert "AlgorithmError: out of memory" in world.ledger.decisions[-1].reason
+        tick(world, NOW + 3 * HOUR)
+        assert [iso(NOW + HOUR)] == analyzed(world)
+
+    def test_a_handler_killed_after_starting_it_adopts_it(self, world):
+        """The name is the same, and SageMaker has it already."""
+        [name] = [key for _, key in world.state.documents if key.startswith("window#")]
+        known = world.state.documents["mortgage", name]
+        world.state.documents["mortgage", name] = {**known, "status": "claimed"}
+        tick(world, NOW + 2 * HOUR + 30 * MINUTE)
+        assert 1 == len(world.processing.jobs)
+        self.finish(world, b"3")
+        tick(world, NOW + 2 * HOUR + 40 * MINUTE)
+        assert iso(NOW) == analyzed(world)[0]
+
+    def test_a_job_that_leaves_nothing(self, world):
+        """It is tried again and then told: a result that is not there is no result."""
+        self.finish(world)
+        failures = []
+        for minutes in range(5, 100, 10):
+            try:
+                tick(world, NOW + 2 * HOUR + minutes * MINUTE)
+            except PartsMissing as error:
+                failures.append(str(error))
+        assert "left no parts" in failures[0]
+        [failed] = [d for d in world.ledger.decisions if d.outcome == "analysis_failed"]
+        assert "left no parts" in failed.reason
+
+    @pytest.mark.parametrize("name", ["somebody-elses", "perennial-mortgage-w000000000000"])
+    def test_other_jobs_are_left_alone(self, world, name):
+        """A job that is gone, or is none of ours."""
+        assert analysis_job_ended(name, world) is None
