@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
-from fakes_alarms import InMemoryAlarms
+from fakes_alarms import InMemoryAlarms, InMemoryLabelledTraffic
 from fakes_monitoring import InMemoryAnalyst, InMemoryMetrics, InMemoryProcessingJobs
 
 from perennial.config import ModelConfig
@@ -435,6 +435,7 @@ class InMemoryWorld:
     processing: InMemoryProcessingJobs = field(default_factory=InMemoryProcessingJobs)
     metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
     alarms: InMemoryAlarms = field(default_factory=InMemoryAlarms)
+    labelled: InMemoryLabelledTraffic = field(default_factory=InMemoryLabelledTraffic)
     secrets: InMemorySecrets = field(default_factory=InMemorySecrets)
     slack: InMemorySlack = field(default_factory=InMemorySlack)
     webhooks: InMemoryWebhooks = field(default_factory=InMemoryWebhooks)

@@ -1,13 +1,15 @@
-"""CloudWatch's alarms in memory; a test moves their states."""
+"""CloudWatch's alarms in memory, whose states a test moves; and traffic with labels that a test writes down."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from perennial.alarms.standing import Alarm, AlarmState
+from perennial.monitoring.analysis import Source
+from perennial.retraining.ports import Joined
 
 BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -48,3 +50,19 @@ class InMemoryAlarms:
         """What CloudWatch does to an alarm."""
         known = self.standing.get(name) or Alarm(name, "INSUFFICIENT_DATA", at, at)
         self.standing[name] = replace(known, state=state, since=at, reason=reason)
+
+
+@dataclass
+class InMemoryLabelledTraffic:
+    """`found` are the rows that have a label; each file of captures counts as one request without one."""
+
+    found: list[Sequence[str]] = field(default_factory=list)
+    asked: list[Joined] = field(default_factory=list)
+
+    def rows(
+        self, captures: Iterator[Source], labels: Iterator[Source], wanted: Joined
+    ) -> Iterator[Sequence[str]]:
+        self.asked.append(wanted)
+        wanted.unlabelled = len(list(captures))
+        wanted.records = wanted.unlabelled + len(self.found)
+        yield from self.found

@@ -15,6 +15,7 @@ from perennial.events import ActionDetail, ReactionName
 from perennial.intake.completeness import Listed
 from perennial.monitoring.ports import Analyst, CloudWatchMetrics, ProcessingJobs
 from perennial.names import Names
+from perennial.retraining.ports import LabelledTraffic
 from perennial.training import Platform, TrainingJob
 
 
@@ -235,6 +236,8 @@ class World(Protocol):
     def metrics(self) -> CloudWatchMetrics: ...
     @property
     def alarms(self) -> Alarms: ...
+    @property
+    def labelled(self) -> LabelledTraffic: ...
     @property
     def secrets(self) -> Secrets: ...
     @property

@@ -24,6 +24,7 @@ from perennial.aws.training_jobs import SageMakerExperiments, SageMakerTrainingJ
 from perennial.aws.webhooks import JsonWebhooks
 from perennial.monitoring.ports import Analyst
 from perennial.names import Names
+from perennial.retraining.ports import LabelledTraffic
 from perennial.settings import Settings
 from perennial.training import Platform
 
@@ -115,6 +116,13 @@ class AwsWorld:
     @cached_property
     def metrics(self) -> CloudWatch:
         return CloudWatch()
+
+    @cached_property
+    def labelled(self) -> LabelledTraffic:
+        """Only where the analysis layer is."""
+        from perennial.aws.labelled import LabelledTrafficLibrary
+
+        return LabelledTrafficLibrary()
 
     @cached_property
     def alarms(self) -> CloudWatchAlarms:

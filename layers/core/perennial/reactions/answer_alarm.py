@@ -24,6 +24,7 @@ from perennial.reactions import roll_back as rolling_back
 from perennial.reactions.adjust_scaling import adjust_scaling
 from perennial.reactions.reports import reports_for
 from perennial.reactions.retrain import retrain
+from perennial.reactions.watch_alarms import WITHOUT_DATA, tell_without_data
 from perennial.sections_watching import Reaction
 
 
@@ -44,12 +45,15 @@ def on_alarm(detail: AlarmDetail, event_id: str, world: World) -> Decision | Non
     return _answer(parsed, config, event_id, world, went_quiet=went_quiet)
 
 
-def answer_alarm(model: str, intent: Intent, event_id: str, world: World) -> Decision | None:
-    """What the sweep asks for: an alarm rings and nobody answered."""
+def answer_hint(model: str, subject: str, event_id: str, world: World) -> Decision | None:
+    """What the sweep asks for: an alarm (`subject` is its intent) rings and nobody answered, or alarms have no data."""
     config = world.catalog.get(model)
     if config is None:
         return None
-    return _answer(AlarmName(model, intent), config, event_id, world, went_quiet=False)
+    if subject == WITHOUT_DATA:
+        return tell_without_data(config, world)
+    parsed = parse_alarm(world.names, f"{world.names.endpoint(model)}-{subject}")
+    return _answer(parsed, config, event_id, world, went_quiet=False) if parsed else None
 
 
 def _answer(
