@@ -10,11 +10,9 @@ import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
 
 from perennial.errors import Conflict
-from perennial.events import NoticeDetail
 from perennial.reactions.configure_model import configure_model
 from perennial.reactions.datasets import champion_of, remember
 from perennial.reactions.deploy_model import deploy_model
-from perennial.reactions.notify import notify
 from perennial.reactions.register_model import register_model
 from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.reactions.sweep import sweep
@@ -427,49 +425,3 @@ class TestDeployAndSettle:
         serve(world)
         approved(world)
         assert 1 == champion_of(config(), world).version
-
-
-class TestNotify:
-    NOTICE = NoticeDetail(
-        model="mortgage",
-        fact="training job x Completed",
-        outcome="version_registered",
-        reason="PendingManualApproval: the gate asks a person",
-        news="info",
-        details={"version": "2", "approval": "PendingManualApproval"},
-    )
-
-    def test_people_are_told_once(self, world):
-        """A doubled event, and the same decision from another event, are one mail."""
-        said = [notify(self.NOTICE, event, world) for event in ("a", "a", "b")]
-        assert ["sent", "known", "known"] == said
-        assert 1 == len(world.topic.published)
-
-    def test_what_was_claimed_but_not_sent_is_sent_by_the_retry(self, world):
-        """A handler killed before SNS took the message loses nothing."""
-
-        def die(*arguments):
-            raise TimeoutError
-
-        publish, world.topic.publish = world.topic.publish, die
-        with pytest.raises(TimeoutError):
-            notify(self.NOTICE, "a", world)
-        world.topic.publish = publish
-        assert "sent" == notify(self.NOTICE, "a", world)
-
-    def test_the_mail_says_what_to_do(self, world):
-        """A pending version's mail names the group and the version to approve."""
-        notify(self.NOTICE, "a", world)
-        [(subject, body, attributes, _)] = world.topic.published
-        assert "[mortgage] new version 2 (PendingManualApproval)" == subject
-        assert "Approve or reject version 2 of model package group perennial-mortgage" in body
-        assert "info" == attributes["severity"]
-
-    @pytest.mark.parametrize("model", ["märkte", "m" * 200, "a\nb"])
-    def test_subjects_fit_sns(self, world, model):
-        """At most 100 ASCII characters on one line."""
-        notify(self.NOTICE.model_copy(update={"model": model}), "a", world)
-        [(subject, *_)] = world.topic.published
-        assert subject.isascii()
-        assert "\n" not in subject
-        assert len(subject) <= 100

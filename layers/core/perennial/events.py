@@ -25,6 +25,7 @@ ReactionName = Literal[
     "analyze_traffic",
     "answer_alarm",
     "collect_traffic",
+    "notify",
 ]
 
 

@@ -15,6 +15,7 @@ from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
 from perennial.reactions.settle_endpoint import UNTOLD
+from perennial.reactions.waiting import is_due
 from perennial.reactions.watch_alarms import overdue_alarms
 from perennial.reactions.watching import due_monitors
 from perennial.scaling import FLOOR, Floor
@@ -53,6 +54,8 @@ def sweep(world: World) -> Swept:
 def _due(model: str, world: World) -> list[Due]:
     config = world.catalog.get(model)
     due = _overdue(config, world) if config else []
+    if config and is_due(model, config.notify, world):
+        due.append(Due("notify", "messages waited for this time"))
     if unseen(model, world):
         due.append(Due("configure_model", f"{layout.config_key(model)} was not looked at yet"))
     return due

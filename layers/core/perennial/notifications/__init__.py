@@ -1,0 +1,1 @@
+"""What people are told, and how each channel shows it. Pure: values in, values out."""
