@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from perennial_cli import analysis
 from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
 
@@ -106,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
         decided.add_argument(
             "--because", default=f"{name}d with the perennial command", help="kept with the version"
         )
+    analysis.add_commands(command)
     command("dead-letters", dead_letters)
     command("redrive", redrive_all)
     return top
