@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from perennial.monitoring.monitors import MonitorName
 
 Status = Literal["ok", "violations", "empty", "too_few", "no_baseline"]
 Kind = Literal["schema", "drift", "missing", "domain", "quality", "bias"]
+
+
+def _words(value: object) -> object:
+    return "" if value is None else value
+
+
+Words = Annotated[str, BeforeValidator(_words)]  # null where there is no such side
 
 
 class _Part(BaseModel):
@@ -55,8 +62,8 @@ class Feature(_Part):
     effect: float | None = None
     threshold: float | None = None
     tripped: bool = False
-    baseline: str = ""
-    current: str = ""
+    baseline: Words = ""
+    current: Words = ""
     missing: Missing | None = None
 
 
