@@ -56,6 +56,7 @@ CHECKS = (
             "test",
             "layers/core/perennial",
             "layers/analysis/perennial_analysis",
+            "layers/web/perennial_web",
             "functions",
             "local",
             "cli",
@@ -90,7 +91,7 @@ def run_check(wanted: Check) -> Outcome:
     started = time.monotonic()
     environment = clean_environment(
         SAM_CLI_TELEMETRY="0",
-        PYTHONPATH="layers/core:layers/analysis:local:container:cli",
+        PYTHONPATH="layers/core:layers/analysis:layers/web:local:container:cli",
         RUFF_CACHE_DIR=str(STATE / "cache/ruff"),
     )
     done = subprocess.run(

@@ -8,9 +8,11 @@ brings that to AnswerAlarm, which reads it with `read(...)` and decides `fire_dr
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
+from typing import Any, Literal
 
 INTENT = "fire-drill"
 OUTCOME = "fire_drill"
@@ -22,6 +24,25 @@ class Drill:
 
     id: str
     model: str
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A station of the way. `at` is None while the drill has not come there; `detail` says what is known."""
+
+    name: str
+    at: datetime | None
+    detail: str
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Way:
+    """How far a drill has come: `arrived` at every channel that is set up, or `failed` for good."""
+
+    drill: Drill
+    status: Literal["under_way", "arrived", "failed"]
+    hops: Sequence[Hop]
 
 
 def alarm_name(prefix: str) -> str:
@@ -56,3 +77,32 @@ def read(text: str | None) -> Drill | None:
     if not isinstance(data, dict) or not isinstance(data.get("drill"), str):
         return None
     return Drill(data["drill"], model_of(data["drill"]))
+
+
+def way(drill: Drill, rung: datetime, answered: datetime | None, record: Mapping[str, Any] | None) -> Way:
+    """What is known of the way. `record` is the state document of the delivery, as Notify keeps it."""
+    alarm = Hop("alarm", rung, "the test alarm was set to ALARM")
+    if answered is None:
+        missing = Hop(
+            "answer", None, "nobody answered the alarm yet: look at its rule and the log of AnswerAlarm"
+        )
+        return Way(drill, "under_way", (alarm, missing))
+    answer = Hop("answer", answered, "AnswerAlarm decided that this is a drill")
+    if record is None:
+        missing = Hop("message", None, "nobody was told yet: look at the log of Notify")
+        return Way(drill, "under_way", (alarm, answer, missing))
+    hops = [_hop(name, receipt) for name, receipt in record.items() if isinstance(receipt, dict)]
+    if record.get("status") != "sent":
+        waiting = Hop("message", None, "not told everywhere yet: look at the log of Notify")
+        return Way(drill, "under_way", (alarm, answer, *hops, waiting))
+    lost = any(hop.failed for hop in hops) or all(hop.at is None for hop in hops)
+    return Way(drill, "failed" if lost else "arrived", (alarm, answer, *hops))
+
+
+def _hop(name: str, receipt: Mapping[str, Any]) -> Hop:
+    """A channel that is not set up is no failure: its message said so elsewhere."""
+    if "sent" in receipt:
+        place = ", ".join(str(receipt[key]) for key in ("channel", "ts", "id") if receipt.get(key))
+        took = f"the channel took it ({place})" if place else "the channel took it"
+        return Hop(name, datetime.fromisoformat(receipt["sent"]), took)
+    return Hop(name, None, str(receipt.get("failed", "")), failed=not receipt.get("missing"))

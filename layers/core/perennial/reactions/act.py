@@ -67,22 +67,18 @@ def unmute(model: str, world: World, *, by: str) -> Decision:
 
 def _carry_out(asked: ActionDetail, world: World) -> Decision:
     because = f"{asked.by} asked for it in Slack"
-    match asked.action:
-        case "approve" | "reject" if asked.version is None:
-            return _record(
-                Decision(asked.model, because, "approval_refused", "the button names no version"), world
-            )
-        case "approve":
-            return approve(asked.model, asked.version, world, by=asked.by)
-        case "reject":
-            return reject(asked.model, asked.version, world, by=asked.by)
-        case "roll_back":
-            return roll_back(asked.model, world, because=because, asked_by=asked.by, version=asked.version)
-        case "retrain":
-            return retrain(asked.model, world, because=because, asked_by=asked.by)
-        case "mute":
-            until = world.now() + MUTE
-            return mute(asked.model, world, until=until, by=asked.by, what=asked.subject or "all")
+    if asked.action == "roll_back":
+        return roll_back(asked.model, world, because=because, asked_by=asked.by, version=asked.version)
+    if asked.action == "retrain":
+        return retrain(asked.model, world, because=because, asked_by=asked.by)
+    if asked.action == "mute":
+        until = world.now() + MUTE
+        return mute(asked.model, world, until=until, by=asked.by, what=asked.subject or "all")
+    if asked.version is None:
+        refusal = Decision(asked.model, because, "approval_refused", "the button names no version")
+        return _record(refusal, world)
+    decide = approve if asked.action == "approve" else reject
+    return decide(asked.model, asked.version, world, by=asked.by)
 
 
 def _decide(model: str, version: int, approval: Approval, world: World, by: str, reason: str) -> Decision:

@@ -1,0 +1,41 @@
+"""What the API is asked, beyond its paths."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from perennial.sections import Name
+
+
+class Wish(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+Why = Annotated[str, Field(max_length=500, description="kept in the ledger, and with the version")]
+
+
+class Because(Wish):
+    because: Why = ""
+
+
+class RollBack(Wish):
+    because: Why = ""
+    version: int | None = Field(None, ge=1, description="the version to leave; the one in service by default")
+
+
+class MuteFor(Wish):
+    hours: float = Field(24, gt=0, le=24 * 30)
+    what: str = Field("all", pattern=r"^[a-z][a-z_-]{0,39}$", description="`all`, or an alarm's intent")
+
+
+class Analyze(Wish):
+    monitor: str | None = Field(
+        None, pattern=r"^(data_quality|model_quality|bias)$", description="every monitor by default"
+    )
+    because: Why = ""
+
+
+class FireDrill(Wish):
+    model: Name | None = Field(None, description="whose channels; may be left out when there is one model")
