@@ -11,7 +11,7 @@ from watched_model import CAPTURE, HOUR, MINUTE, REPORT_NOON, REPORTS, analyzed,
 
 from perennial.errors import Conflict
 from perennial.monitoring.windows import iso
-from perennial.reactions.analysis_jobs import PartsMissing
+from perennial.reactions.analysis_jobs import ResultsMissing
 from perennial.reactions.analyze_traffic import analysis_job_ended, analyze_traffic
 
 
@@ -268,18 +268,33 @@ def test_labels():
 class TestProcessingJob:
     """A window larger than a Lambda takes."""
 
-    @pytest.fixture
-    def world(self):
-        world = watched(monitors={"data_quality": {"every": "1h", "processing_above_mb": 0}})
-        capture(world, NOW + 5 * MINUTE)
+    @pytest.fixture(params=[1, 2], ids=["one instance", "two instances"])
+    def world(self, request):
+        """A job on one instance by its size, or on two."""
+        limit = {1: 0, 2: 1}[request.param]
+        world = watched(monitors={"data_quality": {"every": "1h", "processing_above_mb": limit}})
+        for part in range(request.param):
+            capture(world, NOW + 5 * MINUTE, name=f"{part}.jsonl")
+        if limit:
+            key = f"{CAPTURE}2026/03/01/12/1.jsonl"
+            world.bucket.bodies[key] = b" " * 9_000_000
         tick(world, NOW + 2 * HOUR)
         return world
 
     def finish(self, world, *parts, status="Completed", reason=""):
         """What SageMaker does, and what the instances leave; the name of the job."""
-        name = list(world.processing.jobs)[-1]
-        for host, part in enumerate(parts):
-            world.bucket.write(f"{REPORTS}{REPORT_NOON}parts/algo-{host + 1}.part", part)
+        name, folder = list(world.processing.jobs)[-1], REPORTS + REPORT_NOON
+        instances = world.processing.requests[-1]["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
+        if parts and instances == 1:
+            document = world.bucket.bodies[folder + "request.json"]
+            analyzed = world.analyst.finish(document, {"statistics.json": b""}, parts)
+            for file, body in analyzed.files.items():
+                world.bucket.write(folder + file, body)
+            points = [vars(point) | {"timestamp": iso(point.timestamp)} for point in analyzed.datapoints]
+            world.bucket.write(folder + "datapoints.json", json.dumps(points).encode())
+        elif parts:
+            for host, part in enumerate(parts):
+                world.bucket.write(f"{folder}parts/algo-{host + 1}.part", part)
         world.processing.finish(name, status, reason)
         return name
 
@@ -291,7 +306,8 @@ class TestProcessingJob:
         assert {"request", "capture", "baseline"} == set(inputs)
         assert "ShardedByS3Key" == inputs["capture"]["S3DataDistributionType"]
         manifest = json.loads(world.bucket.bodies[f"{REPORTS}{REPORT_NOON}capture.manifest"])
-        assert [{"prefix": "s3://data/"}, f"{CAPTURE}2026/03/01/12/a.jsonl"] == manifest
+        files = [f"{CAPTURE}2026/03/01/12/{part}.jsonl" for part in range(len(manifest) - 1)]
+        assert [{"prefix": "s3://data/"}, *files] == manifest
         assert ["analysis_job_started"] == world.ledger.outcomes
 
     def test_its_end_is_the_windows(self, world):
@@ -301,12 +317,13 @@ class TestProcessingJob:
         assert "nothing" == analysis_job_ended(name, world).outcome
         assert ("mortgage", "analyze_traffic", "data_quality") in world.hints.sent
         assert "3" == world.ledger.decisions[-1].details["records"]
+        assert [(3.0, NOW + HOUR)] == [(point.value, point.timestamp) for point in world.metrics.points]
         tick(world, NOW + 3 * HOUR)
         assert [iso(NOW), iso(NOW + HOUR)] == analyzed(world)
 
     def test_its_lost_end_is_found_by_the_sweep(self, world):
         """Events are hints."""
-        self.finish(world, b"3")
+        self.finish(world, b"2", b"1")
         tick(world, NOW + 2 * HOUR + 5 * MINUTE)
         assert [iso(NOW)] == analyzed(world)
 
@@ -329,7 +346,7 @@ class TestProcessingJob:
         world.state.documents["mortgage", name] = {**known, "status": "claimed"}
         tick(world, NOW + 2 * HOUR + 30 * MINUTE)
         assert 1 == len(world.processing.jobs)
-        self.finish(world, b"3")
+        self.finish(world, b"2", b"1")
         tick(world, NOW + 2 * HOUR + 40 * MINUTE)
         assert iso(NOW) == analyzed(world)[0]
 
@@ -340,11 +357,11 @@ class TestProcessingJob:
         for minutes in range(5, 100, 10):
             try:
                 tick(world, NOW + 2 * HOUR + minutes * MINUTE)
-            except PartsMissing as error:
+            except ResultsMissing as error:
                 failures.append(str(error))
-        assert "left no parts" in failures[0]
+        assert "left no models/mortgage" in failures[0]
         [failed] = [d for d in world.ledger.decisions if d.outcome == "analysis_failed"]
-        assert "left no parts" in failed.reason
+        assert "left no models/mortgage" in failed.reason
 
     @pytest.mark.parametrize("name", ["somebody-elses", "perennial-mortgage-w000000000000"])
     def test_other_jobs_are_left_alone(self, world, name):

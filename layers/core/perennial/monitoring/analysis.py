@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -24,6 +25,7 @@ CONTENT_TYPES = {
 }
 SUMMARY = "summary.json"
 REPORT = "report.html"
+DATAPOINTS = "datapoints.json"
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,14 @@ def request_of(
         settings=settings,
         classes=tuple(schema.classes or ()) if schema else (),
     )
+
+
+def datapoints_of(document: bytes) -> list[Datapoint]:
+    """Read datapoints.json, which the container writes."""
+    return [
+        Datapoint(**{**found, "timestamp": datetime.fromisoformat(found["timestamp"])})
+        for found in json.loads(document)
+    ]
 
 
 def publishable(datapoints: Sequence[Datapoint], late: timedelta, now: datetime) -> list[Datapoint]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perennial.errors import PerennialError
-from perennial.monitoring.analysis import Analyzed
+from perennial.monitoring.analysis import DATAPOINTS, SUMMARY, Analyzed, datapoints_of
 from perennial.monitoring.claims import Document
 from perennial.monitoring.monitors import MonitorName, is_monitor
 from perennial.monitoring.processing import (
@@ -27,8 +27,8 @@ from perennial.reactions.traffic import Material, baseline_files
 REQUEST = "request.json"
 
 
-class PartsMissing(PerennialError):
-    """A job completed and left nothing: its container is not ours, or another version of it."""
+class ResultsMissing(PerennialError):
+    """A job completed and left something out: its container is not ours, or another version of it."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,22 @@ def restart(seen: Seen, claim: Document, world: World) -> dict[str, Any]:
 
 
 def result(folder: str, claim: Document, world: World) -> Analyzed:
-    """The parts of all instances, put together."""
-    document = world.bucket.read(folder + REQUEST)
-    parts = [world.bucket.read(found.key) for found in world.bucket.list(folder + PARTS)]
-    if document is None or not parts:
-        raise PartsMissing(f"the job {claim['job']} completed and left no parts in {folder}{PARTS}")
-    baseline = baseline_files(claim["files"], world)
-    return world.analyst.finish(document, baseline, [part for part in parts if part is not None])
+    """What a job left: of one instance all results, of several their parts, which are put together here."""
+    instances = claim["given"]["instances"]
+    if instances == 1:
+        summary, datapoints = (_left(folder + name, claim, world) for name in (SUMMARY, DATAPOINTS))
+        return Analyzed({SUMMARY: summary}, datapoints_of(datapoints))
+    document = _left(folder + REQUEST, claim, world)
+    hosts = [f"{folder}{PARTS}algo-{number + 1}.part" for number in range(instances)]
+    parts = [_left(key, claim, world) for key in hosts]
+    return world.analyst.finish(document, baseline_files(claim["files"], world), parts)
+
+
+def _left(key: str, claim: Document, world: World) -> bytes:
+    body = world.bucket.read(key)
+    if body is None:
+        raise ResultsMissing(f"job {claim['job']} completed and left no {key}")
+    return body
 
 
 def _create(running: Mapping[str, Any], tries: int, world: World) -> dict[str, Any]:
