@@ -152,6 +152,7 @@ async def _serve(options: argparse.Namespace) -> None:
     from twin.admin import Admin
     from twin.assembly import assemble
     from twin.children import Children
+    from twin.inbox.routes import Inbox
     from twin.world import Container, ImageContainer, World
 
     seams.verify()
@@ -190,7 +191,8 @@ async def _serve(options: argparse.Namespace) -> None:
     config.loglevel = "ERROR"
     try:
         # Hypercorn's types name every ASGI message; ours are plain dicts.
-        await serve(Admin(seams.app, world), config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
+        app = Admin(seams.app, world, Inbox(world).routes())
+        await serve(app, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
     finally:
         await _end_tasks()
         await asyncio.to_thread(lambdas.stop)

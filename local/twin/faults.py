@@ -14,6 +14,10 @@ KINDS = {
     "internal": "a job fails with InternalServerError after its container ran",
     "limit": "creating the resource answers ResourceLimitExceeded",
     "throttling": "creating the resource answers ThrottlingException",
+    "slack-down": "Slack answers 500 to a Web API method or an incoming webhook of that name",
+    "slack-limit": "Slack answers 429 with Retry-After",
+    "slack-slow": "Slack takes two seconds for its answer",
+    "webhook-down": "a webhook of that name answers 500",
 }
 
 

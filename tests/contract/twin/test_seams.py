@@ -22,7 +22,7 @@ def in_the_twin(code: str) -> subprocess.CompletedProcess[str]:
 def test_installed_ministack_has_every_seam() -> None:
     """The MiniStack of the lock file is the one that was tried, and no seam of it has moved."""
     ran = in_the_twin(
-        "from importlib.metadata import version; from twin import assembly, lambdas, seams, seams_cloudformation, seams_iam, seams_urls;"
+        "from importlib.metadata import version; from twin import assembly, lambdas, seams, seams_cloudformation, seams_iam, seams_mail, seams_urls;"
         "assert version('ministack') == seams.TRIED, version('ministack'); seams.verify()"
     )
     assert ran.returncode == 0, ran.stderr
@@ -63,6 +63,7 @@ def test_only_the_seams_import_ministack() -> None:
         "seams_cloudformation.py",
         "seams_cloudwatch.py",
         "seams_iam.py",
+        "seams_mail.py",
         "seams_urls.py",
     }
 
