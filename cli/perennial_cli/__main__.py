@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from perennial_cli import analysis
+from perennial_cli import analysis, orders
 from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
 
@@ -108,6 +108,7 @@ def parser() -> argparse.ArgumentParser:
             "--because", default=f"{name}d with the perennial command", help="kept with the version"
         )
     analysis.add_commands(command)
+    orders.add_commands(command)
     command("dead-letters", dead_letters)
     command("redrive", redrive_all)
     return top

@@ -1,12 +1,14 @@
 """Function URLs that can be called, by those whom AWS would let.
 
 MiniStack names AWS's host, which no resolver sends to loopback, and opens a URL without authentication to
-everyone, even when the function's resource policy lets nobody in.
+everyone, even when the function's resource policy lets nobody in. And it does not tell the function who calls.
 """
 
 import json
+from collections.abc import Callable
 from typing import Any
 
+from ministack.core import iam_evaluator as iam
 from ministack.services import lambda_svc
 
 from twin import seams
@@ -25,6 +27,14 @@ seams.SEAMS |= {
         None,
     ),
     "table of function URLs": (lambda_svc, "_function_urls", None),
+    "events of function URLs": (
+        lambda_svc,
+        "_build_function_url_event",
+        (
+            *("url_id", "account_id", "region", "method", "path", "headers", "body", "query_params"),
+            *("source_ip", "anonymous", "trace_root"),
+        ),
+    ),
 }
 PATH = "/_aws/lambda-url/"  # MiniStack's own second way in, beside the host name
 
@@ -55,9 +65,34 @@ def install(endpoint_url: str) -> None:
             return 403, {"Content-Type": "application/json"}, b'{"Message":"Forbidden"}'
         return await serve(url_id, *request, resolved=found, **more)
 
+    lambda_svc._build_function_url_event = _with_caller(lambda_svc._build_function_url_event)
     lambda_svc.handle_function_url_request = handle
     lambda_svc._create_function_url_config = create_reachable
     lambda_svc._function_url_id = reachable_id
+
+
+def _with_caller(build: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """Name the caller in the event where IAM asked for one, as AWS does."""
+
+    def build_with_caller(
+        url_id: str,
+        account: str,
+        region: str,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        *rest: Any,
+        **more: Any,
+    ) -> dict[str, Any]:
+        event = build(url_id, account, region, method, path, headers, *rest, **more)
+        if not more.get("anonymous"):
+            _body, query = rest
+            arn = iam.request_caller_arn(headers, query)
+            caller = {"accountId": account, "callerId": "AIDATWIN", "userArn": arn, "userId": "AIDATWIN"}
+            event["requestContext"]["authorizer"] = {"iam": caller}
+        return event
+
+    return build_with_caller
 
 
 def _open_as_said(

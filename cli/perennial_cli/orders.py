@@ -1,0 +1,145 @@
+"""What an operator orders of the running system, through its API: the same that Slack's buttons do, and the fire drill."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
+
+from perennial_cli.stack import Stack
+
+PAUSE = 0.5  # seconds between two looks at a drill
+SECONDS = 60.0  # for one request
+
+
+def retrain(stack: Stack, options: argparse.Namespace) -> None:
+    """Train on the newest dataset, or traffic, now."""
+    _order(stack, f"/models/{quote(options.model)}/retrain", {"because": options.because})
+
+
+def roll_back(stack: Stack, options: argparse.Namespace) -> None:
+    """Leave the version in service for the approved one before it."""
+    wish = {"because": options.because, "version": options.version}
+    _order(stack, f"/models/{quote(options.model)}/roll-back", wish)
+
+
+def mute(stack: Stack, options: argparse.Namespace) -> None:
+    """Hold messages back for some hours; the ledger goes on."""
+    wish = {"hours": options.hours, "what": options.what}
+    _order(stack, f"/models/{quote(options.model)}/mute", wish)
+
+
+def unmute(stack: Stack, options: argparse.Namespace) -> None:
+    """End a mute."""
+    answer = call(stack, "DELETE", f"/models/{quote(options.model)}/mute")
+    print(f"{answer['outcome']}: {answer['reason']}")
+
+
+def fire_drill(stack: Stack, options: argparse.Namespace) -> None:
+    """Ring a test alarm and follow its message to every channel; fails if it does not arrive in time."""
+    drill = call(stack, "POST", "/fire-drill", {"model": options.model})
+    print(f"fire drill {drill['id']}")
+    try:
+        arrived = follow(
+            lambda: call(stack, "GET", f"/fire-drill/{quote(drill['id'])}"), options.timeout, print
+        )
+    finally:
+        call(stack, "DELETE", f"/fire-drill/{quote(drill['id'])}")
+    if not arrived:
+        print("what failed is kept: perennial dead-letters", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def follow(look: Callable[[], Mapping[str, Any]], seconds: float, say: Callable[[str], None]) -> bool:
+    """Print each hop as it is reached; whether all were. What is missing is said last."""
+    deadline, said = time.monotonic() + seconds, set()
+    while True:
+        drill = look()
+        for line in reached(drill):
+            if line not in said:
+                said.add(line)
+                say(line)
+        late = time.monotonic() >= deadline
+        if drill["status"] == "arrived":
+            say(f"it arrived: {drill['model']}'s alarms reach people")
+            return True
+        if drill["status"] == "failed" or late:
+            say(f"IT DID NOT ARRIVE{f' within {seconds:g} s' if late else ''}:")
+            for line in missing(drill):
+                say(line)
+            return False
+        time.sleep(PAUSE)
+
+
+def reached(drill: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each hop that the drill came to."""
+    for hop in drill["hops"]:
+        if hop["at"]:
+            yield f"  {hop['at'][11:19]} UTC  {hop['name']:<24} {hop['detail']}"
+
+
+def missing(drill: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each hop that it did not come to."""
+    for hop in drill["hops"]:
+        if not hop["at"]:
+            yield f"  {'':<12}  {hop['name']:<24} {hop['detail']}"
+
+
+def call(stack: Stack, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Ask the API, signed with the environment's credentials. An answer that is not 2xx ends the command."""
+    session = boto3.Session()
+    if "ApiUrl" not in stack.outputs or session.get_credentials() is None:
+        raise SystemExit(f"perennial: no credentials, or the stack {stack.name} has no API: deploy it anew")
+    request = AWSRequest(
+        method,
+        stack.outputs["ApiUrl"].rstrip("/") + path,
+        data=json.dumps(body) if body is not None else None,
+        headers={"content-type": "application/json"},
+    )
+    region = boto3.client("cloudformation").meta.region_name
+    SigV4Auth(session.get_credentials().get_frozen_credentials(), "lambda", region).add_auth(request)
+    answer = URLLib3Session(timeout=SECONDS).send(request.prepare())
+    if answer.status_code >= 300:
+        raise SystemExit(f"perennial: {_problem(answer.content)} (HTTP {answer.status_code})")
+    found: dict[str, Any] = json.loads(answer.content)
+    return found
+
+
+def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> None:
+    """`command` makes the parser of a command by its name and function."""
+    because = "asked for with the perennial command"
+    retraining, going_back = command("retrain", retrain), command("roll-back", roll_back)
+    going_back.add_argument("--version", type=int, help="the version to leave; the one in service by default")
+    for made in (retraining, going_back):
+        made.add_argument("model")
+        made.add_argument("--because", default=because, help="kept in the ledger")
+    muting = command("mute", mute)
+    muting.add_argument("model")
+    muting.add_argument("--hours", type=float, default=24, help="how long (24)")
+    muting.add_argument("--what", default="all", help="an alarm's intent, such as data-quality (all)")
+    command("unmute", unmute).add_argument("model")
+    drill = command("fire-drill", fire_drill)
+    drill.add_argument("--model", help="whose channels; may be left out when there is one model")
+    drill.add_argument("--timeout", type=float, default=120, help="seconds that it may take (120)")
+
+
+def _order(stack: Stack, path: str, wish: Mapping[str, Any]) -> None:
+    answer = call(stack, "POST", path, wish)
+    print(f"{answer['outcome']}: {answer['reason']}")
+
+
+def _problem(content: bytes) -> str:
+    """The API's own words; else what stands before it said."""
+    try:
+        return str(json.loads(content)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return content.decode(errors="replace")[:300]
