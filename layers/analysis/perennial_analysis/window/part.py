@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -36,7 +35,9 @@ class Losses(msgspec.Struct):
 
     def told(self) -> tuple[str, ...]:
         """`file:line: why`; line 0 is the file as a whole."""
-        return tuple(f"{file}:{line}: {why}" if line else f"{file}: {why}" for file, line, why in self.examples)
+        return tuple(
+            f"{file}:{line}: {why}" if line else f"{file}: {why}" for file, line, why in self.examples
+        )
 
     def _keep(self, more: Iterable[tuple[str, int, str]]) -> None:
         self.examples = sorted([*self.examples, *more])[:MOST_EXAMPLES]
@@ -56,7 +57,8 @@ class Names(msgspec.Struct):
     def values(self) -> npt.NDArray[np.object_]:
         """The texts, [rows], None where missing."""
         named: npt.NDArray[np.object_] = np.array([*self.names, None], dtype=object)
-        return named[np.frombuffer(self.places, "<i4")]
+        values: npt.NDArray[np.object_] = named[np.frombuffer(self.places, "<i4")]
+        return values
 
 
 class Predictions(msgspec.Struct):
@@ -109,8 +111,8 @@ class Part(msgspec.Struct):
         return part
 
 
-def join_parts(parts: Iterable[Part], monitor: str) -> dict[str, Any]:
-    """Counts and losses of all parts together, as the fields of one."""
+def joined(parts: Iterable[Part], monitor: str) -> Part:
+    """Counts and losses of all parts together; what else they hold is for the monitor to join."""
     whole = Part(monitor)
     for part in parts:
         whole.requests += part.requests
@@ -118,4 +120,4 @@ def join_parts(parts: Iterable[Part], monitor: str) -> dict[str, Any]:
         whole.broken.join(part.broken)
         for width, count in part.odd.items():
             whole.odd[width] = whole.odd.get(width, 0) + count
-    return {"requests": whole.requests, "rows": whole.rows, "broken": whole.broken, "odd": whole.odd}
+    return whole

@@ -1,0 +1,70 @@
+"""The records of a capture file that lie in a window, and where in the file they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from perennial_analysis.readers.capture_records import Record
+from perennial_analysis.readers.tabular import BOM, UNDECODABLE, blocks
+from perennial_analysis.window.part import Part
+from perennial_analysis.window.request import Source
+
+
+@dataclass(frozen=True)
+class Located:
+    """A record and where it stands."""
+
+    record: Record
+    file: str
+    line: int
+
+
+def read_records(
+    source: Source, start: datetime, end: datetime, part: Part
+) -> Iterator[tuple[list[Located], int]]:
+    """The records of a file within the window, block by block, and the size of the block."""
+    decoder = msgspec.json.Decoder(Record)
+    with source.open() as file:
+        before = 0
+        for block in blocks(file):
+            content = block.removeprefix(BOM) if not before else block
+            found = []
+            for line, record in _decoded(decoder, content, source.name, before, part):
+                if _within(record, start, end, source.name, line, part):
+                    found.append(Located(record, source.name, line))
+            before += content.count(b"\n")
+            part.requests += len(found)
+            yield found, len(content)
+
+
+def _decoded(
+    decoder: msgspec.json.Decoder[Record], block: bytes, file: str, before: int, part: Part
+) -> Iterator[tuple[int, Record]]:
+    try:
+        records = decoder.decode_lines(block)
+    except UNDECODABLE:
+        records = []
+    if records and len(records) == block.count(b"\n") + (not block.endswith(b"\n")):
+        yield from enumerate(records, start=before + 1)
+        return
+    for line, text in enumerate(block.split(b"\n"), start=before + 1):
+        if not text.strip():
+            continue
+        try:
+            yield line, decoder.decode(text)
+        except UNDECODABLE as error:
+            part.broken.add(file, line, f"{error}: {text[:80].decode('utf-8', 'replace')}")
+
+
+def _within(record: Record, start: datetime, end: datetime, file: str, line: int, part: Part) -> bool:
+    told = record.event_metadata.inference_time
+    try:
+        time = datetime.fromisoformat(told)
+    except ValueError:
+        part.broken.add(file, line, f"no time of inference: {told!r}")
+        return False
+    return start <= (time if time.tzinfo else time.replace(tzinfo=UTC)) < end
