@@ -152,11 +152,10 @@ def _asked_turn(watch: Watch, asked: Asked, at: datetime, request: str) -> Turn:
         window = windows.last_complete(watch.every, watch.delay, at)
     else:
         window = windows.until_now(watch.every, at)
-    regular = windows.floor(window.start, watch.every) == window.start
-    regular = regular and window.start + watch.every == window.end
-    folder = layout.report_prefix(
-        watch.model, watch.monitor, window.start, until=None if regular else window.end
-    )
+    # The schedule's window of the same start will have the plain folder.
+    aligned = windows.floor(window.start, watch.every) == window.start
+    until = window.end if aligned and window.start + watch.every != window.end else None
+    folder = layout.report_prefix(watch.model, watch.monitor, window.start, until)
     name = claims.key(watch.monitor, window, asked=True)
     return Turn(watch, window, name, folder, request, claims.ATTEMPTS_ASKED)
 

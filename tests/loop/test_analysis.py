@@ -1,0 +1,190 @@
+"""From captured traffic to a report: on the schedule, after an outage, on request, and by a Processing job."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from stranger import Entry, Model, Stack, wait_for
+from watched import HOUR, Captured, analyze, serve, stamp, this_hour, usual
+
+from stack.places import ROOT
+
+EVERY = timedelta(minutes=5)
+MONITORS = {"data_quality": {"every": "5m", "min_records": 50}}
+NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
+
+
+@pytest.fixture(scope="module")
+def watch(stack: Stack) -> Model:
+    """A model in service, watched in windows of five minutes whose traffic arrives at once."""
+    return serve(stack, "watch", monitors=MONITORS, capture={"delay_minutes": 0})
+
+
+def state(model: Model, name: str) -> dict[str, Any] | None:
+    """A state document, as the ledger's table holds it."""
+    key = {"pk": {"S": f"state#{model.model}"}, "sk": {"S": name}}
+    table = model.stack.outputs["LedgerTable"]
+    item = model.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+    return json.loads(item["body"]["S"]) if item else None
+
+
+def put_state(model: Model, name: str, document: Mapping[str, Any]) -> None:
+    item = {
+        "pk": {"S": f"state#{model.model}"},
+        "sk": {"S": name},
+        "body": {"S": json.dumps(document, sort_keys=True)},
+    }
+    model.stack.client("dynamodb").put_item(TableName=model.stack.outputs["LedgerTable"], Item=item)
+
+
+def asked(model: Model) -> list[Entry]:
+    return [entry for entry in model.ledger() if entry.details.get("request")]
+
+
+def records_metric(model: Model, end: datetime) -> list[float]:
+    found = model.stack.client("cloudwatch").get_metric_statistics(
+        Namespace=NAMESPACE,
+        MetricName="records",
+        Dimensions=[
+            {"Name": "Endpoint", "Value": model.name},
+            {"Name": "MonitoringSchedule", "Value": f"{model.name}-data-quality"},
+        ],
+        StartTime=end - timedelta(minutes=1),
+        EndTime=end + timedelta(minutes=1),
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    return [point["Maximum"] for point in found["Datapoints"]]
+
+
+def test_the_version_carries_its_baseline(watch: Model) -> None:
+    """What training kept lies with the version, and the registry names it where SageMaker has places for it."""
+    package = watch.package(1)
+    uri = package["DriftCheckBaselines"]["ModelDataQuality"]["Statistics"]["S3Uri"]
+    assert uri.endswith("/baseline/statistics.json")
+    assert package["ModelMetrics"]["ModelDataQuality"]["Constraints"]["ContentType"] == "application/json"
+    statistics = watch.document(uri.partition(f"models/{watch.model}/")[2])
+    names = [feature["name"] for feature in statistics["features"]]
+    assert {"income", "ratio", "region"} <= set(names)
+
+
+def test_a_window_on_request(watch: Model) -> None:
+    """Report, metrics in the names that alarms use, and the reason in the ledger; a replayed hint changes nothing."""
+    hour = this_hour() - 2 * HOUR
+    Captured(watch, hour).write(usual(400, seed=5), broken=3)
+    found = analyze(watch, "data_quality", hour)
+    assert (found["status"], found["records"], found["broken"]["count"]) == ("ok", 400, 3), found
+    entry = wait_for("its decision", lambda: asked(watch))[-1]
+    assert (entry.decision, entry.details["records"], entry.news) == ("window_analyzed", "400", "none")
+    assert (
+        watch.read(entry.details["report"].removeprefix(f"models/{watch.model}/"))
+        .lower()
+        .startswith(b"<!doctype")
+    )
+    assert records_metric(watch, hour + HOUR) == [400.0]
+
+    before = len(asked(watch))
+    event = {
+        "version": "0",
+        "id": entry.details["request"],
+        "detail-type": "Model Due",
+        "source": "perennial",
+        "account": "123456789012",
+        "time": stamp(datetime.now(UTC)),
+        "region": "us-east-1",
+        "resources": [],
+        "detail": {
+            "model": watch.model,
+            "reaction": "analyze_traffic",
+            "subject": f"data_quality@{stamp(hour)}/{stamp(hour + HOUR)}",
+            "because": "a test replays it",
+        },
+    }
+    assert watch.stack.invoke("AnalyzeTraffic", event)["outcome"] == "nothing"
+    assert len(asked(watch)) == before
+
+
+def test_an_outage_is_caught_up(watch: Model) -> None:
+    """Windows that nobody analysed come oldest first, each once, and a person is told once."""
+    watch.stack.sweep()
+    known = wait_for("the monitor to begin", lambda: state(watch, "monitor#data_quality"))
+    back = datetime.now(UTC) - 12 * EVERY
+    start = back - (back - datetime(1970, 1, 1, tzinfo=UTC)) % EVERY
+    put_state(watch, "monitor#data_quality", known | {"through": stamp(start)})
+    done = len(watch.decided("window_empty", monitor="data_quality"))
+    watch.stack.sweep()
+    watch.stack.sweep()
+
+    def scheduled() -> list[str]:
+        return [
+            entry.details["start"]
+            for entry in watch.ledger()
+            if entry.decision in ("window_empty", "window_analyzed") and not entry.details.get("request")
+        ][done:]
+
+    expected = [stamp(start + n * EVERY) for n in range(11)]
+    wait_for("every window", lambda: len(scheduled()) >= len(expected))
+    assert scheduled()[: len(expected)] == expected
+    assert len(set(scheduled())) == len(scheduled())
+    [late] = watch.decided("analysis_late")
+    assert late.news == "warning"
+
+
+def test_a_large_window_is_a_jobs(watch: Model) -> None:
+    """Above `processing_above_mb` two instances analyse their shards, and the parts make one report."""
+    limits = {"data_quality": {**MONITORS["data_quality"], "processing_above_mb": 1}}
+    watch.put(
+        "model.yaml",
+        watch.yaml(
+            monitors=limits,
+            capture={"delay_minutes": 0},
+            gate={"metric": "auc", "minimum": 0.5, "approval": "automatic"},
+        ),
+    )
+    watch.wait_for("configuration_changed")
+    hour = this_hour() - 4 * HOUR
+    for part in range(4):
+        Captured(watch, hour).write(usual(3600, seed=part) * 2)
+    found = analyze(watch, "data_quality", hour)
+    assert found["records"] == 4 * 7200, found
+    started = watch.decided("analysis_job_started")[-1]
+    job = watch.sagemaker.describe_processing_job(ProcessingJobName=started.details["job"])
+    assert job["ProcessingJobStatus"] == "Completed"
+    assert job["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
+    entry = watch.wait_for("window_analyzed", job=started.details["job"])
+    assert entry.details["records"] == str(found["records"])
+    assert records_metric(watch, hour + HOUR) == [float(found["records"])]
+
+
+def test_the_command_asks_and_follows(watch: Model) -> None:
+    """`perennial analyze` ends with status and report, and `perennial reports` lists it."""
+    hour = this_hour() - 6 * HOUR
+    Captured(watch, hour).write(usual(200, seed=9))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT / "cli"),
+        "AWS_ENDPOINT_URL": watch.stack.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+    def perennial(*arguments: str) -> str:
+        command = [sys.executable, "-m", "perennial_cli", *arguments]
+        done = subprocess.run(
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    times = ("--start", stamp(hour), "--end", stamp(hour + HOUR), "--wait", "1.5")
+    told = perennial("analyze", watch.model, *times)
+    assert f"{stamp(hour)} to {stamp(hour + HOUR)}: ok" in told
+    assert f"reports/data_quality/{hour:%Y/%m/%d/%H%M}" in told
+    assert "report.html" in told
+    assert f"{stamp(hour)[:16]}" in perennial("reports", watch.model, "-n", "100")
