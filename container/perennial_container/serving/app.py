@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from perennial_container.errors import RequestError
 from perennial_container.serving.admission import Admission
 from perennial_container.serving.answers import write_error
-from perennial_container.serving.front import Front
+from perennial_container.serving.front import Front, Limits
 from perennial_container.serving.meter import CONTENT_TYPE, Meter
 from perennial_container.serving.model import ServedModel
 
@@ -17,12 +17,14 @@ MOST_REQUESTS = 64
 LEAST_BYTES_IN_FLIGHT = 32 * 1024 * 1024
 
 
-def create_app(model: ServedModel, *, body_limit: int) -> Front:
-    """The application; it starts to load the model when it starts. `body_limit` is in bytes."""
+def create_app(model: ServedModel, *, body_limit: int, body_seconds: float) -> Front:
+    """The application; it starts to load the model when it starts. `body_limit` is in bytes,
+    `body_seconds` what the rest of a body may take."""
     admission = Admission(MOST_REQUESTS, max(LEAST_BYTES_IN_FLIGHT, body_limit))
     meter = Meter()
     control = control_plane(model, admission, meter)
-    return Front(control, model, body_limit=body_limit, admission=admission, meter=meter)
+    limits = Limits(body_limit, body_seconds)
+    return Front(control, model, limits, admission, meter)
 
 
 def control_plane(model: ServedModel, admission: Admission, meter: Meter) -> FastAPI:

@@ -61,6 +61,8 @@ class Decoder:
     def _csv(self, body: bytes, kind: ContentType) -> Matrix | None:
         if kind.header or not body.isascii() or b'"' in body or b"_" in body:
             return None
+        if b"\r" in body and body.count(b"\r") != body.count(b"\r\n"):
+            return None  # a carriage return alone ends a line, too
         if self._confusable and kind.header is None and self._has_header(body):
             return None
         few = body.count(b"\n") <= FEW
@@ -88,7 +90,7 @@ class Decoder:
             raise ValueError("another number of columns")
         return values
 
-    def _cells(self, body: bytes) -> Matrix:
+    def _cells(self, body: bytes) -> Matrix | None:
         """Few rows with texts among their cells. Raises CellError and ValueError."""
         values = [
             [read(cell) for read, cell in zip(self._text, line.split(","), strict=True)]

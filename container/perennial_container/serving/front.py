@@ -5,7 +5,7 @@ A framework's router, request and response objects cost more than the prediction
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -30,14 +30,21 @@ from perennial_container.serving.model import Served, ServedModel
 log = logging.getLogger(__name__)
 
 INLINE_BYTES = 32 * 1024  # smaller bodies are not worth a thread
-BODY_SECONDS = 10.0  # for the rest of a body whose beginning has arrived
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 JSON = (b"content-type", b"application/json")
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one body: its size in bytes, and how long it may take once it has begun."""
+
+    size: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -54,11 +61,11 @@ class Front:
     """The ASGI application in front of the control plane `app`."""
 
     def __init__(
-        self, app: App, model: ServedModel, *, body_limit: int, admission: Admission, meter: Meter
+        self, app: App, model: ServedModel, limits: Limits, admission: Admission, meter: Meter
     ) -> None:
         self._app = app
         self._model = model
-        self._limit = body_limit
+        self._limits = limits
         self._admission = admission
         self._meter = meter
         self._batcher: Batcher | None = None
@@ -133,7 +140,7 @@ class Front:
             refuse_encoding(encoding.decode("latin-1"))
         kind, form = _media(content_type, accept)
         declared = int(length) if length and length.isdigit() else None
-        if declared is not None and declared > self._limit:
+        if declared is not None and declared > self._limits.size:
             raise self._too_large()
         return Asked(kind, form, declared, attributes)
 
@@ -143,16 +150,16 @@ class Front:
         if message["type"] == "http.disconnect":
             raise ClientGone
         body: bytes = message.get("body", b"")
-        if len(body) > self._limit:
+        if len(body) > self._limits.size:
             raise self._too_large()
         if not message.get("more_body", False):
             return body
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._limits.seconds):
                 return await self._rest(body, asked, ticket, receive)
         except TimeoutError:
             raise RequestError(
-                408, "body_timeout", f"the body did not arrive within {BODY_SECONDS:.0f} seconds"
+                408, "body_timeout", f"the body did not arrive within {self._limits.seconds:g} seconds"
             ) from None
 
     async def _rest(self, begun: bytes, asked: Asked, ticket: Ticket, receive: Receive) -> bytes:
@@ -163,7 +170,7 @@ class Front:
                 raise ClientGone
             piece = message.get("body", b"")
             size += len(piece)
-            if size > self._limit:
+            if size > self._limits.size:
                 raise self._too_large()
             if asked.length is None:
                 ticket.add(len(piece))
@@ -183,7 +190,7 @@ class Front:
 
     def _too_large(self) -> RequestError:
         return RequestError(
-            413, "body_too_large", f"the body is larger than {self._limit} bytes; send fewer rows"
+            413, "body_too_large", f"the body is larger than {self._limits.size} bytes; send fewer rows"
         )
 
 

@@ -37,12 +37,14 @@ def parse_content_type(value: str | None) -> ContentType:
     name, parameters = _split(value or "")
     if name not in FORMS:
         raise RequestError(
-            415, "unsupported_media_type", f"the content type {name or 'none'!r} is not one of {SUPPORTED}"
+            415,
+            "unsupported_media_type",
+            f"the content type {shortened(name or 'none')!r} is not one of {SUPPORTED}",
         )
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in CHARSETS:
         raise RequestError(
-            415, "unsupported_charset", f"the charset {charset!r} is not supported; send UTF-8"
+            415, "unsupported_charset", f"the charset {shortened(charset)!r} is not supported; send UTF-8"
         )
     header = {"present": True, "absent": False}.get(parameters.get("header", "").lower())
     return ContentType(FORMS[name], header)
@@ -54,7 +56,7 @@ def refuse_encoding(value: str | None) -> None:
         raise RequestError(
             415,
             "unsupported_encoding",
-            f"the content encoding {value!r} is not supported; send the body as it is",
+            f"the content encoding {shortened(value)!r} is not supported; send the body as it is",
         )
 
 
@@ -73,6 +75,11 @@ def choose_answer(accept: str | None, request: Form) -> Form:
             406, "not_acceptable", f"the answer can be {SUPPORTED}, Accept allows none of them"
         )
     return best
+
+
+def shortened(text: str, most: int = 40) -> str:
+    """What a client sent, short enough to be told back."""
+    return text if len(text) <= most else text[:most] + "..."
 
 
 def _quality(name: str, ranges: list[tuple[str, dict[str, str]]]) -> float:

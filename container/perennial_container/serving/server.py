@@ -14,6 +14,7 @@ from perennial_container.cpu import available_cpus
 from perennial_container.paths import Paths
 from perennial_container.serving.app import create_app
 from perennial_container.serving.model import ServedModel
+from perennial_container.serving.protocol import BoundedHeads
 
 MEBIBYTE = 1024 * 1024
 DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
@@ -27,6 +28,7 @@ class Settings:
     host: str = "0.0.0.0"  # noqa: S104 - SageMaker reaches the container from outside
     port: int = 8080
     body_limit: int = 25 * MEBIBYTE
+    body_seconds: float = 10.0  # for the rest of a body whose beginning has arrived
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
@@ -34,6 +36,7 @@ class Settings:
             host=environment.get("BIND_HOST") or cls.host,
             port=int(environment.get("SAGEMAKER_BIND_TO_PORT") or cls.port),
             body_limit=int(environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 25) * MEBIBYTE,
+            body_seconds=float(environment.get("BODY_TIMEOUT_SECONDS") or cls.body_seconds),
         )
 
 
@@ -43,9 +46,10 @@ def main() -> int:
     settings = Settings.from_env(os.environ)
     model = ServedModel(Paths.from_env(os.environ).model, available_cpus())
     config = uvicorn.Config(
-        create_app(model, body_limit=settings.body_limit),
+        create_app(model, body_limit=settings.body_limit, body_seconds=settings.body_seconds),
         host=settings.host,
         port=settings.port,
+        http=BoundedHeads,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -1,0 +1,302 @@
+"""Requests that are malformed, hostile or unlucky: each is refused in words, and harms nobody else."""
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from container_jobs import Job, Server, serving
+
+GOOD = b"0.5,3,a,true\n"
+MEBIBYTE = 1024 * 1024
+MOST_MEMORY = 64 * MEBIBYTE
+PING_SECONDS = 0.1
+CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A body with its content type; `line` and `column` are the place that the answer must name."""
+
+    kind: str
+    body: bytes
+    status: int = 400
+    line: int | None = None
+    column: str | None = None
+
+
+def many(rows: int, last: bytes) -> bytes:
+    return GOOD * rows + last
+
+
+PROBES = {
+    # CSV: the shape
+    "nothing": Probe(CSV, b""),
+    "blanks": Probe(CSV, b"   \t  "),
+    "newlines": Probe(CSV, b"\n" * 1000),
+    "a single comma": Probe(CSV, b",", line=1),
+    "one column less": Probe(CSV, b"0.5,3,a\n", line=1),
+    "one column more": Probe(CSV, b"0.5,3,a,true,1\n", line=1),
+    "ragged in the second line": Probe(CSV, GOOD + b"0.5,3\n", line=2),
+    "ragged after many lines": Probe(CSV, many(9000, b"0.5,3\n"), line=9001),
+    "a trailing comma": Probe(CSV, b"0.5,3,a,true,\n", line=1),
+    "semicolons": Probe(CSV, b"0.5;3;a;true\n", line=1),
+    "tabs": Probe(CSV, b"0.5\t3\ta\ttrue\n", line=1),
+    "a header of another table": Probe(CSV, b"x,y,z,w\n1,2,3,4\n", line=1, column="ratio"),
+    "a header with a column missing": Probe(CSV, b"ratio,score,group\n0.5,3,a\n", line=1, column="first"),
+    "a header twice": Probe(
+        CSV, b"ratio,score,group,first\nratio,score,group,first\n", line=2, column="ratio"
+    ),
+    "a column twice": Probe(CSV, b"ratio,score,group,first,score\n1,2,a,1,2\n", line=1, column="score"),
+    "an open quote": Probe(CSV, b'0.5,3,"a,true\n', line=1),
+    "an open quote far away": Probe(CSV, many(5000, b'0.5,3,"a,true\n'), line=5001),
+    "a quote inside a cell": Probe(CSV, b'0.5,3,"a"b,true\n', line=1),
+    "a million columns": Probe(CSV, b"1," * 1_000_000, line=1),
+    "one endless cell": Probe(CSV, b"9" * MEBIBYTE, line=1),
+    # CSV: the cells
+    "a letter": Probe(CSV, b"x,3,a,true\n", line=1, column="ratio"),
+    "a letter after many lines": Probe(CSV, many(20_000, b"x,3,a,true\n"), line=20_001, column="ratio"),
+    "infinity": Probe(CSV, b"inf,3,a,true\n", line=1, column="ratio"),
+    "minus infinity": Probe(CSV, b"-Infinity,3,a,true\n", line=1, column="ratio"),
+    "more than a double holds": Probe(CSV, b"1e400,3,a,true\n", line=1, column="ratio"),
+    "a hexadecimal number": Probe(CSV, b"0x1p3,3,a,true\n", line=1, column="ratio"),
+    "digits with underscores": Probe(CSV, b"1_000,3,a,true\n", line=1, column="ratio"),
+    "digits of another script": Probe(CSV, "٣,3,a,true\n".encode(), line=1, column="ratio"),
+    "a decimal comma": Probe(CSV, b'"0,5",3,a,true\n', line=1, column="ratio"),
+    "a currency": Probe(CSV, "€5,3,a,true\n".encode(), line=1, column="ratio"),
+    "a date": Probe(CSV, b"2026-01-01,3,a,true\n", line=1, column="ratio"),
+    "a fraction where it must be whole": Probe(CSV, b"0.5,3.5,a,true\n", line=1, column="score"),
+    "a formula": Probe(CSV, b"=1+1,3,a,true\n", line=1, column="ratio"),
+    "neither true nor false": Probe(CSV, b"0.5,3,a,perhaps\n", line=1, column="first"),
+    "a NUL byte": Probe(CSV, b"0.5\x00,3,a,true\n", line=1, column="ratio"),
+    "only NUL bytes": Probe(CSV, b"\x00" * 1000, line=1),
+    "two hundred thousand digits": Probe(CSV, b"1" * 200_000 + b",3,a,true\n", line=1),
+    # encodings
+    "latin-1": Probe(CSV, "0.5,3,é,true\n".encode("latin-1")),
+    "utf-16": Probe(CSV, GOOD.decode().encode("utf-16")),
+    "utf-32": Probe(CSV, GOOD.decode().encode("utf-32")),
+    "random bytes": Probe(CSV, bytes(range(128, 256)) * 40),
+    "half a character": Probe(CSV, b"0.5,3,\xe2\x82,true\n"),
+    "a compressed body": Probe(CSV, b"\x1f\x8b\x08\x00" + b"\x00" * 50),
+    "a zip file": Probe(CSV, b"PK\x03\x04" + b"\x00" * 50, line=1),
+    "a Parquet file": Probe(CSV, b"PAR1" + b"\x00" * 50 + b"PAR1", line=1),
+    "a pickle": Probe(CSV, b"\x80\x04\x95\x00cos\nsystem\n(S'true'\ntR."),
+    # JSON
+    "no JSON": Probe(JSON, GOOD),
+    "cut off": Probe(JSON, b'{"instances": [[0.5, 3, "a"', line=1),
+    "something after the end": Probe(JSON, b'[[0.5, 3, "a", true]] x', line=1),
+    "a hundred thousand brackets": Probe(JSON, b"[" * 100_000),
+    "a hundred thousand braces": Probe(JSON, b'{"a":' * 100_000),
+    "a number": Probe(JSON, b"3"),
+    "a text": Probe(JSON, b'"0.5,3,a,true"'),
+    "null": Probe(JSON, b"null"),
+    "an empty object": Probe(JSON, b"{}"),
+    "an empty list": Probe(JSON, b"[]"),
+    "instances that are no list": Probe(JSON, b'{"instances": 3}'),
+    "instances that are an object": Probe(JSON, b'{"instances": {"0": [0.5, 3, "a", true]}}'),
+    "rows that are numbers": Probe(JSON, b"[0.5, 3]", line=1),
+    "rows of rows of rows": Probe(JSON, b'[[[0.5, 3, "a", true]]]', line=1),
+    "an empty row": Probe(JSON, b"[[]]", line=1),
+    "NaN": Probe(JSON, b'[[NaN, 3, "a", true]]', line=1),
+    "Infinity": Probe(JSON, b'[[Infinity, 3, "a", true]]', line=1),
+    "1e400": Probe(JSON, b'[[1e400, 3, "a", true]]', line=1),
+    "an integer of a thousand digits": Probe(JSON, b"[[" + b"9" * 1000 + b', 3, "a", true]]', line=1),
+    "a number in quotes": Probe(JSON, b'[["0.5", 3, "a", true]]', line=1, column="ratio"),
+    "true for a number": Probe(JSON, b'[[true, 3, "a", true]]', line=1, column="ratio"),
+    "a list for a number": Probe(JSON, b'[[[], 3, "a", true]]', line=1, column="ratio"),
+    "a number for a text": Probe(JSON, b"[[0.5, 3, 7, true]]", line=1, column="group"),
+    "a feature missing": Probe(JSON, b'[{"ratio": 1, "score": 3, "group": "a"}]', line=1, column="first"),
+    "a lone surrogate": Probe(JSON, b'[[0.5, 3, "\\ud800", true]]', line=1),
+    "bad escapes": Probe(JSON, b'[[0.5, 3, "\\x41", true]]', line=1),
+    "JSON in latin-1": Probe(JSON, '[[0.5, 3, "é", true]]'.encode("latin-1"), line=1),
+    # JSON Lines
+    "the second line cut off": Probe(LINES, b'[0.5, 3, "a", true]\n[0.5, 3', line=2),
+    "the third line of another width": Probe(LINES, b'[0.5, 3, "a", true]\n[0.5, 3, "a", true]\n[1]', line=3),
+    "a wrong cell in the second line": Probe(
+        LINES, b'[0.5, 3, "a", true]\n[0.5, "x", "a", true]', line=2, column="score"
+    ),
+    "JSON over several lines": Probe(LINES, b'[\n0.5, 3, "a", true]', line=1),
+    # what the headers say
+    "no content type": Probe("", GOOD, 415),
+    "an unknown content type": Probe("application/x-recordio-protobuf", GOOD, 415),
+    "pickled numpy": Probe("application/x-pickle", GOOD, 415),
+    "a form": Probe("application/x-www-form-urlencoded", b"a=1", 415),
+    "several parts": Probe("multipart/form-data; boundary=x", b"--x--", 415),
+    "a content type of 5,000 letters": Probe("text/" + "c" * 5000, GOOD, 415),
+    "another charset": Probe("text/csv; charset=utf-16", GOOD, 415),
+}
+
+
+def memory(server: Server) -> int:
+    """Bytes that the process holds for itself."""
+    rollup = Path(f"/proc/{server.process.pid}/smaps_rollup").read_text(encoding="ascii")
+    [size] = re.findall(r"^Private_Dirty: +(\d+) kB", rollup, re.MULTILINE)
+    return int(size) * 1024
+
+
+def ping_seconds(server: Server) -> float:
+    started = time.monotonic()
+    assert server.client.get("/ping").status_code == 200
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_bad_body_is_refused_with_its_place(server: Server, name: str) -> None:
+    """The answer is 4xx with a code for programs and the place for people, and a good request succeeds after it."""
+    probe, before = PROBES[name], memory(server)
+    response = server.invoke(probe.body, probe.kind)
+    error = response.json()["error"]
+    assert response.status_code == probe.status, error
+    assert re.fullmatch(r"[a-z0-9_]+", error["code"])
+    assert 10 < len(error["message"]) < 400
+    assert probe.line is None or error.get("line") == probe.line, error
+    assert probe.column is None or error.get("column") == probe.column, error
+    assert "Traceback" not in response.text
+    assert server.invoke(GOOD).status_code == 200
+    assert ping_seconds(server) < PING_SECONDS
+    assert memory(server) - before < MOST_MEMORY
+
+
+@pytest.fixture(scope="module")
+def hurried(loans: Job) -> Iterator[Server]:
+    """A server with little patience and a small limit, so that both can be met."""
+    with serving(loans.base, SAGEMAKER_MAX_PAYLOAD_IN_MB="4", BODY_TIMEOUT_SECONDS="1") as running:
+        running.wait_for_ping(200)
+        yield running
+
+
+def raw(server: Server, text: bytes, more: bytes = b"") -> bytes:
+    """What comes back for bytes on a connection, until the server closes it or has answered."""
+    address = server.client.base_url
+    with socket.create_connection((address.host, address.port), timeout=15) as connection:
+        connection.sendall(text)
+        if more:
+            connection.sendall(more)
+        return connection.recv(65536)
+
+
+HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "answer"),
+    [
+        pytest.param(HEAD + b"Content-Length: 1073741824\r\n\r\n", b"413", id="a gibibyte declared"),
+        pytest.param(HEAD + b"Content-Length: 99999999999999999\r\n\r\n", b"413", id="petabytes declared"),
+        pytest.param(HEAD + b"Content-Length: -1\r\n\r\n", b"400", id="a negative length"),
+        pytest.param(HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", b"400", id="two lengths"),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", b"400", id="a broken chunk"),
+        pytest.param(b"BREW /invocations HTTP/1.1\r\nHost: x\r\n\r\n", b"40", id="an unknown method"),
+        pytest.param(b"GET /invocations HTTP/1.1\r\nHost: x\r\n\r\n", b"405", id="a wrong method"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01", b"400", id="TLS to a plain port"),
+        pytest.param(b"\r\n\r\n\x00\x00 nothing HTTP\r\n\r\n", b"400", id="no HTTP at all"),
+        pytest.param(HEAD + b"Content-Length: 20\r\n\r\n0.5,3", b"408", id="half a body, then silence"),
+        pytest.param(
+            HEAD + b"Expect: 100-continue\r\nContent-Length: 9000000\r\n\r\n",
+            b"413",
+            id="asked before it is sent",
+        ),
+    ],
+)
+def test_bad_http_is_refused(hurried: Server, request_bytes: bytes, answer: bytes) -> None:
+    """What is no proper request is answered 4xx, and the next one is served."""
+    status = raw(hurried, request_bytes).split(b" ", 2)[1]
+    assert status.startswith(answer)
+    assert hurried.invoke(GOOD).status_code == 200
+
+
+def test_a_body_without_a_length_is_counted(hurried: Server) -> None:
+    """A chunked body over the limit is refused while it arrives, and is not kept."""
+    before = memory(hurried)
+    pieces = (b"0" * 65536 for _ in range(320))
+    response = hurried.client.post("/invocations", content=pieces, headers={"content-type": CSV})
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "body_too_large")
+    assert memory(hurried) - before < MOST_MEMORY
+
+
+def test_clients_that_hang_up(hurried: Server) -> None:
+    """Forty clients that send half a request and go leave nothing behind."""
+    address = hurried.client.base_url
+    connections = [socket.create_connection((address.host, address.port)) for _ in range(40)]
+    for connection in connections:
+        connection.sendall(HEAD + b"Content-Length: 2000000\r\n\r\n" + GOOD * 1000)
+    assert ping_seconds(hurried) < PING_SECONDS
+    for connection in connections:
+        connection.close()
+    deadline = time.monotonic() + 15
+    while "perennial_requests_in_flight 0" not in hurried.client.get("/metrics").text:
+        assert time.monotonic() < deadline
+    assert hurried.invoke(GOOD).status_code == 200
+
+
+def test_a_flood_of_headers(hurried: Server) -> None:
+    """Headers without end are cut off, and cost no memory."""
+    before = memory(hurried)
+    flood = b"".join(b"X-Flood-%d: %s\r\n" % (number, b"x" * 1000) for number in range(20_000))
+    address = hurried.client.base_url
+    with socket.create_connection((address.host, address.port), timeout=15) as connection:
+        try:
+            connection.sendall(HEAD + flood)
+            answer = connection.recv(65536)
+        except ConnectionError:
+            answer = b""
+    assert not answer or answer.split(b" ")[1] in (b"400", b"431")
+    assert memory(hurried) - before < MOST_MEMORY
+    assert hurried.invoke(GOOD).status_code == 200
+
+
+def test_metrics_count_what_was_answered(hurried: Server) -> None:
+    """Prometheus is told how many requests had which answer."""
+    before = hurried.client.get("/metrics")
+    assert before.headers["content-type"].startswith("text/plain")
+    assert hurried.invoke(b"x").status_code == 400
+    found = re.findall(r'perennial_invocations_total\{status="400"\} (\d+)', before.text)
+    after = re.findall(r'status="400"\} (\d+)', hurried.client.get("/metrics").text)
+    assert int(after[0]) == int(found[0] if found else 0) + 1
+
+
+def test_json_answers_name_the_model(server: Server) -> None:
+    """An answer tells which model gave it."""
+    response = server.invoke(json.dumps([[0.5, 3, "a", True]]), JSON)
+    assert re.fullmatch("[0-9a-f]{12}", response.headers["x-model-version"])
+
+
+PINGS = """
+import select, sys, time, urllib.request
+slowest, count = 0.0, 0
+while not select.select([sys.stdin], [], [], 0.01)[0]:
+    started = time.monotonic()
+    assert urllib.request.urlopen(sys.argv[1] + "/ping", timeout=10).status == 200
+    slowest, count = max(slowest, time.monotonic() - started), count + 1
+print(slowest, count)
+"""
+
+
+def test_overload(loans: Job) -> None:
+    """A hundred heavy requests at once: what is beyond the bound is told to come back, and /ping never waits."""
+    body = GOOD * 60_000
+    with serving(loans.base) as server:
+        server.wait_for_ping(200)
+        before = memory(server)
+        command = [sys.executable, "-c", PINGS, str(server.client.base_url)]
+        with (
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as pings,
+            ThreadPoolExecutor(100) as clients,
+        ):
+            answers = list(clients.map(lambda _: server.invoke(body), range(100)))
+            slowest, count = map(float, pings.communicate("enough")[0].split())
+        statuses = Counter(answer.status_code for answer in answers)
+        assert set(statuses) == {200, 503}, statuses
+        assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}
+        assert count > 10
+        assert slowest < 1.0, "SageMaker gives /ping two seconds"
+        assert memory(server) - before < 2 * MOST_MEMORY
+        assert server.invoke(body).status_code == 200
