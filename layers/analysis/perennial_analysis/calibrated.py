@@ -5,8 +5,9 @@ drifted if its PSI exceeds what chance gives (n m / (n + m) times the PSI of two
 chi-square with bins - 1 degrees of freedom) plus a least effect worth telling. Where chance gives nearly nothing it
 must be twice that effect, since hours differ among themselves by a few hundredths of a deviation.
 
-Two faults that no distance sees in time, a sentinel value and a filled-in default, have checks of their own: values
-outside the baseline's range, and a single value that became much more frequent. Shares (missing, mistyped, unseen)
+Faults that no distance sees in time have checks of their own: a sentinel (values outside the baseline's range), a
+filled-in default (a single value that became much more frequent), a new code (a value that the few of the baseline do
+not have), and amounts beside many zeros (where one value is half of all, the others are also compared alone). Shares (missing, mistyped, unseen)
 may exceed the baseline's upper bound by half a point, and then by what a binomial allows.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from perennial_analysis.columns import Floats
 from perennial_analysis.distances import psi
+from perennial_analysis.hashed import Hashed
 from perennial_analysis.sketch import Sketch
 from perennial_analysis.statistics import Numbers
 from perennial_analysis.statistics_tails import binomial_sf, chi2_isf, exceedance_sf, share_upper
@@ -31,6 +33,8 @@ OUTSIDE_SLACK = 0.002
 RANGE_MARGIN = 0.25
 SPIKE_SLACK = 0.05
 SHARE_SLACK = 0.005
+MOST_CODES = 120
+USUAL_SHARE = 0.5
 MOST_SPIKES = round(1 / SPIKE_SLACK)
 
 
@@ -47,8 +51,10 @@ def numeric_drift(current: Numbers, baseline: Numbers, least: float, tail: float
     """What moved in a numeric feature. `least` is a PSI, `tail` the chance of a false alarm."""
     found = [
         psi_excess(*bins(current.sketch, baseline.sketch), least, tail / 2),
-        _outside(current.sketch, baseline, tail / 4),
-        _spike(current.sketch, baseline.sketch, tail / 4),
+        _beside_the_usual(current.sketch, baseline.sketch, least, tail / 8),
+        _outside(current.sketch, baseline, tail / 8),
+        _spike(current.sketch, baseline.sketch, tail / 8),
+        _unseen(current.sketch, baseline.sketch, tail / 8),
     ]
     return [each for each in found if each]
 
@@ -59,6 +65,22 @@ def categorical_drift(
     """What moved in a text feature; the arguments as for numbers."""
     found = psi_excess(*category_bins(current, baseline), least, tail / 2)
     return [found] if found else []
+
+
+def hashed_drift(current: Hashed, baseline: Hashed, least: float, tail: float) -> list[Excess]:
+    """What moved in a text feature with too many values to list; the arguments as for numbers."""
+    rows, reference = int(current.buckets.sum()), int(baseline.buckets.sum())
+    found = [psi_excess(*hashed_bins(current, baseline), least, tail / 2)]
+    if baseline.seen and (new := share_excess(current.unseen, rows, baseline.once, reference, tail / 2)):
+        what = f"{new.distance:.2%} of rows have a value that the baseline lacks, {baseline.once / reference:.2%} are usual"
+        found.append(Excess(what, new.distance, new.threshold))
+    return [each for each in found if each]
+
+
+def hashed_bins(current: Hashed, baseline: Hashed) -> tuple[Floats, Floats]:
+    """Counts of both by hash, thin bins joined, those that the baseline has least in first."""
+    order = np.argsort(baseline.buckets, kind="stable")
+    return _joined(current.buckets[order].astype(np.float64), baseline.buckets[order].astype(np.float64))
 
 
 def psi_excess(current: Floats, baseline: Floats, least: float, tail: float) -> Excess | None:
@@ -162,6 +184,38 @@ def _spike(current: Sketch, baseline: Sketch, tail: float) -> Excess | None:
             what = f"the share of the value {value:g} rose from {before / m:.2%} to {count / n:.2%}"
             worst = gain, Excess(what, count / n, limit / n)
     return worst[1] if worst else None
+
+
+def _unseen(current: Sketch, baseline: Sketch, tail: float) -> Excess | None:
+    """More values that the baseline lacks than were rare in it (Good and Turing), where it has but a few: codes."""
+    if not 0 < len(baseline.values) <= MOST_CODES:
+        return None
+    new = ~np.isin(current.values, baseline.values)
+    count, once = int(current.weights[new].sum()), int(np.count_nonzero(baseline.weights == 1))
+    found = share_excess(count, current.total, once, baseline.total, tail)
+    if found is None:
+        return None
+    often = current.values[new][current.weights[new].argmax()]
+    what = (
+        f"{found.distance:.2%} of values are none of the baseline's {len(baseline.values)}, such as {often:g}"
+    )
+    return Excess(what, found.distance, found.threshold)
+
+
+def _beside_the_usual(current: Sketch, baseline: Sketch, least: float, tail: float) -> Excess | None:
+    """Compare what is left without the value that makes up half of the baseline, often zero."""
+    if len(baseline.values) < 2 or baseline.weights.max() < USUAL_SHARE * baseline.total:
+        return None
+    usual = baseline.values[baseline.weights.argmax()]
+    found = psi_excess(*bins(_without(current, usual), _without(baseline, usual)), least, tail)
+    if found is None:
+        return None
+    return Excess(f"values other than {usual:g} are distributed otherwise", found.distance, found.threshold)
+
+
+def _without(sketch: Sketch, value: float) -> Sketch:
+    kept = sketch.values != value
+    return Sketch(sketch.values[kept], sketch.weights[kept])
 
 
 def _count_of(sketch: Sketch, value: float) -> int:

@@ -10,12 +10,15 @@ from perennial_analysis.calibrated import (
     bins,
     categorical_drift,
     category_bins,
+    hashed_bins,
+    hashed_drift,
     numeric_drift,
     psi_bound,
 )
 from perennial_analysis.columns import NUMERIC
 from perennial_analysis.constraints import Monitoring
 from perennial_analysis.distances import chi_squared, l_infinity, psi, robust, simple, wasserstein
+from perennial_analysis.hashed import Hashed, hash_words
 from perennial_analysis.statistics import Feature, Numbers
 
 
@@ -47,6 +50,11 @@ def compare(current: Feature, baseline: Feature, monitoring: Monitoring, tail: f
     expected = baseline.words.counts if baseline.words else None
     if counts and expected:
         return _words(current, baseline, dict(counts), dict(expected), monitoring, tail)
+    known = baseline.words.hashed if baseline.words else None
+    if known and current.words and monitoring.categorical_drift_method == "Calibrated":
+        hashed = hash_words(counts, known) if counts else current.words.hashed
+        if hashed:
+            return _hashed(current, baseline, hashed, known, monitoring, tail)
     return Comparison(current.completeness, baseline.completeness)
 
 
@@ -120,4 +128,25 @@ def _words(
         distance,
         threshold,
         findings if monitoring.perform_comparison else (),
+    )
+
+
+def _hashed(
+    current: Feature, baseline: Feature, after: Hashed, before: Hashed, monitoring: Monitoring, tail: float
+) -> Comparison:
+    """Of values too many to list; Model Monitor's methods do not compare those."""
+    threshold = monitoring.categorical_comparison_threshold
+    if threshold is None:
+        threshold = monitoring.comparison_threshold
+    both = hashed_bins(after, before)
+    findings = tuple(hashed_drift(after, before, threshold, tail))
+    index = psi(*both)
+    return Comparison(
+        current.completeness,
+        baseline.completeness,
+        psi=index,
+        method="Calibrated",
+        distance=index,
+        threshold=psi_bound(*both, threshold, tail / 2),
+        findings=findings if monitoring.perform_comparison else (),
     )

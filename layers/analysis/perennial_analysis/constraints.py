@@ -17,7 +17,7 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from perennial_analysis.columns import NUMERIC, Kind
-from perennial_analysis.statistics import MOST_CATEGORIES, Feature, Statistics
+from perennial_analysis.statistics import MOST_CATEGORIES, Feature, Role, Statistics
 
 NumericMethod = Literal["Simple", "Robust", "Calibrated"]
 CategoricalMethod = Literal["LInfinity", "ChiSquared", "Calibrated"]
@@ -40,6 +40,13 @@ OVERRIDES = ("monitoringConfigOverrides", "monitoring_config_overrides")
 NESTED = ("string_constraints", "stringConstraints", "num_constraints", "numConstraints")
 FEWEST_PER_CATEGORY = 5
 """A text column is one of categories if its values occur at least so often on average."""
+
+
+NOTES: Mapping[Role, str] = {
+    "identifier": "It looks like an identifier: its values do not come back, so their distribution is not compared.",
+    "timestamp": "It looks like a time: its values do not come back, so their distribution is not compared.",
+    "sequence": "It rises with every row, as a counter does, so its distribution is not compared.",
+}
 
 
 class UnreadableConstraints(Exception):
@@ -71,12 +78,15 @@ CALIBRATED = Monitoring(
 
 @dataclass(frozen=True)
 class FeatureConstraints:
+    """`note` says why something is not checked, if so."""
+
     name: str
     kind: Kind
     completeness: float | None = 1.0
     non_negative: bool = False
     domain: tuple[str, ...] | None = None
     monitoring: Monitoring = field(default_factory=Monitoring)
+    note: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,8 @@ class Constraints:
 
 
 def suggest(baseline: Statistics, monitoring: Monitoring = CALIBRATED) -> Constraints:
-    """Constraints that the baseline itself meets."""
+    """Constraints that the baseline itself meets. The distribution of identifiers and times is not compared, since
+    every window has others: the constraints of such a column say so, and can be changed."""
     document = {
         "version": 0.0,
         "features": [_suggestion(feature) for feature in baseline.features.values()],
@@ -119,6 +130,12 @@ def _suggestion(feature: Feature) -> dict[str, Any]:
     }
     if feature.kind in NUMERIC and feature.numbers:
         document["num_constraints"] = {"is_non_negative": feature.numbers.minimum >= 0}
+    if feature.role is not None:
+        document["monitoringConfigOverrides"] = {
+            "distribution_constraints": {"perform_comparison": "Disabled"}
+        }
+        document["note"] = NOTES[feature.role]
+        return document
     counts = feature.words.counts if feature.words else None
     if counts and len(counts) <= min(MOST_CATEGORIES, feature.present // FEWEST_PER_CATEGORY):
         document["string_constraints"] = {"domains": sorted(counts)}
@@ -174,6 +191,7 @@ def _feature(given: Mapping[str, Any], monitoring: Monitoring) -> FeatureConstra
         bool(numeric.get("is_non_negative", False)),
         None if domain is None else tuple(map(str, domain)),
         monitoring,
+        note if isinstance(note := given.get("note"), str) else None,
     )
 
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from perennial_analysis.columns import NUMERIC, Kind
+from perennial_analysis.hashed import Hashed, add_hashed, hash_words
 from perennial_analysis.sketch import merged
 from perennial_analysis.statistics import Feature, Moments, Numbers, Statistics, Words, listed
 from perennial_analysis.statistics_types import DataType
@@ -68,9 +70,25 @@ def _numbers(parts: Sequence[Feature]) -> Numbers:
 def _words(parts: Sequence[Feature], known: Feature | None) -> Words:
     """A part whose values read as numbers has no words to add to those of the others."""
     found = [part.words for part in parts if part.words and part.present]
-    if any(each.counts is None for each in found) or len(found) < sum(1 for part in parts if part.present):
-        return Words(max((each.distinct for each in found), default=0), None)
-    counts: Counter[str] = Counter()
-    for each in found:
-        counts.update(each.counts or {})
-    return listed(counts, len(counts), known)
+    whole = len(found) == sum(1 for part in parts if part.present)
+    if whole and all(each.counts is not None for each in found):
+        counts: Counter[str] = Counter()
+        for each in found:
+            counts.update(each.counts or {})
+        listed_words = listed(counts, len(counts), known)
+        if listed_words.counts is not None:
+            return listed_words
+        return replace(listed_words, hashed=hash_words(counts, _hashed(known)))
+    return Words(max((each.distinct for each in found), default=0), None, _all_hashed(found, known, whole))
+
+
+def _all_hashed(found: Sequence[Words], known: Feature | None, whole: bool) -> Hashed | None:
+    """Nothing where one part has neither a list nor hashes."""
+    baseline = _hashed(known)
+    parts = [hash_words(each.counts, baseline) if each.counts is not None else each.hashed for each in found]
+    kept = [each for each in parts if each is not None]
+    return add_hashed(kept) if whole and kept and len(kept) == len(parts) else None
+
+
+def _hashed(known: Feature | None) -> Hashed | None:
+    return known.words.hashed if known and known.words else None

@@ -1,7 +1,8 @@
 """statistics.json of SageMaker Model Monitor, read and written.
 
-Written are the documented fields only, but for one: where the values of a column are of several types, `common` has
-`data_types` with their counts. Readers ignore it; `data_type_check` and `merge` need it.
+Written are the documented fields only, but for two: where the values of a column are of several types, `common` has
+`data_types` with their counts, and where those of a text column are too many to list, its distribution is `hashed`.
+Readers ignore both; our checks and `merge` need them.
 Format: AWS developer guide, "Schema for Statistics (statistics.json file)".
 """
 
@@ -13,6 +14,7 @@ import msgspec
 import numpy as np
 
 from perennial_analysis.columns import Kind
+from perennial_analysis.hashed import BUCKETS, CELLS, Hashed
 from perennial_analysis.sketch import EMPTY, Sketch, from_levels, to_levels, weighted
 from perennial_analysis.statistics import Bucket, Feature, Numbers, Statistics, Words
 from perennial_analysis.statistics_types import DataType
@@ -71,8 +73,16 @@ class _Categories(msgspec.Struct):
     buckets: list[_Category] = []
 
 
+class _Hashed(msgspec.Struct):
+    buckets: list[int]
+    seen: bytes | None = None
+    once: int = 0
+    unseen: int = 0
+
+
 class _TextDistribution(msgspec.Struct):
     categorical: _Categories | None = None
+    hashed: _Hashed | None = None
 
 
 class _Text(msgspec.Struct, omit_defaults=True):
@@ -133,8 +143,15 @@ def _document(feature: Feature) -> dict[str, Any]:
         if feature.words.counts is not None:
             found = [{"value": value, "count": count} for value, count in feature.words.counts.items()]
             text["distribution"] = {"categorical": {"buckets": found}}
+        elif feature.words.hashed is not None:
+            text["distribution"] = {"hashed": _hashed(feature.words.hashed)}
         document["string_statistics"] = text
     return document
+
+
+def _hashed(hashed: Hashed) -> dict[str, Any]:
+    found = {"buckets": hashed.buckets.tolist(), "once": hashed.once, "unseen": hashed.unseen}
+    return found | ({"seen": hashed.seen} if hashed.seen else {})
 
 
 def _numeric(numbers: Numbers) -> dict[str, Any]:
@@ -170,8 +187,17 @@ def _feature(given: _Feature) -> Feature:
     if text:
         listed = text.distribution and text.distribution.categorical
         counts = {each.value: int(each.count) for each in listed.buckets} if listed else None
-        words = Words(int(text.distinct_count), counts)
+        words = Words(int(text.distinct_count), counts, _words_hashed(text.distribution))
     return Feature(given.name, given.inferred_type, present, missing, types, _numbers(numeric), words)
+
+
+def _words_hashed(given: _TextDistribution | None) -> Hashed | None:
+    found = given.hashed if given else None
+    if found is None:
+        return None
+    if len(found.buckets) != BUCKETS or len(found.seen or b"") not in (0, CELLS // 8):
+        return None  # of another version
+    return Hashed(np.array(found.buckets, dtype=np.int64), found.seen, found.once, found.unseen)
 
 
 def _numbers(given: _Numeric | None) -> Numbers | None:
