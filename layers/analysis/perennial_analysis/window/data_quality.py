@@ -25,7 +25,7 @@ from perennial_analysis.window.html.data_quality import sections
 from perennial_analysis.window.judged import unjudged
 from perennial_analysis.window.part import Part
 from perennial_analysis.window.request import OUTPUT, Request
-from perennial_analysis.window.summary import KINDS, FeatureChange, Status, Violation, listed
+from perennial_analysis.window.summary import KINDS, FeatureChange, Status, Violation, listed, plain
 
 ODD_SHARE = 0.05
 """Rows of another width, or with a column that the baseline lacks, are a break of the schema above this share of
@@ -76,7 +76,7 @@ def data_quality(
         },
         {"features": changes, "drifted_features": drifted},
         {"drifted_features": drifted, **_per_feature(request, current, report)},
-        sections=sections(changes, report.violations, current, known),
+        sections=sections(changes, report, current, known),
     )
 
 
@@ -144,14 +144,15 @@ def _odd(request: Request, whole: Part) -> list[Excess]:
 
 
 def _verdict(report: Report, changes: Sequence[FeatureChange], whole: Part) -> tuple[Status, str]:
-    rows = counted(whole.rows, "row")
+    rows = counted(whole.rows + sum(whole.odd.values()), "row")
     if not report.violations:
         moved = [each for each in changes if each.effect is not None and each.threshold]
-        most = f"; {moved[0].name} moved most, within its bound" if moved else ""
+        most = f"; {plain(moved[0].name)} moved most, within its bound" if moved else ""
         return "ok", f"Nothing is out of bounds in {rows}{most}."
+    order = {each.name: place for place, each in enumerate(changes)}
     by_kind: dict[str, list[str]] = {}
-    for each in report.violations:
-        by_kind.setdefault(KINDS[each.check], []).append(each.feature)
+    for each in sorted(report.violations, key=lambda each: order[each.feature]):
+        by_kind.setdefault(KINDS[each.check], []).append(plain(each.feature))
     words = {
         "schema": "the schema is broken at",
         "drift": "drift in",

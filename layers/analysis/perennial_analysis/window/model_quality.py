@@ -24,7 +24,7 @@ from perennial_analysis.model_quality.labels import spell
 from perennial_analysis.model_quality.statistics import Quality
 from perennial_analysis.window.documents import document, written
 from perennial_analysis.window.findings import Findings, counted
-from perennial_analysis.window.html.model_quality import sections
+from perennial_analysis.window.html.model_quality import rank, sections
 from perennial_analysis.window.judged import unjudged
 from perennial_analysis.window.labelled import Labelled, labelled
 from perennial_analysis.window.measures import measure, probabilities
@@ -284,7 +284,9 @@ def _verdict(
     )
     if not violations:
         return "ok", f"No metric is worse than at training by more than chance explains; {labels}.{absent}"
-    names = [each["metric_name"] for each in violations]
+    names = sorted(
+        (each["metric_name"] for each in violations), key=lambda name: (name != wanted, rank(name), name)
+    )
     first = figures[names[0]]
     was = f" (at training {first.baseline:.3f})" if first.baseline is not None else ""
     also = f"; so are {listed(names[1:])}" if names[1:] else ""

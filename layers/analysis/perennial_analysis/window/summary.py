@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from perennial_analysis.window.request import MonitorName, Request
+from perennial_analysis.window.request import LABEL, OUTPUT, SCORE, MonitorName
 
 VERSION = 1
 FIGURES = 6
@@ -156,12 +156,13 @@ def rounded(value: float | None) -> float | None:
     return float(f"{value:.{FIGURES}g}")
 
 
-def window_of(request: Request) -> Window:
-    return Window(request.start, request.end)
-
-
 def listed(names: Sequence[str], most: int = 3) -> str:
     """`a, b, c and 4 more`."""
     shown = ", ".join(names[:most])
     more = len(names) - most
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def plain(feature: str) -> str:
+    """A feature's name in a sentence: what the model answered is not called as the files call it."""
+    return f"the {feature.removeprefix(OUTPUT).replace('_', ' ')}" if feature in (LABEL, SCORE) else feature

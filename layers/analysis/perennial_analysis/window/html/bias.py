@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from html import escape
 
 from perennial_analysis.bias.check import Comparison, identity
-from perennial_analysis.bias.formulas import STAGES, neutral
+from perennial_analysis.bias.formulas import POST_TRAINING, STAGES, neutral
 from perennial_analysis.bias.report import BiasReport, GroupBias
 from perennial_analysis.window.html.charts import interval
-from perennial_analysis.window.html.elements import NONE, figure, table
+from perennial_analysis.window.html.elements import LINE_KEY, NONE, figure, measure, table
 from perennial_analysis.window.request import Request
 from perennial_analysis.window.summary import BiasFigure
 
@@ -24,26 +24,26 @@ def sections(
     held = {(identity(each.facet_value), each.metric): each for each in compared}
     privileged = request.settings.get("privileged")
     others = f"the group {privileged!s}" if privileged is not None else "all others"
-    return "".join(
+    groups = "".join(
         _group(group, others, [each for each in figures if each.group == group.value], held)
         for group in report.groups
-    ) + _all(report)
+    )
+    outcome = f"The outcome looked at is {report.label} {report.positive}; intervals hold 99 % of resamples."
+    return f'<h2>Groups</h2><p class="soft">{escape(outcome)}</p>{LINE_KEY}{groups}{_all(report)}'
 
 
 def _group(
     group: GroupBias, others: str, figures: Sequence[BiasFigure], held: dict[tuple[str, str], Comparison]
 ) -> str:
     note = f'<p class="soft">{escape(group.note)}</p>' if group.note else ""
-    rows = [(_cells(each, held.get((identity(group.value), each.metric))), each.tripped) for each in figures]
-    head = ["metric", "value", "99 % interval", "", "at training", "allowed"]
+    rows = "".join(_row(each, held.get((identity(group.value), each.metric))) for each in figures)
     return (
-        f"<h2>{escape(group.facet)} {escape(group.value)}</h2>"
-        f'<p class="soft">{group.rows:,} rows, beside {group.others:,} of {escape(others)}</p>{note}'
-        f"{table(head, rows, right=(1, 2, 4, 5)) if rows else ''}"
+        f"<h3>{escape(group.facet)} {escape(group.value)}</h3>"
+        f'<p class="soft">{group.rows:,} rows, beside {group.others:,} of {escape(others)}</p>{note}{rows}'
     )
 
 
-def _cells(each: BiasFigure, comparison: Comparison | None) -> list[str]:
+def _row(each: BiasFigure, comparison: Comparison | None) -> str:
     value = math.nan if each.value is None else each.value
     low = math.nan if each.low is None else each.low
     high = math.nan if each.high is None else each.high
@@ -53,15 +53,14 @@ def _cells(each: BiasFigure, comparison: Comparison | None) -> list[str]:
     if comparison is not None and all(map(math.isfinite, comparison.allowed)):
         marks += [(bound, "sx dash") for bound in comparison.allowed]
         allowed = f"{comparison.allowed[0]:.3f} to {comparison.allowed[1]:.3f}"
-    reach = max(
-        [0.1, *(abs(at - middle) for at in (value, low, high, *(at for at, _ in marks)) if math.isfinite(at))]
-    )
-    span = (middle - 1.1 * reach, middle + 1.1 * reach)
+    points = [at for at in (value, low, high, *(at for at, _ in marks)) if math.isfinite(at)]
+    reach = 1.1 * max(0.1, *(abs(at - middle) for at in points))
+    span = (middle - reach, middle + reach)
     drawn = (
         interval(low, value, high, marks=marks, span=span, bad=each.tripped) if math.isfinite(value) else ""
     )
-    told = f"{low:.3f} to {high:.3f}" if math.isfinite(low) and math.isfinite(high) else NONE
-    return [escape(each.metric), figure(each.value), told, drawn, figure(each.baseline), allowed]
+    told = f"{figure(each.value)} ({figure(each.low)} to {figure(each.high)})"
+    return measure(POST_TRAINING[each.metric], told, drawn, figure(each.baseline), allowed, bad=each.tripped)
 
 
 def _all(report: BiasReport) -> str:

@@ -129,6 +129,15 @@ def interval(
     return "".join(parts)
 
 
+def gauge(ratio: float) -> str:
+    """A small bar: how much of what is allowed was used; the stroke at its end is the bound."""
+    width = 66 * min(max(ratio, 0.0), 1.0)
+    return (
+        '<svg viewBox="0 0 72 10" aria-hidden="true"><path class="ax" d="M0 5H66M66 0V10"/>'
+        f'<rect class="{"dn" if ratio <= 1 else "dx"}" y="3" width="{width:.1f}" height="4" rx="2"/></svg>'
+    )
+
+
 def roc(
     current: tuple[Sequence[float], Sequence[float]] | None,
     before: tuple[Sequence[float], Sequence[float]] | None,

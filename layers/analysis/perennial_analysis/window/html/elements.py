@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
 NONE = "\u2014"
+LONG_NUMBER = re.compile(r"\d+\.\d{4,}(?:e[+-]?\d+)?")
+LINE_KEY = (
+    '<p class="key"><span><svg viewBox="0 0 20 14"><path class="sn" d="M1 7H19"/><circle class="dn" cx="10" cy="7" '
+    'r="4"/></svg>this window, with its interval</span><span><svg viewBox="0 0 20 14"><path class="sb" d="M10 1V13"/>'
+    '</svg>at training</span><span><svg viewBox="0 0 20 14"><path class="sx dash" d="M10 1V13"/></svg>bound</span></p>'
+)
 KEY = '<p class="key"><span><i class="b"></i>baseline</span><span><i class="n"></i>this window</span></p>'
 
 
@@ -16,6 +23,18 @@ def numbers(pairs: Iterable[tuple[str, str | None]]) -> str:
         f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in pairs if value is not None
     )
     return f'<dl class="numbers">{told}</dl>'
+
+
+def measure(name: str, value: str, drawn: str, known: str, allowed: str, *, bad: bool) -> str:
+    """A row of a metric: all but `drawn` is text."""
+    cells = "".join(
+        f'<span class="{place}"><small class="soft">{head}</small>{escape(cell)}</span>'
+        for place, head, cell in (("at", "at training", known), ("may", "allowed", allowed))
+    )
+    return (
+        f'<div class="m{" bad" if bad else ""}"><b>{escape(name)}</b><span>{escape(value)}</span>'
+        f'<span class="draw">{drawn}</span>{cells}</div>'
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[tuple[Sequence[str], bool]], right: Sequence[int] = ()) -> str:
@@ -50,3 +69,8 @@ def percent(share: float | None) -> str | None:
     if share is None:
         return None
     return "0 %" if not share else "under 0.1 %" if share < 0.001 else f"{share:.1%}".replace("%", " %")
+
+
+def readable(description: str) -> str:
+    """A description for tools, with the figures of its numbers that a person reads."""
+    return LONG_NUMBER.sub(lambda found: f"{float(found[0]):.4g}", description)

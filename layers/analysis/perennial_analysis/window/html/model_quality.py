@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
+from perennial_analysis.model_quality.constraints import BELOW
 from perennial_analysis.model_quality.statistics import Quality
 from perennial_analysis.window.html.charts import interval, roc
-from perennial_analysis.window.html.elements import KEY, NONE, figure, table
+from perennial_analysis.window.html.elements import KEY, LINE_KEY, NONE, figure, measure
 from perennial_analysis.window.summary import EstimatedFigure, Labels, QualityFigure
 
 CURVE = "receiver_operating_characteristic_curve"
 NORMAL_95 = 1.96
+FIRST = ("auc", "accuracy", "f1", "precision", "recall", "weighted_f1", "rmse", "mae", "r2")
+CAVEAT = (
+    "What the metrics should be if scores still mean what they meant at training. "
+    "A change in that meaning is not seen before labels come."
+)
 
 
 def sections(
@@ -25,19 +30,15 @@ def sections(
     before: Mapping[str, Any] | None,
 ) -> str:
     """HTML of metrics, estimate, ROC and labels."""
-    parts = []
-    if estimates:
-        parts.append(
-            "<h2>Estimated from the scores alone</h2><p class=soft>What the metrics should be if scores still mean what "
-            "they meant at training; a change in that meaning is not seen before labels come.</p>"
-        )
-        rows = [(_estimated(name, each), False) for name, each in estimates.items()]
-        parts.append(table(["metric", "estimate", "95 % interval", "", "at training"], rows, right=(1, 2, 4)))
+    measured = estimated = ""
     if figures:
-        parts.append(f"<h2>Measured on {labels.joined:,} labelled predictions</h2>")
-        ordered = sorted(figures.items(), key=lambda item: (not item[1].tripped, item[0]))
-        rows = [(_measured(name, each), each.tripped) for name, each in ordered]
-        parts.append(table(["metric", "value", "± sd", "", "at training", "allowed"], rows, right=(1, 2, 4)))
+        ordered = sorted(figures.items(), key=lambda item: (not item[1].tripped, rank(item[0]), item[0]))
+        rows = "".join(_measured(name, each) for name, each in ordered)
+        measured = f"<h2>Measured on {labels.joined:,} labelled predictions</h2>{LINE_KEY}{rows}"
+    if estimates:
+        rows = "".join(_estimated(name, estimates[name]) for name in sorted(estimates, key=rank))
+        estimated = f"<h2>Estimated from the scores alone</h2><p class=soft>{CAVEAT}</p>{'' if figures else LINE_KEY}{rows}"
+    parts = [measured, estimated]
     current, known = _curve(quality.shapes), _curve((before or {}).get(f"{quality.problem}_metrics") or {})
     if current:
         parts.append(f'<h2>ROC curve</h2>{KEY}<div style="max-width:340px">{roc(current, known)}</div>')
@@ -49,7 +50,12 @@ def sections(
     return "".join(parts)
 
 
-def _measured(name: str, each: QualityFigure) -> list[str]:
+def rank(name: str) -> int:
+    """The metrics that most people ask for come first."""
+    return FIRST.index(name) if name in FIRST else len(FIRST)
+
+
+def _measured(name: str, each: QualityFigure) -> str:
     noise = each.standard_deviation
     reach = NORMAL_95 * noise if noise is not None else math.nan
     marks = [
@@ -58,23 +64,21 @@ def _measured(name: str, each: QualityFigure) -> list[str]:
         if value is not None
     ]
     drawn = _line(each.value, each.value - reach, each.value + reach, marks, each.tripped)
-    sign = "≥" if each.operator == "LessThanThreshold" else "≤"
+    sign = "\u2265" if each.operator == BELOW else "\u2264"
     allowed = NONE if each.threshold is None else f"{sign} {each.threshold:.3f}"
-    return [escape(name), figure(each.value), figure(noise), drawn, figure(each.baseline), allowed]
+    told = figure(each.value) if noise is None else f"{figure(each.value)} \u00b1 {figure(noise)}"
+    return measure(name, told, drawn, figure(each.baseline), allowed, bad=each.tripped)
 
 
-def _estimated(name: str, each: EstimatedFigure) -> list[str]:
+def _estimated(name: str, each: EstimatedFigure) -> str:
     known = each.low is not None and each.high is not None
     low, high = (each.low or 0.0, each.high or 0.0) if known else (math.nan, math.nan)
     marks = [(each.baseline, "sb")] if each.baseline is not None else []
-    told = f"{low:.3f} to {high:.3f}" if known else NONE
-    return [
-        escape(name),
-        figure(each.value),
-        told,
-        _line(each.value, low, high, marks, False),
-        figure(each.baseline),
-    ]
+    told = f"\u2248 {figure(each.value)}"
+    expected = f"{low:.3f} to {high:.3f}" if known else NONE
+    return measure(
+        name, told, _line(each.value, low, high, marks, False), figure(each.baseline), expected, bad=False
+    ).replace(">allowed<", ">95 % interval<")
 
 
 def _line(value: float, low: float, high: float, marks: list[tuple[float, str]], bad: bool) -> str:

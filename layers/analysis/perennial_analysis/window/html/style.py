@@ -13,7 +13,7 @@ body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,
 main{max-width:1080px;margin:0 auto;padding:20px 16px 56px}
 h1{font-size:1.45rem;line-height:1.25;margin:0 0 2px;overflow-wrap:anywhere}
 h2{font-size:1.05rem;margin:32px 0 10px}
-h3{font-size:1rem;margin:0;overflow-wrap:anywhere;font-weight:600}
+h3{font-size:1rem;margin:18px 0 0;overflow-wrap:anywhere;font-weight:600}
 p{margin:0 0 8px}
 small,.soft{color:var(--soft);font-size:.86rem}
 .verdict{border-left:4px solid var(--tone);background:var(--tone-fill);padding:10px 14px;border-radius:0 8px 8px 0;
@@ -26,8 +26,8 @@ margin:14px 0 18px;overflow-wrap:anywhere}
 .facts dd{margin:0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:14px}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}
-.card.bad{border-color:var(--bad)}
-.head{display:flex;gap:10px;justify-content:space-between;align-items:baseline}
+.card.bad{border-top:3px solid var(--bad)}
+.card h3{margin:0}.head{display:flex;gap:10px;justify-content:space-between;align-items:baseline}
 .tag{color:var(--tone);background:var(--tone-fill);border-radius:999px;padding:1px 9px;font-size:.76rem;
 white-space:nowrap;flex:none}
 .told{color:var(--bad);font-size:.86rem;margin:4px 0 0;overflow-wrap:anywhere}
@@ -36,6 +36,7 @@ font-variant-numeric:tabular-nums}
 .numbers dt{color:var(--soft)}.numbers dd{margin:0;overflow-wrap:anywhere}
 .key{display:flex;gap:16px;flex-wrap:wrap;color:var(--soft);font-size:.86rem;margin:0 0 12px}
 .key i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}
+.key svg{display:inline-block;width:20px;height:14px;margin:0 5px 0 0;vertical-align:-3px}
 .key .b{background:var(--before-fill);border:1.5px solid var(--before)}
 .key .n{background:var(--now-fill);border:1.5px solid var(--now)}
 svg{display:block;width:100%;height:auto;margin-top:8px}
@@ -43,12 +44,20 @@ svg text{fill:var(--soft);font-size:11px;font-family:inherit}svg .ink{fill:var(-
 .fb{fill:var(--before-fill)}.sb{stroke:var(--before);fill:none;stroke-width:1.6}
 .fn{fill:var(--now-fill)}.sn{stroke:var(--now);fill:none;stroke-width:1.8}
 .db{fill:var(--before)}.dn{fill:var(--now)}.dx{fill:var(--bad)}
-.ax{stroke:var(--line);stroke-width:1}.sx{stroke:var(--bad);stroke-width:1.6;fill:none}.dash{stroke-dasharray:3 3}
+.ax{stroke:var(--line);stroke-width:1;fill:none}.sx{stroke:var(--bad);stroke-width:1.6;fill:none}.dash{stroke-dasharray:3 3}
 details{border-top:1px solid var(--line)}details:last-of-type{border-bottom:1px solid var(--line)}
 summary{cursor:pointer;padding:8px 2px;display:flex;gap:12px;justify-content:space-between;align-items:baseline}
 summary>span:first-child{overflow-wrap:anywhere;min-width:0}
 summary .soft{white-space:nowrap;font-variant-numeric:tabular-nums}
 details>div{padding:0 2px 14px;max-width:480px}
+summary::-webkit-details-marker{color:var(--soft)}
+.moved{display:flex;gap:10px;align-items:center;flex:none}.moved svg{width:72px;margin:0}
+.m{display:grid;grid-template-columns:minmax(0,1.5fr) minmax(0,1fr) minmax(0,1.9fr) minmax(0,.8fr) minmax(0,1.2fr);
+gap:0 16px;align-items:center;padding:7px 0;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
+.m:first-of-type{border-top:1px solid var(--line)}.m b{font-weight:500;overflow-wrap:anywhere}
+.m svg{margin:0}.m.bad b{color:var(--bad);font-weight:650}.m span small{display:block;line-height:1.2}
+@media(max-width:680px){.m{grid-template-columns:minmax(0,1fr) minmax(0,1fr);gap:2px 14px;padding:10px 0}
+.m .draw{grid-column:1/-1;order:3}.m .at{order:4}.m .may{order:5}}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;width:100%;font-size:.88rem;font-variant-numeric:tabular-nums}
 th{font-weight:500;color:var(--soft);text-align:left;font-size:.78rem}
