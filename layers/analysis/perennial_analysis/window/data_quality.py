@@ -57,7 +57,7 @@ def data_quality(
     if not_judged:
         report = Report(report.rows, (), report.comparisons)
     else:
-        kept = [each for each in report.violations if _told(each, current)]
+        kept = [each for each in report.violations if _told(each, current, request)]
         report = Report(report.rows, (*_odd(request, whole), *kept), report.comparisons)
     changes = feature_changes(current, known, constraints, report)
     drifted = len({each.feature for each in report.violations if each.check == "baseline_drift_check"})
@@ -115,8 +115,14 @@ def _with_method(monitoring: Mapping[str, Any], drift: str | float) -> Mapping[s
     return {**monitoring, "distribution_constraints": distribution}
 
 
-def _told(violation: Excess, current: Statistics) -> bool:
-    """Outputs may or may not be captured, and one stray key in a thousand requests breaks no schema."""
+def _told(violation: Excess, current: Statistics, request: Request) -> bool:
+    """Outputs may or may not be captured, and one stray key in a thousand requests breaks no schema.
+
+    Nor do columns that the model is known to leave alone, and that requests carry along.
+    """
+    alone = (*request.settings.get("exclude", ()), *request.settings.get("ignored", ()))
+    if violation.feature in alone:
+        return False
     if KINDS[violation.check] != "schema" or violation.check == "data_type_check":
         return True
     if violation.feature.startswith(OUTPUT):

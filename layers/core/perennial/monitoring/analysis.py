@@ -86,6 +86,8 @@ def request_of(
     settings = monitors_of(config)[monitor].model_dump(mode="json")
     if config.problem == "binary_classification" and schema and schema.classes:
         settings["positive"] = schema.classes[-1]
+    if schema and monitor == "data_quality":
+        settings["ignored"] = [*schema.drop, schema.target]
     return Request(
         model=config.model,
         monitor=monitor,
