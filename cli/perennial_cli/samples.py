@@ -15,11 +15,6 @@ _QUALITY = "models/mortgage/reports/model_quality/2026/02/28/0000"
 _SERVES = {"version": "3", "endpoint": "perennial-mortgage"}
 
 
-def _alarm(intent: str, report: str = _REPORT, **more: str) -> dict[str, str]:
-    files = {"summary": f"{report}/summary.json", "report": f"{report}/report.html"} if report else {}
-    return {"alarm": f"perennial-mortgage-{intent}", "intent": intent, **files, "version": "3", **more}
-
-
 def _of(outcome: str, news: Severity, fact: str, reason: str, **details: str) -> Decision:
     named = {
         name.replace("_", "-") if name == "log_group" else name: value for name, value in details.items()
@@ -27,50 +22,49 @@ def _of(outcome: str, news: Severity, fact: str, reason: str, **details: str) ->
     return Decision(MODEL, fact, outcome, reason, news, named)
 
 
+def _told(outcome: str, news: Severity, intent: str, found: str, action: str) -> Decision:
+    """What an alarm's answer tells: what it found, and what followed."""
+    folder = {"data-quality": _REPORT, "model-quality": _QUALITY, "label-coverage": _QUALITY}.get(intent)
+    files = {"summary": f"{folder}/summary.json", "report": f"{folder}/report.html"} if folder else {}
+    alarm = f"perennial-mortgage-{intent}"
+    fact = f"alarm {alarm} is ALARM since 2026-03-01 03:10:00 UTC"
+    details = {"alarm": alarm, "intent": intent, **files, "version": "3", "action": action}
+    return Decision(MODEL, fact, outcome, f"{found}. {action[:1].upper()}{action[1:]}", news, details)
+
+
 _ALL = [
+    _told(
+        "drift_found", "warning", "data-quality",
+        "pirat, hirat and region moved away from the training data; the quality holds (auc 0.83 estimated, 0.84 at "
+        "training)",
+        "retraining started: dataset 0123456789ab is trained on: it is newer than version 3",
+    ),
+    _told(
+        "schema_broken", "error", "data-quality",
+        "the schema is broken: pirat: every cell is missing. A person has to mend what sends the data",
+        "retraining would learn garbage: a person mends the data",
+    ),
+    _told(
+        "quality_lost", "error", "model-quality", "the quality is lost: auc 0.71 (limit 0.79)",
+        "retraining withheld: retrained 6 hours ago, cooldown until 2026-03-01 21:00 UTC",
+    ),
+    _told("bias_found", "warning", "bias", "DPPL of afam=yes is 0.2, 0.05 at training", "nothing but telling"),
+    _told(
+        "latency_high", "warning", "latency", "p99 of the model's latency is above 500 ms",
+        "scaling adjusted: at least 4 instances until 04:12 UTC",
+    ),
+    _told("errors_high", "error", "errors", "more than 1 % of the requests end in an error of the model (5xx)", "nothing but telling"),
+    _told("no_data", "warning", "silence", "3 windows in a row held no request", "nothing but telling"),
+    _told("labels_missing", "warning", "label-coverage", "31 % of the predictions have a label, 50 % are expected", "nothing but telling"),
     _of(
-        "drift_found", "warning", "alarm perennial-mortgage-data-quality rang",
-        "3 of 12 features moved beyond their limits in 2 of the last 3 windows; predictions are as good as before "
-        "(AUC estimated 0.83, 0.84 at training)",
-        **_alarm("data-quality", action="Retraining was started on dataset 0123456789ab."),
+        "alarm_cleared", "info", "alarm perennial-mortgage-data-quality is OK since 2026-03-01 03:10:00 UTC",
+        "data-quality is well again", alarm="perennial-mortgage-data-quality", intent="data-quality",
+        cleared="drift_found",
     ),
     _of(
-        "schema_broken", "error", "alarm perennial-mortgage-data-quality rang",
-        "column pirat is missing in all of 1,204 requests",
-        **_alarm("data-quality"),
-    ),
-    _of(
-        "quality_lost", "error", "alarm perennial-mortgage-model-quality rang",
-        "AUC 0.71 on 930 labelled predictions, limit 0.79",
-        **_alarm("model-quality", _QUALITY, action="Nothing was done: retrained 6 hours ago, cooldown until 2026-03-01 21:00 UTC."),
-    ),
-    _of(
-        "bias_found", "warning", "alarm perennial-mortgage-bias rang",
-        "DPPL of afam=yes is 0.2 (0.05 at training, tolerance 0.1)", **_alarm("bias"),
-    ),
-    _of(
-        "latency_high", "warning", "alarm perennial-mortgage-latency rang", "p99 740 ms for 5 minutes, limit 500 ms",
-        **_alarm("latency", "", action="Scaled out from 2 to 4 instances until 04:12 UTC."),
-    ),
-    _of(
-        "errors_high", "error", "alarm perennial-mortgage-errors rang", "4.1 % of requests failed, limit 1 %",
-        **_alarm("errors", ""),
-    ),
-    _of(
-        "no_data", "warning", "alarm perennial-mortgage-silence rang", "no window held a record since 2026-02-28 22:00 UTC",
-        **_alarm("silence", ""),
-    ),
-    _of(
-        "labels_missing", "warning", "alarm perennial-mortgage-label-coverage rang",
-        "31 % of yesterday's predictions have a label, 50 % are expected", **_alarm("label-coverage", _QUALITY),
-    ),
-    _of(
-        "alarm_cleared", "info", "alarm perennial-mortgage-data-quality is over", "the last 2 windows were quiet",
-        **_alarm("data-quality"),
-    ),
-    _of(
-        "fire_drill", "info", "alarm perennial-fire-drill rang", "ordered by a person; nothing is wrong",
-        alarm="perennial-fire-drill", drill="mortgage.20260301T031200-ab12cd",
+        "fire_drill", "warning", "fire drill mortgage.20260301T031200-ab12cd",
+        "this is a fire drill: a test of the way from an alarm to you. Nothing is wrong",
+        alarm="perennial-fire-drill", drill="mortgage.20260301T031200-ab12cd", intent="fire-drill", action="nothing",
     ),
     _of(
         "analysis_failed", "error", "window 2026-03-01 02:00 of data_quality was due",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from perennial.monitoring.summary import Summary
 
 MOST_MOVED = 5
+MOST_FACTS = 60
 # These have their own place in the message, or are of no use to a person.
 _PLACED = frozenset(
     {"action", "intent", "summary", "report", "log", "log-group", "version", "endpoint", "alarm"}
@@ -34,6 +35,10 @@ _BUTTONS: Mapping[Action, Button] = {
     "mute": Button("mute", "Mute for 24 h", None),
 }
 _NEEDS_VERSION: frozenset[Action] = frozenset({"approve", "reject"})
+# As an alarm's answer spells them in its `action`.
+_HANDLED = ("retraining started", "rollback started", "scaling adjusted")
+_NOTHING = ("", "nothing", "nothing but telling")
+_SOFTER: Mapping[Urgency, Urgency] = {"now": "soon", "soon": "none", "none": "none"}
 _WORST: Mapping[Urgency, int] = {"none": 0, "soon": 1, "now": 2}
 _HEAVIEST = {"info": 0, "warning": 1, "error": 2}
 
@@ -74,8 +79,8 @@ def compose(decision: Decision, place: Place, at: datetime, summary: Summary | N
         urgency=urgency,
         title=kind.title.format_map(words),
         ask=kind.ask.format_map(words) if urgency != "none" or kind.urgency == "none" else "",
-        why=decision.reason,
-        did=details.get("action") or kind.did.format_map(words),
+        why=_why(decision),
+        did=_did(decision, kind, words),
         fact=decision.fact,
         at=at,
         topic=intent or kind.topic or decision.outcome,
@@ -83,7 +88,7 @@ def compose(decision: Decision, place: Place, at: datetime, summary: Summary | N
         endpoint=endpoint,
         moved=_moved(summary),
         features=len(features),
-        facts=(*_window(summary), *_facts(details)),
+        facts=(*_window(summary), *_facts(details))[:MOST_FACTS],
         log=details.get("log", ""),
         links=_links(decision, place),
         commands=_commands(buttons, decision.model),
@@ -137,8 +142,25 @@ def _words(decision: Decision, place: Place) -> Mapping[str, str]:
 
 
 def _urgency(kind: Kind, decision: Decision) -> Urgency:
-    """Only an error asks somebody out of bed, whatever its kind says."""
-    return "soon" if kind.urgency == "now" and decision.news != "error" else kind.urgency
+    """Only an error asks somebody out of bed, and what the system has dealt with asks for less."""
+    urgency: Urgency = "soon" if kind.urgency == "now" and decision.news != "error" else kind.urgency
+    handled = any(word in decision.details.get("action", "") for word in _HANDLED)
+    return _SOFTER[urgency] if handled else urgency
+
+
+def _why(decision: Decision) -> str:
+    """An alarm's reason ends in what was done, which has its own place here."""
+    action = decision.details.get("action", "")
+    return decision.reason.removesuffix(_sentence(action)).strip() if action else decision.reason
+
+
+def _did(decision: Decision, kind: Kind, words: Mapping[str, str]) -> str:
+    action = decision.details.get("action", "")
+    return kind.did.format_map(words) if action in _NOTHING else _sentence(action)
+
+
+def _sentence(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _button(action: Action, decision: Decision, intent: str) -> Button | None:
@@ -149,7 +171,7 @@ def _button(action: Action, decision: Decision, intent: str) -> Button | None:
         return None
     plain = _BUTTONS[action]
     label = f"{plain.label} {decision.details['version']}" if action in _NEEDS_VERSION else plain.label
-    subject = (intent or "all") if action == "mute" else ""
+    subject = (intent[:100] or "all") if action == "mute" else ""
     return Button(action, label, plain.style, plain.confirm, version, subject)
 
 
@@ -207,7 +229,8 @@ def _links(decision: Decision, place: Place) -> tuple[Link, ...]:
     if "version" in details or "alarm" in details or "endpoint" in details:
         endpoint = place.names.endpoint(decision.model)
         links.append(Link("Endpoint", console.endpoint(region, endpoint)))
-    if alarm := details.get("alarm"):
+    alarm = details.get("alarm", "")
+    if alarm and "," not in alarm:
         links.append(Link("Alarm", console.alarm(region, alarm)))
     if group := details.get("log-group"):
         links.append(Link("Log", console.log_group(region, group)))

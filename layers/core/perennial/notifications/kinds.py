@@ -120,7 +120,7 @@ KINDS: Mapping[str, Kind] = {
         "Nothing was retrained: a model would learn the fault.", ("roll_back", "mute"),
     ),
     "drift_found": Kind(
-        "The data drifted", "soon", "Look at the report. Retrain if this is how the world is now.",
+        "The data drifted", "now", "Look at the report. Retrain if this is how the world is now.",
         UNCHANGED, ("retrain", "mute"),
     ),
     "quality_lost": Kind(
@@ -139,12 +139,21 @@ KINDS: Mapping[str, Kind] = {
         ("roll_back", "mute"),
     ),
     "no_data": Kind(
-        "No traffic arrives", "soon", "Check whether callers still reach {endpoint}, and whether capture is on.",
+        "No traffic arrives", "now", "Check whether callers still reach {endpoint}, and whether capture is on.",
         "Nothing is judged without traffic.", ("mute",),
     ),
     "labels_missing": Kind(
         "Labels are missing", "soon", "Upload labels to s3://{data}/models/{model}/ground-truth/.",
         "Quality is not judged without labels.", ("mute",),
+    ),
+    "alarm_without_data": Kind(
+        "Alarms that never had data", "soon", "Look at the newest report, then at the dead letters.",
+        "Nothing would ring until they have data.", topic="alarms",
+    ),
+    "alarms_changed": Kind("Alarms changed", "soon", "See below what cannot be watched.", "", topic="alarms"),
+    "windows_skipped": Kind(
+        "Windows were not analysed", "soon", "Look at why the analysis stood still.",
+        "It goes on with the windows after them.", topic="analysis",
     ),
     "alarm_cleared": Kind("Alarm over", "none", "", "Nothing more is done.", resolves=True),
     "alarm_ignored": Kind("Alarm without consequence", "none", "", UNCHANGED),
@@ -163,6 +172,8 @@ KINDS: Mapping[str, Kind] = {
         "No rollback", "now", "Look at the endpoint: what serves now goes on serving.", UNCHANGED, ("retrain",),
     ),
     "scaling_adjusted": Kind("More capacity for a while", "none", "", "The endpoint was scaled out."),
+    "scaling_withheld": Kind("No more capacity", "soon", "Look at the endpoint's load.", UNCHANGED),
+    "unmuted": Kind("No longer muted", "none", "", "Messages come again."),
     "muted": Kind("Muted", "none", "", "Messages are held back until then; the ledger has everything."),
     "approved": Kind("{Version} approved", "none", "", "It is being rolled out."),
     "rejected": Kind("{Version} rejected", "none", "", "If it served, the newest approved version takes its place."),

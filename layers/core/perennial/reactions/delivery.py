@@ -88,7 +88,8 @@ def _each(
         try:
             receipt = _patiently(channel, message, world, deadline)
         except ChannelFailed as failure:
-            kept[channel.name] = {"failed": str(failure), "at": world.now().isoformat()}
+            missing = isinstance(failure, NotConfigured)
+            kept[channel.name] = {"failed": str(failure), "missing": missing, "at": world.now().isoformat()}
             message = _with_note(message, channel.name, failure, world)
             if failure.transient:
                 pending.append(channel.name)
