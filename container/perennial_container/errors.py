@@ -2,6 +2,7 @@
 
 ContainerError
 ├── TrainingError             data or hyperparameters do not allow a training: goes to `failure`
+├── AnalysisError             settings or baseline do not allow an analysis: goes to `failure` and `message`
 ├── SchemaError               schema.json does not have the agreed shape
 ├── TrainingInterruptedError  SIGTERM arrived: progress is in the checkpoint folder
 ├── PrivilegeError            root cannot be given up
@@ -17,6 +18,10 @@ class ContainerError(Exception):
 
 class TrainingError(ContainerError):
     """The training cannot go on; the message says what, where, and what to do."""
+
+
+class AnalysisError(ContainerError):
+    """The analysis cannot go on; the message says what, where, and what to do."""
 
 
 class SchemaError(ContainerError):
