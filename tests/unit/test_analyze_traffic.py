@@ -181,16 +181,28 @@ ASKED = f"data_quality@{iso(NOW)}/{iso(NOW + 40 * MINUTE)}"
 
 
 def test_a_window_that_a_person_asks_for():
-    """At once, in a folder of its own, once per order; the schedule's window comes all the same."""
+    """At once, once per order; the schedule's window comes all the same."""
     world = watched()
     capture(world, NOW + 5 * MINUTE)
     world.time = NOW + 41 * MINUTE
     for order in ("a", "a", "b"):
         analyze_traffic("mortgage", world, subject=ASKED, request=order)
     assert ["a", "b"] == [decision.details["request"] for decision in world.ledger.decisions]
-    assert REPORTS + "2026/03/01/1200-20260301T124000/report.html" in world.bucket.bodies
+    assert REPORTS + REPORT_NOON + "report.html" in world.bucket.bodies
     tick(world, NOW + 2 * HOUR)
     assert 3 == len(analyzed(world))
+
+
+@pytest.mark.parametrize("subject", [ASKED, "data_quality@now"])
+def test_no_order_replaces_the_report_of_another_window(subject):
+    """A window that begins as the schedule's does, and ends elsewhere, has a folder of its own."""
+    world = watched()
+    tick(world, NOW + 2 * HOUR)
+    kept = world.bucket.bodies[REPORTS + REPORT_NOON + "summary.json"]
+    at = NOW + 40 * MINUTE
+    decision = analyze_traffic("mortgage", world, subject=subject, request="a", at=at)
+    assert REPORTS + "2026/03/01/1200-20260301T124000/report.html" == decision.details["report"]
+    assert kept == world.bucket.bodies[REPORTS + REPORT_NOON + "summary.json"]
 
 
 def test_until_now_is_the_time_of_the_order():

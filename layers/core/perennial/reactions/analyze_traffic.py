@@ -79,7 +79,7 @@ def analyze_traffic(
         return _nothing(model, f"{subject} is due", reason)
     if asked.what == "due":
         return _catch_up(watch, world)
-    turn = _asked_turn(watch, asked, at or world.now(), request)
+    turn = _asked_turn(watch, asked, at or world.now(), request, world)
     return _take(turn, world)
 
 
@@ -145,19 +145,24 @@ def _due_turn(watch: Watch, window: Window) -> Turn:
     return Turn(watch, window, claims.key(watch.monitor, window, asked=False), folder)
 
 
-def _asked_turn(watch: Watch, asked: Asked, at: datetime, request: str) -> Turn:
+def _asked_turn(watch: Watch, asked: Asked, at: datetime, request: str, world: World) -> Turn:
     if isinstance(asked.what, Window):
         window = asked.what
     elif asked.what == "last":
         window = windows.last_complete(watch.every, watch.delay, at)
     else:
         window = windows.until_now(watch.every, at)
-    # The schedule's window of the same start will have the plain folder.
-    aligned = windows.floor(window.start, watch.every) == window.start
-    until = window.end if aligned and window.start + watch.every != window.end else None
-    folder = layout.report_prefix(watch.model, watch.monitor, window.start, until)
+    folder = layout.report_prefix(watch.model, watch.monitor, window.start)
+    if asked.what == "now" or _is_of_another(folder, window, world):
+        folder = layout.report_prefix(watch.model, watch.monitor, window.start, window.end)
     name = claims.key(watch.monitor, window, asked=True)
     return Turn(watch, window, name, folder, request, claims.ATTEMPTS_ASKED)
+
+
+def _is_of_another(folder: str, window: Window, world: World) -> bool:
+    """Whether the report in a folder is of another window of the same start."""
+    body = world.bucket.read(folder + SUMMARY)
+    return body is not None and Summary.model_validate_json(body).window.end != window.end
 
 
 def _turn_of(watch: Watch, name: str, known: Document) -> Turn:
