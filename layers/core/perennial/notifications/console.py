@@ -6,24 +6,26 @@ from __future__ import annotations
 
 from urllib.parse import quote, urlencode
 
+from perennial.notifications.text import clean
+
 _DOMAINS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.com"}
 
 
 def s3_object(region: str, bucket: str, key: str) -> str:
-    return f"{_home(region, 's3')}/object/{quote(bucket)}?{urlencode({'region': region, 'prefix': key})}"
+    return f"{_home(region, 's3')}/object/{quote(bucket)}?{urlencode({'region': region, 'prefix': clean(key)})}"
 
 
 def endpoint(region: str, name: str) -> str:
-    return f"{_home(region, 'sagemaker')}/home?region={region}#/endpoints/{quote(name, safe='')}"
+    return f"{_home(region, 'sagemaker')}/home?region={region}#/endpoints/{quote(clean(name), safe='')}"
 
 
 def alarm(region: str, name: str) -> str:
-    return f"{_home(region, 'cloudwatch')}/home?region={region}#alarmsV2:alarm/{quote(name, safe='')}"
+    return f"{_home(region, 'cloudwatch')}/home?region={region}#alarmsV2:alarm/{quote(clean(name), safe='')}"
 
 
 def log_group(region: str, name: str) -> str:
     """CloudWatch encodes a group's name twice, with $ for %."""
-    group = quote(quote(name, safe=""), safe="").replace("%", "$")
+    group = quote(quote(clean(name), safe=""), safe="").replace("%", "$")
     return f"{_home(region, 'cloudwatch')}/home?region={region}#logsV2:log-groups/log-group/{group}"
 
 

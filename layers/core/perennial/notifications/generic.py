@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 from perennial.notifications.message import Message
@@ -34,8 +35,8 @@ def render(message: Message) -> dict[str, Any]:
                 "name": clean(moved.feature),
                 "before": clean(moved.before),
                 "after": clean(moved.after),
-                "effect": moved.effect,
-                "limit": moved.limit,
+                "effect": _finite(moved.effect),
+                "limit": _finite(moved.limit),
                 "tripped": moved.tripped,
             }
             for moved in message.moved
@@ -48,3 +49,8 @@ def render(message: Message) -> dict[str, Any]:
         "messages": [render(part) for part in message.parts],
         "left_out": message.left_out,
     }
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity."""
+    return value if value is not None and isfinite(value) else None

@@ -49,7 +49,7 @@ def _parts(message: Message) -> Iterator[str]:
     if message.commands:
         yield "By command:\n" + "\n".join(f"  {command}" for command in message.commands)
     if message.links:
-        yield "\n".join(f"{link.label}:\n  {link.url}" for link in message.links)
+        yield "\n".join(f"{one_line(link.label)}:\n  {link.url}" for link in message.links)
     yield "\n".join(_wrapped(f"Note: {one_line(note)}") for note in message.notes)
     yield f"-- \n{message.stack}, {message.at:%Y-%m-%d %H:%M} UTC"
 

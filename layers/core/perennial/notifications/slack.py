@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from perennial.notifications.compose import line_of
@@ -69,8 +70,8 @@ def _blocks(message: Message, sign: Sign | None) -> Iterator[Block]:
         if message.log:
             log = escaped(last(clean(message.log).replace("`", "'"), 1500), LONGEST_SECTION - 10)
             yield _section(f"```{log}```")
-        if message.links:
-            yield _section(_links(message.links))
+        if links := _links(message.links):
+            yield _section(links)
         if buttons := _buttons(message, message.buttons, sign):
             yield {"type": "actions", "elements": buttons}
     for note in message.notes:
@@ -132,15 +133,22 @@ def _links(links: Sequence[Link]) -> str:
 def _digest(message: Message, sign: Sign | None) -> Iterator[Block]:
     if message.why:
         yield _section(escaped(message.why, LONGEST_PART))
+    latest = {button.action: button for part in sorted(message.parts, key=_at) for button in part.buttons}
     for part in message.parts[:MOST_PARTS]:
         why = escaped(one_line(part.why), 300)
         ask = f"\n_{escaped(one_line(part.ask), 300)}_" if part.urgency != "none" and part.ask else ""
         yield _section(f"*{escaped(one_line(line_of(part)), 200)}*\n{why}{ask}")
-        if part.urgency != "none" and (buttons := _buttons(part, part.buttons, sign)):
+        # Of several versions that waited only the last can still be meant.
+        still = [button for button in part.buttons if latest[button.action] is button]
+        if part.urgency != "none" and (buttons := _buttons(part, still, sign)):
             yield {"type": "actions", "elements": buttons}
     left_out = message.left_out + max(len(message.parts) - MOST_PARTS, 0)
     if left_out:
         yield _context(f"{left_out} more are in the ledger: `perennial ledger {escaped(message.model, 100)}`")
+
+
+def _at(message: Message) -> datetime:
+    return message.at
 
 
 def _buttons(message: Message, buttons: Sequence[Button], sign: Sign | None) -> list[Block]:
