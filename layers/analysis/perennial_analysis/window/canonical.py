@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from perennial_analysis.columns import Coded, Column, Table, texts
+from perennial_analysis.columns import Coded, CodedColumn, Column, Table, texts
 from perennial_analysis.readers.arrow import MISSING
 
 TRUTHS = {"true": "True", "false": "False"}
@@ -26,10 +24,7 @@ def _column(column: Column) -> Column:
     nothing = np.array([word is None for word in words] or [True])
     codes = np.where(column.missing, 0, column.coded.codes)
     missing = column.missing | nothing[codes]
-    known = [word or "" for word in words]
-    values = np.array([*known, None], dtype=object)[np.where(missing, len(known), codes)]
-    kind = "Unknown" if missing.all() else column.kind
-    return replace(column, kind=kind, values=values, missing=missing, coded=Coded(codes, known))
+    return CodedColumn(column.name, missing, Coded(codes, [word or "" for word in words]))
 
 
 def _word(text: str) -> str | None:
