@@ -11,6 +11,7 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT / "container"), str(ROOT / "layers" / "analysis")]
 
 from container_jobs import LOANS, Job, Server, loan_rows, make_job, serving  # noqa: E402 - needs the path above
+from traffic import FEATURES, Traffic, csv_line  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +37,11 @@ def server(loans: Job) -> Iterator[Server]:
     with serving(loans.base) as running:
         running.wait_for_ping(200)
         yield running
+
+
+@pytest.fixture(scope="session")
+def traffic(server: Server) -> Traffic:
+    """Requests like the training data, with what the binary model answered."""
+    rows = loan_rows(600, seed=5)
+    body = "\n".join([",".join(FEATURES), *(csv_line([row[name] for name in FEATURES]) for row in rows)])
+    return Traffic(rows, server.invoke(body).text.splitlines())

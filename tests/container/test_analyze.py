@@ -3,33 +3,16 @@
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from container_jobs import DEADLINE_SECONDS, Job, Server, loan_rows
-from traffic import END, START, capture_lines, csv_line, label_lines, write_lines
+from container_jobs import Job
+from traffic import END, FEATURES, START, Traffic, analyze, capture_lines, configure, label_lines, write_lines
 
 from perennial_analysis.window.request import Request
 
-FEATURES = ("ratio", "score", "group", "first")
 ROWS = 600
-
-
-@dataclass(frozen=True)
-class Traffic:
-    """Rows with what the served model said of them."""
-
-    rows: list[dict[str, Any]]
-    answers: list[str]
-
-
-@pytest.fixture(scope="module")
-def traffic(server: Server) -> Traffic:
-    rows = loan_rows(ROWS, seed=5)
-    body = "\n".join([",".join(FEATURES), *(csv_line([row[name] for name in FEATURES]) for row in rows)])
-    return Traffic(rows, server.invoke(body).text.splitlines())
 
 
 def request(monitor: str, **settings: Any) -> Request:
@@ -62,24 +45,6 @@ def lay_out(
     if labels:
         write_lines(given / "labels" / "2026/11/23/05/labels.jsonl", labels)
     return base
-
-
-def configure(base: Path, host: str, *hosts: str) -> None:
-    (base / "config").mkdir(exist_ok=True)
-    (base / "config" / "resourceconfig.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
-
-
-def analyze(base: Path, **environment: str) -> tuple[int, str, dict[str, bytes]]:
-    """Run the real process; its exit code, exit message and output files."""
-    with Job(base).start("analyze", **environment) as process:
-        output, errors = process.communicate(timeout=DEADLINE_SECONDS)
-    message = base / "output" / "message"
-    assert message.exists(), output + errors
-    folder = base / "processing" / "output"
-    files = {
-        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
-    }
-    return process.returncode, message.read_text(), files
 
 
 MONITORS = [

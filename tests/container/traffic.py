@@ -4,12 +4,24 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from container_jobs import DEADLINE_SECONDS, Job
+
 START = datetime(2026, 11, 23, 4, tzinfo=UTC)
 END = START + timedelta(hours=1)
+FEATURES = ("ratio", "score", "group", "first")
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Rows with what the served model said of them."""
+
+    rows: list[dict[str, Any]]
+    answers: list[str]
 
 
 def csv_line(cells: Sequence[Any]) -> str:
@@ -66,3 +78,21 @@ def label_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def write_lines(file: Path, lines: Sequence[str]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def configure(base: Path, host: str, *hosts: str) -> None:
+    (base / "config").mkdir(exist_ok=True)
+    (base / "config" / "resourceconfig.json").write_text(json.dumps({"current_host": host, "hosts": hosts}))
+
+
+def analyze(base: Path, **environment: str) -> tuple[int, str, dict[str, bytes]]:
+    """Run the real process; its exit code, exit message and output files."""
+    with Job(base).start("analyze", **environment) as process:
+        output, errors = process.communicate(timeout=DEADLINE_SECONDS)
+    message = base / "output" / "message"
+    assert message.exists(), output + errors
+    folder = base / "processing" / "output"
+    files = {
+        path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
+    return process.returncode, message.read_text(), files

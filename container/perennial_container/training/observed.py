@@ -7,7 +7,7 @@ category none at all.
 import numpy as np
 import numpy.typing as npt
 
-from perennial_analysis.columns import Coded, Column, Kind
+from perennial_analysis.columns import Coded, CodedColumn, Column, Kind
 from perennial_container.training.columns import MISSING_CODE, Codes, Doubles
 
 KINDS: dict[str, Kind] = {"float": "Fractional", "int": "Integral", "bool": "String", "string": "String"}
@@ -26,6 +26,4 @@ def text_column(name: str, codes: Codes, distinct: list[str], chosen: Chosen) ->
     """The chosen of a batch's texts, given as codes into its distinct values."""
     kept = codes[chosen].astype(np.int64)
     missing = kept == MISSING_CODE
-    values = np.array([*distinct, None], dtype=object)[kept]
-    kind: Kind = "Unknown" if missing.all() else "String"
-    return Column(name, kind, values, missing, Coded(np.where(missing, 0, kept), distinct))
+    return CodedColumn(name, missing, Coded(np.where(missing, 0, kept), distinct))
