@@ -12,61 +12,20 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from twin import seams
 from twin import seams_cloudwatch as cloudwatch
+from twin.alarm_rules import LOOK_BACK, Judgement, judge, period_of, queries, reason, refusal
+from twin.metric_math import Series
+from twin.metric_math_parser import parse
 from twin.world import World
 
 SCALED_NAMESPACES = frozenset({"AWS/SageMaker", "/aws/sagemaker/Endpoints"})
 EVALUATE_EVERY = 60.0  # real seconds between two looks at alarms that no data arrive for
 
 Alarm = dict[str, Any]
-
-_OPERATORS: dict[str, tuple[Callable[[float, float], bool], str]] = {
-    "GreaterThanOrEqualToThreshold": (lambda value, limit: value >= limit, "greater than or equal to"),
-    "GreaterThanThreshold": (lambda value, limit: value > limit, "greater than"),
-    "LessThanThreshold": (lambda value, limit: value < limit, "less than"),
-    "LessThanOrEqualToThreshold": (lambda value, limit: value <= limit, "less than or equal to"),
-}
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """An alarm's state by its data, newest datapoint first; a period without data is None."""
-
-    state: str
-    datapoints: tuple[float | None, ...]
-
-    @property
-    def latest(self) -> float | None:
-        return next((value for value in self.datapoints if value is not None), None)
-
-
-def judge(alarm: Mapping[str, Any], datapoints: Iterable[float | None]) -> Judgement:
-    """The state that an alarm's last periods (newest first) put it in. Pure."""
-    values = tuple(datapoints)
-    breaches, _ = _OPERATORS[alarm["ComparisonOperator"]]
-    present = [value for value in values if value is not None]
-    missing = len(values) - len(present)
-    needed = alarm.get("DatapointsToAlarm") or alarm["EvaluationPeriods"]
-    breaching = sum(breaches(value, alarm["Threshold"]) for value in present)
-    treatment = alarm.get("TreatMissingData", "missing")
-    if treatment == "breaching":
-        state = "ALARM" if breaching + missing >= needed else "OK"
-    elif treatment == "notBreaching":
-        state = "ALARM" if breaching >= needed else "OK"
-    elif breaching >= needed:
-        state = "ALARM"
-    elif treatment == "ignore" and len(present) < needed:
-        state = alarm["StateValue"]
-    elif not present:
-        state = "INSUFFICIENT_DATA"
-    else:
-        state = "ALARM" if breaching >= min(needed, len(present)) else "OK"
-    return Judgement(state, values)
 
 
 def firing(names: Iterable[str]) -> list[str]:
@@ -86,45 +45,42 @@ class Alarms:
 
     def evaluate(self, alarm: Alarm) -> None:
         """Look at an alarm because data arrived or it was put; scaled ones wait for their minute."""
-        if alarm.get("Namespace") not in SCALED_NAMESPACES:
-            self._look(alarm, time.time(), 1.0)
+        if not _scaled(alarm):
+            self._look(alarm, _end_of_minute(), 1.0)
 
     def tick(self, now: float) -> None:
         """Look at every scaled alarm. `now` is the end of a scaled minute."""
-        self._look_at_all(lambda namespace: namespace in SCALED_NAMESPACES, now, self._world.time_scale)
+        self._look_at_all(True, now, self._world.time_scale)
 
     def look_at_real_time(self) -> None:
         """Look at every other alarm: time alone may have changed what its last periods hold."""
-        self._look_at_all(lambda namespace: namespace not in SCALED_NAMESPACES, time.time(), 1.0)
+        self._look_at_all(False, _end_of_minute(), 1.0)
 
-    def _look_at_all(self, wanted: Callable[[Any], bool], now: float, scale: float) -> None:
+    def _look_at_all(self, scaled: bool, now: float, scale: float) -> None:
         for account, region in cloudwatch.scopes():
             with seams.scope(account, region):
                 for alarm in cloudwatch.alarms():
-                    if wanted(alarm.get("Namespace")):
+                    if _scaled(alarm) == scaled:
                         self._look(alarm, now, scale)
 
     def _look(self, alarm: Alarm, now: float, scale: float) -> None:
-        if not alarm.get("MetricName") or alarm.get("ComparisonOperator") not in _OPERATORS:
-            return
-        judgement = judge(alarm, _datapoints(alarm, now, scale))
+        if not (alarm.get("MetricName") or alarm.get("Metrics")):
+            return  # it is being put, and gets its metrics at once
+        judgement = judge(alarm, datapoints(alarm, now, scale))
         self.latest[alarm["AlarmArn"]] = judgement
         if judgement.state != alarm["StateValue"]:
-            reason = _reason(alarm, judgement)
-            cloudwatch.move_alarm(
-                alarm, judgement.state, reason, _reason_data(alarm, judgement, now), time.time()
-            )
+            data = _reason_data(alarm, judgement, now)
+            cloudwatch.move_alarm(alarm, judgement.state, reason(alarm, judgement), data, time.time())
 
-    def transition(
-        self, name: str, old: str, new: str, reason: str, kind: str, reason_data: str | None
-    ) -> None:
+    def transition(self, name: str, old: str, new: str, why: str, kind: str, reason_data: str | None) -> None:
         """Put `CloudWatch Alarm State Change` for a change that MiniStack has recorded."""
         alarm = cloudwatch.find_alarm(name)
         if alarm is None or old == new:
             return
-        state = {"value": new, "reason": reason, "timestamp": _stamp(datetime.now(UTC))}
-        if reason_data:
-            state["reasonData"] = reason_data
+        state = {"value": new, "reason": why, "timestamp": _stamp(datetime.now(UTC))}
+        # Set by hand, it is kept with the alarm only.
+        if data := reason_data or alarm.get("StateReasonData"):
+            state["reasonData"] = data
         arn = alarm["AlarmArn"]
         previous = self._known.get(arn, {"value": old, "reason": "Unchecked: Initial alarm creation"})
         self._known[arn] = state
@@ -140,6 +96,17 @@ class Alarms:
                 react(alarm)
 
 
+def _scaled(alarm: Alarm) -> bool:
+    """Whether all that an alarm looks at is what endpoints measure."""
+    stats = [one["MetricStat"] for one in queries(alarm) if "MetricStat" in one]
+    return bool(stats) and all(one["Metric"]["Namespace"] in SCALED_NAMESPACES for one in stats)
+
+
+def _end_of_minute() -> float:
+    """CloudWatch's periods end with a minute; the one that runs belongs to the newest."""
+    return math.ceil(time.time() / 60) * 60
+
+
 def of(world: World) -> Alarms:
     """The world's alarms; the same ones for every service."""
     alarms: Alarms = vars(world).setdefault("alarms", Alarms(world))
@@ -150,6 +117,7 @@ def install(world: World) -> None:
     """Take over the evaluation of MiniStack's alarms. Needs the running event loop."""
     alarms = of(world)
     cloudwatch.evaluate_alarms_with(alarms.evaluate)
+    cloudwatch.refuse_alarms_with(refusal)
     seams.on_alarm_transition(alarms.transition)
 
     async def keep_looking() -> None:
@@ -160,38 +128,36 @@ def install(world: World) -> None:
     vars(world)["alarms_task"] = asyncio.create_task(keep_looking())
 
 
-def _datapoints(alarm: Alarm, now: float, scale: float) -> list[float | None]:
-    """The statistic of each evaluation period, the newest first."""
-    period, count = alarm["Period"] / scale, alarm["EvaluationPeriods"]
-    dimensions = {one["Name"]: one["Value"] for one in alarm.get("Dimensions") or []}
-    recent = [
-        point
-        for point in cloudwatch.points(alarm["Namespace"], alarm["MetricName"], dimensions)
-        if now - period * count <= point["Timestamp"] <= now
-        and alarm.get("Unit") in (None, "None", point.get("Unit"))
-    ]
+def datapoints(alarm: Alarm, now: float, scale: float) -> Series:
+    """What the alarm compares with its threshold, period by period up to `now`, the newest first.
+
+    A datapoint belongs to the period that its timestamp falls into, whenever it was put.
+    """
+    count = alarm["EvaluationPeriods"] + LOOK_BACK
+    asked = queries(alarm)
+    series = {
+        one["Id"]: _metric(one["MetricStat"], count, now, scale) for one in asked if "MetricStat" in one
+    }
+    expressions = {one["Id"]: parse(one["Expression"]) for one in asked if "Expression" in one}
+    while expressions:
+        ready = [name for name, one in expressions.items() if one.names <= series.keys()]
+        for name in ready:
+            series[name] = expressions.pop(name).evaluate(series, count, period_of(alarm))
+    return next(series[one["Id"]] for one in asked if one.get("ReturnData", True))
+
+
+def _metric(stat: Mapping[str, Any], count: int, now: float, scale: float) -> Series:
+    """One metric's statistic of each of `count` periods."""
+    metric, period, name = stat["Metric"], stat["Period"] / scale, stat["Stat"]
+    dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions") or []}
     buckets: list[list[dict[str, Any]]] = [[] for _ in range(count)]
-    for point in recent:
-        buckets[min(count - 1, math.floor((now - point["Timestamp"]) / period))].append(point)
-    name = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
+    for point in cloudwatch.points(metric["Namespace"], metric["MetricName"], dimensions):
+        age = now - point["Timestamp"]
+        if 0 <= age <= period * count and stat.get("Unit") in (None, "None", point.get("Unit")):
+            buckets[max(0, math.ceil(age / period) - 1)].append(point)
     values = [cloudwatch.statistic(bucket, name) if bucket else None for bucket in buckets]
     factor = scale if name in ("Sum", "SampleCount") else 1.0
     return [None if value is None else value * factor for value in values]
-
-
-def _reason(alarm: Alarm, judgement: Judgement) -> str:
-    values = [value for value in judgement.datapoints if value is not None]
-    if not values:
-        return f"Insufficient Data: {len(judgement.datapoints)} datapoints were unknown."
-    _, words = _OPERATORS[alarm["ComparisonOperator"]]
-    breaching, total = judgement.state == "ALARM", len(judgement.datapoints)
-    plural = "was" if len(values) == 1 else "were"
-    return (
-        f"Threshold Crossed: {len(values)} out of the last {total} datapoints "
-        f"[{', '.join(str(value) for value in values)}] {plural} {'' if breaching else 'not '}{words} the threshold "
-        f"({alarm['Threshold']}) (minimum {alarm.get('DatapointsToAlarm') or total} datapoint"
-        f"{'s' if (alarm.get('DatapointsToAlarm') or total) > 1 else ''} for OK -> ALARM transition)."
-    )
 
 
 def _reason_data(alarm: Alarm, judgement: Judgement, now: float) -> str:
@@ -202,33 +168,43 @@ def _reason_data(alarm: Alarm, judgement: Judgement, now: float) -> str:
             "version": "1.0",
             "queryDate": _stamp(datetime.fromtimestamp(now, UTC)),
             "startDate": _stamp(
-                datetime.fromtimestamp(now - alarm["Period"] * alarm["EvaluationPeriods"], UTC)
+                datetime.fromtimestamp(now - period_of(alarm) * alarm["EvaluationPeriods"], UTC)
             ),
-            "statistic": alarm.get("ExtendedStatistic") or alarm.get("Statistic"),
-            "period": alarm["Period"],
+            **_told_of_one(alarm),
+            "period": period_of(alarm),
             "recentDatapoints": values[::-1],
             "threshold": alarm["Threshold"],
         }
     )
 
 
+def _told_of_one(alarm: Alarm) -> dict[str, Any]:
+    """The statistic, for an alarm on one metric."""
+    return {} if alarm.get("Metrics") else {"statistic": queries(alarm)[0]["MetricStat"]["Stat"]}
+
+
 def _configuration(alarm: Alarm, kind: str) -> dict[str, Any]:
     if kind == "CompositeAlarm":
         return {"alarmRule": alarm.get("AlarmRule", ""), "description": alarm.get("AlarmDescription", "")}
+    metrics = [_query(one) for one in queries(alarm)]
+    return {"description": alarm.get("AlarmDescription", ""), "metrics": metrics}
+
+
+def _query(query: Mapping[str, Any]) -> dict[str, Any]:
+    """A metric data query as events spell it."""
+    told = {"id": query["Id"], "returnData": query.get("ReturnData", True)}
+    if "Label" in query:
+        told["label"] = query["Label"]
+    if "Expression" in query:
+        return {**told, "expression": query["Expression"]}
+    stat = query["MetricStat"]
     metric = {
-        "namespace": alarm.get("Namespace"),
-        "name": alarm.get("MetricName"),
-        "dimensions": {one["Name"]: one["Value"] for one in alarm.get("Dimensions") or []},
+        "namespace": stat["Metric"]["Namespace"],
+        "name": stat["Metric"]["MetricName"],
+        "dimensions": {one["Name"]: one["Value"] for one in stat["Metric"].get("Dimensions") or []},
     }
-    stat = {
-        "metric": metric,
-        "period": alarm.get("Period"),
-        "stat": alarm.get("ExtendedStatistic") or alarm.get("Statistic"),
-    }
-    if alarm.get("Unit"):
-        stat["unit"] = alarm["Unit"]
-    query = {"id": "m1", "metricStat": stat, "returnData": True}
-    return {"description": alarm.get("AlarmDescription", ""), "metrics": [query]}
+    unit = {"unit": stat["Unit"]} if stat.get("Unit") else {}
+    return {**told, "metricStat": {"metric": metric, "period": stat["Period"], "stat": stat["Stat"], **unit}}
 
 
 def _stamp(at: datetime) -> str:

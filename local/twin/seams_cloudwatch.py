@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from ministack.services import cloudwatch, eventbridge
+from ministack.services.cloudformation import provisioners
 
 from twin import seams
 
@@ -18,6 +19,9 @@ seams.SEAMS |= {
     "alarm statistics": (cloudwatch, "_calc_stats", ("points",)),
     "alarm percentiles": (cloudwatch, "_stat_value", ("stats", "stat_name", "points")),
     "alarm creation": (cloudwatch, "_put_metric_alarm", ("params", "cbor_data", "is_cbor", "is_json")),
+    "alarm states": (cloudwatch, "_set_alarm_state", ("params", "cbor_data", "is_cbor", "is_json")),
+    "alarms of stacks": (provisioners, "_cw_metric_alarm_record", ("name", "props")),
+    "errors of CloudWatch": (cloudwatch, "_error", ("code", "message", "status", "use_json", "use_cbor")),
     "cron fields": (eventbridge, "_parse_cron_fields", ("expr",)),
     "cron": (eventbridge, "_cron_next_fire", ("fields", "after_dt")),
 }
@@ -87,6 +91,67 @@ def delete_alarm(name: str) -> None:
 def evaluate_alarms_with(evaluate: Callable[[Alarm], None]) -> None:
     """Replace MiniStack's evaluation, which overlooks dimensions, periods and missing data."""
     cloudwatch._evaluate_alarm = evaluate
+
+
+def refuse_alarms_with(refusal: Callable[[Alarm], str | None]) -> None:
+    """Let PutMetricAlarm and CloudFormation refuse what AWS would, and keep metric math, which they drop."""
+    put, record = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record
+    set_state = cloudwatch._set_alarm_state
+
+    def put_metric_alarm(
+        params: dict[str, Any], cbor_data: dict[str, Any], is_cbor: bool, is_json: bool = False
+    ) -> Any:
+        # In the Query form only an alarm's one metric can be read, as MiniStack does; no SDK sends it any more.
+        request = cbor_data if is_json or is_cbor else None
+        if request is not None and (told := refusal(request)):
+            return cloudwatch._error("ValidationError", told, 400, use_json=is_json, use_cbor=is_cbor)
+        answer = put(params, cbor_data, is_cbor, is_json)
+        if request is not None and answer[0] == 200:
+            alarm = cloudwatch._alarms[request["AlarmName"]]
+            _shape(alarm, request)
+            cloudwatch._evaluate_alarm(alarm)
+        return answer
+
+    def metric_alarm_record(name: str, props: dict[str, Any]) -> Alarm:
+        request = {**props, "Metrics": [_typed(one) for one in props.get("Metrics") or []]}
+        if told := refusal(request):
+            raise ValueError(told)
+        placeholder = {"MetricName": "-", "Namespace": "-"} if request["Metrics"] else {}
+        alarm: Alarm = record(name, {**props, "Metrics": None, **placeholder})
+        _shape(alarm, request)
+        return alarm
+
+    def set_alarm_state(
+        params: dict[str, Any], cbor_data: dict[str, Any], is_cbor: bool, is_json: bool = False
+    ) -> Any:
+        if alarm := find_alarm(str(cbor_data.get("AlarmName"))):
+            alarm.pop("StateReasonData", None)  # that of the last change
+        return set_state(params, cbor_data, is_cbor, is_json)
+
+    cloudwatch._put_metric_alarm = put_metric_alarm
+    cloudwatch._set_alarm_state = set_alarm_state
+    provisioners._cw_metric_alarm_record = metric_alarm_record
+
+
+def _shape(alarm: Alarm, request: Alarm) -> None:
+    """Leave of an alarm what AWS describes: one metric or several, one kind of statistic."""
+    if request.get("Metrics"):
+        for member in _OF_ONE_METRIC:
+            alarm.pop(member, None)
+        alarm["Metrics"] = request["Metrics"]
+    elif alarm.get("ExtendedStatistic"):
+        alarm.pop("Statistic", None)
+
+
+_OF_ONE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Dimensions", "Unit")
+
+
+def _typed(query: Alarm) -> Alarm:
+    """A template's metric data query with numbers and truths where a template may have strings."""
+    typed = {**query, "ReturnData": str(query.get("ReturnData", True)).lower() == "true"}
+    if "MetricStat" in query:
+        typed["MetricStat"] = {**query["MetricStat"], "Period": int(query["MetricStat"]["Period"])}
+    return typed
 
 
 def move_alarm(alarm: Alarm, state: str, reason: str, reason_data: str, at: float) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from twin.alarms import judge
 from twin.autoscaling.decide import Bounds, step, track
 from twin.errors import AwsError
 from twin.sagemaker.hosting_plan import Plan, Step, plan
@@ -69,35 +68,6 @@ def test_the_time_limit_must_leave_room_for_the_waits() -> None:
     deployment["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 1200
     with pytest.raises(AwsError, match="MaximumExecutionTimeoutInSeconds must be larger"):
         plan(deployment, {"v": 4}, {"v": 4})
-
-
-@pytest.mark.parametrize(
-    ("missing", "datapoints", "expected"),
-    [
-        pytest.param("missing", [1.0, 1.0, 1.0], "OK", id="below"),
-        pytest.param("missing", [9.0, 9.0, 9.0], "ALARM", id="above"),
-        pytest.param("missing", [9.0, 1.0, 9.0], "OK", id="not all above"),
-        pytest.param("missing", [9.0, None, None], "ALARM", id="what is there is above"),
-        pytest.param("missing", [None, None, None], "INSUFFICIENT_DATA", id="nothing"),
-        pytest.param("ignore", [None, None, None], "OK", id="nothing, ignored"),
-        pytest.param("ignore", [9.0, None, None], "OK", id="too little, ignored"),
-        pytest.param("breaching", [9.0, None, None], "ALARM", id="missing counts as above"),
-        pytest.param("notBreaching", [9.0, 9.0, None], "OK", id="missing counts as below"),
-        pytest.param("notBreaching", [None, None, None], "OK", id="nothing counts as below"),
-    ],
-)
-def test_an_alarm_is_judged_by_its_last_periods(
-    missing: str, datapoints: list[float | None], expected: str
-) -> None:
-    """Datapoints to alarm and the treatment of missing data decide, as in CloudWatch's own table."""
-    alarm = {
-        "ComparisonOperator": "GreaterThanThreshold",
-        "Threshold": 5.0,
-        "EvaluationPeriods": 3,
-        "TreatMissingData": missing,
-        "StateValue": "OK",
-    }
-    assert judge(alarm, datapoints).state == expected
 
 
 @pytest.mark.parametrize(
