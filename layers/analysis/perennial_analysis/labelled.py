@@ -66,7 +66,7 @@ def _rows(
         return
     try:
         rows, texts = rows_of(record.capture_data.input)
-        if texts and rows and isinstance(rows[0], list) and set(rows[0]) == set(features):
+        if texts and rows and isinstance(rows[0], list) and set(features) <= set(rows[0]):  # a header
             rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
         if len(rows) != len(event.labels):
             raise UnreadablePayload(f"{len(rows)} rows went in, {len(event.labels)} labels came")

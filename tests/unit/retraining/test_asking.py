@@ -1,11 +1,17 @@
 """Trainings, rollbacks and traffic that alarms and people ask for, on a world in memory."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "alarms"))
+
+from samples import drifted, put
 
 from perennial.deployment import EndpointState, Rollout
 from perennial.reactions.collect_traffic import collect_traffic
@@ -220,6 +226,21 @@ class TestCollectTraffic:
         [asked] = collecting.labelled.asked
         assert (NOW - 2 * DAY, NOW) == (asked.start, asked.end)
         assert (["pirat", "a,b"], ("no", "yes")) == (asked.features, asked.classes)
+
+    def test_what_the_traffic_has_become_comes_first(self, collecting):
+        """Since the inputs changed, if that is enough to learn from; else all that the model asks for."""
+        put(collecting, drifted(start=NOW - 2 * HOUR))
+        put(collecting, drifted(start=NOW - HOUR))
+        collecting.labelled.found = [("0.3", "x", "yes")] * 12
+        collect(collecting)
+        assert [NOW - 2 * HOUR] == [asked.start for asked in collecting.labelled.asked]
+
+    def test_too_little_since_it_changed(self, collecting):
+        """A few rows of the new world are taught along with the old."""
+        put(collecting, drifted(start=NOW - HOUR))
+        collecting.labelled.found = [("0.3", "x", "yes")] * 3
+        collect(collecting)
+        assert [NOW - HOUR, NOW - 2 * DAY] == [asked.start for asked in collecting.labelled.asked]
 
     def test_twice_is_once(self, collecting):
         """What is written is not written again."""

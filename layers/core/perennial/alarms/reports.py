@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from perennial.monitoring.summary import Summary
 
@@ -46,3 +47,17 @@ class Reports:
 def telling(reports: Sequence[Report]) -> Report | None:
     """The newest report with violations; a window without any may have come since the alarm's."""
     return next((report for report in reports if report.summary.status == "violations"), None)
+
+
+def changed_since(reports: Iterable[Report]) -> datetime | None:
+    """When the traffic became what it is now: the start of the present run of windows with violations.
+
+    `reports` come newest first. Windows that were not judged tell nothing; None when the newest judged one is quiet.
+    """
+    since = None
+    for report in reports:
+        if report.summary.status == "violations":
+            since = report.summary.window.start
+        elif report.summary.status == "ok":
+            break
+    return since

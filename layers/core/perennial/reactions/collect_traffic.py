@@ -22,6 +22,7 @@ from perennial.monitoring.analysis import Source
 from perennial.monitoring.sources import capture_prefixes, fresh, label_prefixes
 from perennial.monitoring.windows import Window
 from perennial.ports import World
+from perennial.reactions.reports import traffic_changed_since
 from perennial.reactions.retrain import DROP
 from perennial.reactions.trainings import in_service
 from perennial.retraining import history
@@ -46,11 +47,13 @@ def collect_traffic(model: str, world: World, *, drop: str, because: str) -> Dec
         return _withheld(
             config, drop, because, "the schema of the version in service is not known", {}, world
         )
-    start = end - timedelta(days=config.retraining.traffic_days)
-    wanted = Joined([feature.name for feature in schema.features], schema.classes or (), start, end)
-    captures, labels = _files(model, Window(start, end), world)
-    rows = world.labelled.rows(_opened(captures, world), _opened(labels, world), wanted)
-    parts, count = _write(rows, [*wanted.features, schema.target], folder, config.intake.min_rows, world)
+    for start in _starts(config, end, world):
+        wanted = Joined([feature.name for feature in schema.features], schema.classes or (), start, end)
+        captures, labels = _files(model, Window(start, end), world)
+        rows = world.labelled.rows(_opened(captures, world), _opened(labels, world), wanted)
+        parts, count = _write(rows, [*wanted.features, schema.target], folder, config.intake.min_rows, world)
+        if count >= config.intake.min_rows:
+            break
     numbers = {
         "drop": drop,
         "rows": str(count),
@@ -59,9 +62,11 @@ def collect_traffic(model: str, world: World, *, drop: str, because: str) -> Dec
         "unusable": str(wanted.unusable),
     }
     seen = (
-        f"{wanted.records:,} captured requests of the {config.retraining.traffic_days} days until "
-        f"{end:%Y-%m-%d %H:%M} UTC, {wanted.unlabelled:,} without a label, {wanted.unusable:,} not usable"
+        f"{wanted.records:,} captured requests from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, "
+        f"{wanted.unlabelled:,} without a label, {wanted.unusable:,} not usable"
     )
+    if wanted.examples:
+        seen += f" (such as {wanted.examples[0]})"
     if count < config.intake.min_rows:
         why = (
             f"{count:,} rows with a label are fewer than intake.min_rows ({config.intake.min_rows:,}): {seen}"
@@ -73,6 +78,18 @@ def collect_traffic(model: str, world: World, *, drop: str, because: str) -> Dec
     )
     world.ledger.record(decision)
     return decision
+
+
+def _starts(config: ModelConfig, end: datetime, world: World) -> Iterator[datetime]:
+    """First the traffic since it changed: what came before would teach the model the old world along with the new.
+
+    All that the model asks for follows, in case that is not enough.
+    """
+    first = end - timedelta(days=config.retraining.traffic_days)
+    changed = traffic_changed_since(config, world)
+    if changed and first < changed < end:
+        yield changed
+    yield first
 
 
 def _time_of(drop: str) -> datetime | None:

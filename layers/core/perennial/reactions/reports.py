@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from perennial import layout
 from perennial.alarms.intent import Intent
-from perennial.alarms.reports import Report, Reports
+from perennial.alarms.reports import Report, Reports, changed_since
 from perennial.config import ModelConfig
 from perennial.monitoring.monitors import MonitorName, monitors_of
 from perennial.monitoring.summary import Summary
@@ -43,6 +43,13 @@ def reports_for(intent: Intent, config: ModelConfig, world: World) -> Reports:
         since = min(report.summary.window.start for report in quality)
         found["data_quality"] = list(_since(since, model, world))
     return Reports(**found)
+
+
+def traffic_changed_since(config: ModelConfig, world: World) -> datetime | None:
+    """When the inputs became what they are now, by the data quality reports; None if they are as they were."""
+    if config.monitors.data_quality is None:
+        return None
+    return changed_since(islice(newest(config.model, "data_quality", world), MOST))
 
 
 def _since(start: datetime, model: str, world: World) -> Iterator[Report]:
