@@ -81,7 +81,7 @@ def signed(body: bytes, secret: str, age: float = 0) -> dict[str, str]:
 
 def button(message: Mapping[str, Any], action: str) -> str | None:
     """The token of a message's button."""
-    for block in message["content"]["blocks"]:
+    for block in message["blocks"]:
         for element in block.get("elements", ()):
             if element.get("action_id") == action:
                 return str(element["value"])
@@ -176,9 +176,9 @@ def test_a_press_approves_once_and_is_written_on_the_message(
         return found if button(found, "approve") is None else None
 
     found = wait_for("the message's answer", answered)
-    line = found["content"]["blocks"][-1]["elements"][0]["text"]
+    line = found["blocks"][-1]["elements"][0]["text"]
     assert line.startswith(f"approved by {approved.details['by']} at ")
-    [press] = found["content"]["presses"]
+    [press] = found["presses"]
     assert press["status"] == 200
     body = press_of(token)
     assert callback(stack, body, signed(body, secret["signing_secret"])) == 409
