@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from perennial_cli import analysis, orders
+from perennial_cli import analysis, orders, preview
 from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
 
@@ -109,6 +109,7 @@ def parser() -> argparse.ArgumentParser:
         )
     analysis.add_commands(command)
     orders.add_commands(command)
+    preview.add_command(command)
     command("dead-letters", dead_letters)
     command("redrive", redrive_all)
     return top
@@ -116,6 +117,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
+    if getattr(options, "offline", False):
+        options.run(options)
+        return
     try:
         options.run(Stack.find(options.stack), options)
     except (ClientError, BotoCoreError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from perennial.decision import Decision
@@ -91,7 +92,7 @@ def compose(decision: Decision, place: Place, at: datetime, summary: Summary | N
         facts=(*_window(summary), *_facts(details))[:MOST_FACTS],
         log=details.get("log", ""),
         links=_links(decision, place),
-        commands=_commands(buttons, decision.model),
+        commands=_commands(buttons, decision.model, place.names.prefix),
         buttons=buttons,
     )
 
@@ -238,15 +239,25 @@ def _links(decision: Decision, place: Place) -> tuple[Link, ...]:
 
 
 _COMMANDS: Mapping[Action, str] = {
-    "approve": "perennial approve {model} {version}",
-    "reject": "perennial reject {model} {version}",
+    "approve": "approve {model} {version}",
+    "reject": "reject {model} {version}",
+    "roll_back": "roll-back {model}{leaving}",
+    "retrain": "retrain {model}",
+    "mute": "mute {model} --what {subject}",
 }
 
 
-def _commands(buttons: Sequence[Button], model: str) -> tuple[str, ...]:
-    """What the buttons do, for channels that have none."""
-    return tuple(
-        _COMMANDS[button.action].format(model=model, version=button.version)
-        for button in buttons
-        if button.action in _COMMANDS
-    )
+def _commands(buttons: Sequence[Button], model: str, stack: str) -> tuple[str, ...]:
+    """What the buttons do, for channels that have none. The command assumes a stack called as itself."""
+    prefix = "perennial" if stack == "perennial" else f"perennial --stack {stack}"
+    commands = []
+    for button in buttons:
+        leaving = f" --version {button.version}" if button.version is not None else ""
+        words = {
+            "model": quote(model),
+            "version": button.version,
+            "subject": quote(button.subject),
+            "leaving": leaving,
+        }
+        commands.append(f"{prefix} {_COMMANDS[button.action].format_map(words)}")
+    return tuple(commands)

@@ -12,7 +12,9 @@ _DOMAINS = {"cn-": "console.amazonaws.cn", "us-gov-": "console.amazonaws-us-gov.
 
 
 def s3_object(region: str, bucket: str, key: str) -> str:
-    return f"{_home(region, 's3')}/object/{quote(bucket)}?{urlencode({'region': region, 'prefix': clean(key)})}"
+    return (
+        f"{_home(region, 's3')}/object/{quote(bucket)}?{urlencode({'region': region, 'prefix': clean(key)})}"
+    )
 
 
 def endpoint(region: str, name: str) -> str:
