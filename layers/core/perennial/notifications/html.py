@@ -24,7 +24,7 @@ _INK, _SOFT, _LINE = "#1c2430", "#5b6675", "#e3e7ed"
 _DARK = """
 @media (prefers-color-scheme: dark) {
   .page { background: #12161c !important; }
-  .card { background: #1b212a !important; border-color: #323b48 !important; }
+  .card { background: #1b212a !important; border-left-color: #323b48 !important; border-right-color: #323b48 !important; border-bottom-color: #323b48 !important; }
   .ink { color: #e8ecf2 !important; }
   .soft { color: #a3afbf !important; }
   .line { border-color: #323b48 !important; }
