@@ -6,20 +6,30 @@ from datetime import datetime, timedelta
 
 from perennial.deployment import Rollout
 
-# A version that did well for so many windows has shown that it is not the cause.
+# A version that did well for so many windows, or a day of requests, has shown that it is not the cause.
 PROVEN_AFTER = 7
+A_DAY = timedelta(days=1)
 
 
 def why_not_the_version(
-    rollout: Rollout | None, serving: int, lost_since: datetime, period: timedelta, drifted: bool
+    rollout: Rollout | None,
+    serving: int,
+    lost: tuple[datetime, datetime],
+    proven: timedelta,
+    drifted: bool,
 ) -> str | None:
-    """Why rolling back would not help; None if it may. `lost_since` is the start of the window that lost quality."""
+    """Why rolling back would not help; None if it may.
+
+    `lost` is the window that shows the loss, [start, end); `proven` how long a version must do well to be cleared.
+    """
     if drifted:
         return "the inputs changed, and an older version sees the same"
     if rollout is None or rollout.version != serving or rollout.status != "succeeded":
         return f"it is not known since when version {serving} serves"
-    if lost_since + period <= rollout.started_at:
-        return f"the quality was lost before version {serving} came into service"
-    if lost_since - rollout.started_at > PROVEN_AFTER * period:
-        return f"version {serving} did well for more than {PROVEN_AFTER} windows, so the world changed, not the version"
+    start, end = lost
+    if end <= rollout.started_at:
+        return f"it was so before version {serving} came into service"
+    if start - rollout.started_at > proven:
+        since = f"{rollout.started_at:%Y-%m-%d %H:%M} UTC"
+        return f"version {serving} has done well since {since}, so something else changed, not the version"
     return None

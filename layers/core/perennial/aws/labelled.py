@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from perennial.monitoring.analysis import Source
 from perennial.retraining.ports import Joined
-from perennial_analysis.labelled import Counts, labelled_rows
+from perennial_analysis.traffic_rows import Counts, labelled_rows
 
 
 class LabelledTrafficLibrary:

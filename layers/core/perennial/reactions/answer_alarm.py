@@ -7,11 +7,12 @@ the sweep) meets its document and leaves it alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from perennial import drill
 from perennial.alarms import episode
-from perennial.alarms.attribution import why_not_the_version
+from perennial.alarms.attribution import A_DAY, PROVEN_AFTER, why_not_the_version
 from perennial.alarms.diagnosis import Diagnosis, diagnose, not_running, what_follows
 from perennial.alarms.intent import AlarmName, Intent, alarm_name, cadence, fire_drill_name, parse_alarm
 from perennial.alarms.standing import Alarm
@@ -65,123 +66,114 @@ def _answer(
         return Decision(parsed.model, f"alarm {name}", "nothing", "there is no such alarm any more")
     known = world.state.get(parsed.model, episode.key(parsed.intent))
     if alarm.state == "ALARM" or (went_quiet and alarm.state == "INSUFFICIENT_DATA"):
-        return _ringing(alarm, parsed, config, known, event_id, world)
+        case = _Case(alarm, parsed.intent, config, _serving(parsed.model, world))
+        return _ringing(case, known, event_id, world)
     return _at_rest(alarm, parsed, known, world)
 
 
-def _ringing(
-    alarm: Alarm,
-    parsed: AlarmName,
-    config: ModelConfig,
-    known: Mapping[str, Any] | None,
-    event_id: str,
-    world: World,
-) -> Decision:
+@dataclass(frozen=True)
+class _Case:
+    """An alarm that rings, and what it is about. `version` is the one in service."""
+
+    alarm: Alarm
+    intent: Intent
+    config: ModelConfig
+    version: int | None
+
+    @property
+    def model(self) -> str:
+        return self.config.model
+
+    @property
+    def fact(self) -> str:
+        return _fact(self.alarm)
+
+
+def _ringing(case: _Case, known: Mapping[str, Any] | None, event_id: str, world: World) -> Decision:
     """Claim the episode, diagnose, react, tell; the episode is answered last, so that a killed handler goes on."""
-    model, intent, now = parsed.model, parsed.intent, world.now()
-    fact = f"alarm {alarm.name} is {alarm.state} since {alarm.since:%Y-%m-%d %H:%M:%S} UTC"
+    alarm, intent, now = case.alarm, case.intent, world.now()
     step = episode.next_step(known, alarm.since, event_id, now)
     if step.do == "leave":
-        return Decision(model, fact, "nothing", step.reason)
+        return Decision(case.model, case.fact, "nothing", step.reason)
     claim = episode.claimed(known, alarm.since, event_id, now)
     try:
-        world.state.put(model, episode.key(intent), claim, expected=known)
+        world.state.put(case.model, episode.key(intent), claim, expected=known)
     except Conflict:
-        return Decision(model, fact, "nothing", "another event is answering it")
-    reports = reports_for(intent, config, world)
+        return Decision(case.model, case.fact, "nothing", "another event is answering it")
+    reports = reports_for(intent, case.config, world)
     if alarm.state == "ALARM":
-        diagnosis = diagnose(intent, reports, config, alarm.reason)
+        diagnosis = diagnose(intent, reports, case.config, alarm.reason)
     else:
         diagnosis = not_running(reports.newest())
-    version = _serving(model, world)
     if diagnosis.pending:
-        return _not_yet(diagnosis, fact, claim, known, parsed, world)
-    details = _details(alarm, intent, diagnosis, version)
-    if episode.flaps(claim, diagnosis.outcome, version, episode.cooldown(config, intent), now):
-        reason = f"the same was told at {claim['answered_at']}, so the alarm flaps: {diagnosis.reason}"
-        decision = Decision(model, fact, "alarm_ignored", reason, None, details | {"action": "nothing again"})
+        return _not_yet(case, diagnosis, claim, known, world)
+    cooldown = episode.cooldown(case.config, intent)
+    if episode.flaps(claim, diagnosis.outcome, case.version, cooldown, now):
+        reason = f"told already at {claim['answered_at'][:16]} UTC, the alarm flaps: {diagnosis.reason}"
+        details = _details(case, diagnosis) | {"action": "nothing again"}
+        decision = Decision(case.model, case.fact, "alarm_ignored", reason, None, details)
         done = episode.ended(claim, "answered", now)
     else:
-        decision = _act(diagnosis, fact, details, parsed, config, version, world)
-        done = episode.answered(
-            claim, decision.outcome, decision.reason, diagnosis.signature, version, world.now()
-        )
+        decision = _act(case, diagnosis, world)
+        told = (decision.outcome, decision.reason, diagnosis.signature)
+        done = episode.answered(claim, *told, case.version, world.now())
     world.ledger.record(decision)
-    world.state.put(model, episode.key(intent), done, expected=claim)
+    world.state.put(case.model, episode.key(intent), done, expected=claim)
     return decision
 
 
-def _act(
-    diagnosis: Diagnosis,
-    fact: str,
-    details: Mapping[str, str],
-    parsed: AlarmName,
-    config: ModelConfig,
-    version: int | None,
-    world: World,
-) -> Decision:
+def _act(case: _Case, diagnosis: Diagnosis, world: World) -> Decision:
     """Do what follows, each in its own decision, and sum it up in the alarm's."""
-    asked, instead = what_follows(diagnosis, parsed.intent, config)
-    done = [
-        _react(reaction, diagnosis, fact, parsed, config, version, world)
-        for reaction in asked
-        if reaction != "notify"
-    ]
+    asked, instead = what_follows(diagnosis, case.intent, case.config)
+    done = [_react(reaction, case, diagnosis, world) for reaction in asked if reaction != "notify"]
     words = [f"{_spoken(each.outcome)}: {each.reason}" for each in done] + ([instead] if instead else [])
     action = "; ".join(words) or ("nothing but telling" if asked else "nothing")
     told = diagnosis.severity if "notify" in asked or diagnosis.outcome == "alarm_ignored" else None
     reason = f"{diagnosis.reason}. {_sentence(action)}"
-    return Decision(parsed.model, fact, diagnosis.outcome, reason, told, {**details, "action": action})
+    details = _details(case, diagnosis) | {"action": action}
+    return Decision(case.model, case.fact, diagnosis.outcome, reason, told, details)
 
 
-def _react(
-    reaction: Reaction,
-    diagnosis: Diagnosis,
-    fact: str,
-    parsed: AlarmName,
-    config: ModelConfig,
-    version: int | None,
-    world: World,
-) -> Decision:
-    model = parsed.model
+def _react(reaction: Reaction, case: _Case, diagnosis: Diagnosis, world: World) -> Decision:
     if reaction == "retrain":
-        return retrain(model, world, because=fact, signature=diagnosis.signature)
+        return retrain(case.model, world, because=case.fact, signature=diagnosis.signature)
     if reaction == "scale":
-        return adjust_scaling(model, world, because=fact)
-    why_not = _why_not_back(diagnosis, parsed.intent, config, version, world)
+        return adjust_scaling(case.model, world, because=case.fact)
+    why_not = _why_not_back(case, diagnosis, world)
     if why_not:
-        return rolling_back.withheld(model, world, because=fact, reason=why_not)
-    return rolling_back.roll_back(model, world, because=fact, version=version)
+        return rolling_back.withheld(case.model, world, because=case.fact, reason=why_not)
+    return rolling_back.roll_back(case.model, world, because=case.fact, version=case.version)
 
 
-def _why_not_back(
-    diagnosis: Diagnosis, intent: Intent, config: ModelConfig, version: int | None, world: World
-) -> str | None:
-    """Why an older version would not help; the endpoint's own metrics are not asked that question."""
-    if diagnosis.report is None or version is None:
-        return None
-    period, _ = cadence(config, intent)
-    since = diagnosis.report.summary.window.start
-    rollout = world.state.rollout(config.model)
-    return why_not_the_version(rollout, version, since, period, drifted=not diagnosis.attributed)
+def _why_not_back(case: _Case, diagnosis: Diagnosis, world: World) -> str | None:
+    """Why an older version would not help."""
+    if case.version is None:
+        return None  # rolling back says so itself
+    report = diagnosis.report
+    if report:
+        period, _ = cadence(case.config, case.intent)
+        lost = (report.summary.window.start, report.summary.window.end)
+        proven = PROVEN_AFTER * period
+    else:
+        lost, proven = (case.alarm.since, case.alarm.since), A_DAY
+    rollout = world.state.rollout(case.model)
+    return why_not_the_version(rollout, case.version, lost, proven, drifted=not diagnosis.attributed)
 
 
 def _not_yet(
+    case: _Case,
     diagnosis: Diagnosis,
-    fact: str,
     claim: Mapping[str, Any],
     known: Mapping[str, Any] | None,
-    parsed: AlarmName,
     world: World,
 ) -> Decision:
     """Too early to say: the sweep asks again. Kept in the ledger once, not every ten minutes."""
-    decision = Decision(
-        parsed.model, fact, "alarm_ignored", diagnosis.reason, None, {"intent": parsed.intent}
-    )
+    details = _details(case, diagnosis)
+    decision = Decision(case.model, case.fact, "alarm_ignored", diagnosis.reason, None, details)
     if known is None or known["episode"] != claim["episode"]:
         world.ledger.record(decision)
     waiting = episode.ended(claim, "pending", world.now())
-    world.state.put(parsed.model, episode.key(parsed.intent), waiting, expected=claim)
+    world.state.put(case.model, episode.key(case.intent), waiting, expected=claim)
     return decision
 
 
@@ -190,7 +182,7 @@ def _at_rest(
 ) -> Decision | None:
     """OK again. Who heard of the trouble hears of its end."""
     model, now = parsed.model, world.now()
-    fact = f"alarm {alarm.name} is {alarm.state} since {alarm.since:%Y-%m-%d %H:%M:%S} UTC"
+    fact = _fact(alarm)
     if alarm.state != "OK" or known is None or known["status"] == "cleared":
         return Decision(model, fact, "nothing", "nobody was told of any trouble")
     cleared = episode.ended(known, "cleared", now)
@@ -218,14 +210,17 @@ def _drill(detail: AlarmDetail, world: World) -> Decision | None:
     return decision
 
 
-def _details(alarm: Alarm, intent: Intent, diagnosis: Diagnosis, version: int | None) -> dict[str, str]:
-    report = diagnosis.report
-    found = {"alarm": alarm.name, "intent": intent}
-    if report:
-        found |= {"summary": report.summary_key, "report": report.page_key}
-    if version is not None:
-        found["version"] = str(version)
+def _details(case: _Case, diagnosis: Diagnosis) -> dict[str, str]:
+    found = {"alarm": case.alarm.name, "intent": case.intent}
+    if diagnosis.report:
+        found |= {"summary": diagnosis.report.summary_key, "report": diagnosis.report.page_key}
+    if case.version is not None:
+        found["version"] = str(case.version)
     return found
+
+
+def _fact(alarm: Alarm) -> str:
+    return f"alarm {alarm.name} is {alarm.state} since {alarm.since:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _serving(model: str, world: World) -> int | None:

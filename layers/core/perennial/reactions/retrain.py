@@ -48,7 +48,7 @@ def retrain(
     if busy is None and source.dataset is None and not source.collect:
         return _withheld(model, because, source.reason, asked_by, world)
     plan = _plan(source, config, signature or f"asked-{digest(because, 8)}", world)
-    earlier = [past(item, serving, config, jobs, world) for item in asked if item.status == "asked"]
+    earlier = past(asked, plan.signature, serving, config, jobs, world)
     ruling = rule(config.retraining, plan, earlier, busy, world.now(), by_person=asked_by is not None)
     if not ruling.allowed:
         return _withheld(model, because, ruling.reason, asked_by, world)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from perennial.config import ModelConfig
 from perennial.names import TrainingJobName
 from perennial.ports import World
 from perennial.retraining import history, prices
-from perennial.retraining.governor import Fate, Past
+from perennial.retraining.governor import Fate, Past, same_month
 from perennial.retraining.history import Asked
-from perennial.retraining.source import ahead_of, trained_on
+from perennial.retraining.source import ahead_of, made_by, trained_on
 from perennial.training import IN_FLIGHT, TrainingJob
+
+CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 def in_service(config: ModelConfig, world: World) -> tuple[int | None, TrainingJobName | None]:
@@ -39,7 +42,8 @@ def in_flight(
         young = world.now() - item.at < history.STARTS_WITHIN
         if item.status == "asked" and young and not _has_begun(item, config, jobs, world):
             return f"a training asked for at {item.at:%H:%M} UTC is about to start ({item.because})"
-    ended = next((job for job in jobs if not world.state.get(config.model, f"job#{job.name}")), None)
+    judged = world.state.all(config.model, "job#")
+    ended = next((job for job in jobs if job.name not in judged), None)
     if ended and world.now() - ended.created_at < history.STARTS_WITHIN:
         return f"training job {ended.name} has just ended, and is being judged"
     newer = ahead_of(serving, world.registry.versions(config.model))
@@ -78,21 +82,38 @@ def _jobs_of(item: Asked, dataset: str, jobs: Sequence[TrainingJob], world: Worl
         for job in jobs
         if (parsed := world.names.parse_training_job(job.name))
         and parsed.dataset == dataset
-        and job.created_at >= item.at
+        and job.created_at >= item.at - CLOCKS_DIFFER
     ]
 
 
 def past(
-    item: Asked, serving: int | None, config: ModelConfig, jobs: Sequence[TrainingJob], world: World
-) -> Past:
-    """What an asked training cost, by its billed seconds once they are known, and what became of it."""
-    dataset = _dataset(item, config, world)
-    own = _jobs_of(item, dataset, jobs, world) if dataset else []
+    asked: Sequence[Asked],
+    signature: str,
+    serving: int | None,
+    config: ModelConfig,
+    jobs: Sequence[TrainingJob],
+    world: World,
+) -> list[Past]:
+    """What was asked for before. What it cost is looked up for this month's, what became of it for the last one that
+    has this signature: the governor asks for no more, and each look is a call."""
+    counted = [item for item in asked if item.status == "asked"]
+    last = next((item for item in reversed(counted) if item.signature == signature), None)
+    found: list[Past] = []
+    for item in counted:
+        dataset = _dataset(item, config, world)
+        own = _jobs_of(item, dataset, jobs, world) if dataset else []
+        fate = _fate(item, own, serving, config, world) if item is last else "other"
+        usd = _cost(item, own, world) if same_month(item.at, world.now()) else item.usd
+        found.append(Past(item.at, item.signature, usd, fate, dataset))
+    return found
+
+
+def _cost(item: Asked, own: Sequence[TrainingJob], world: World) -> float:
+    """By the seconds billed; while one of its jobs runs at least what was planned for it."""
     described = [found for job in own if (found := world.jobs.get(job.name))]
-    billed = [job.billable_seconds for job in described if job.billable_seconds is not None]
-    unbilled = not described or any(job.status in IN_FLIGHT for job in described)
-    usd = item.usd if unbilled and not billed else sum(prices.cost(item.instance, each) for each in billed)
-    return Past(item.at, item.signature, usd, _fate(item, own, serving, config, world), dataset)
+    billed = sum(prices.cost(item.instance, job.billable_seconds or 0) for job in described)
+    settled = described and all(job.billable_seconds is not None for job in described)
+    return billed if settled else max(billed, item.usd)
 
 
 def _fate(
@@ -105,13 +126,10 @@ def _fate(
         return "under_way"
     names = {job.name for job in own}
     for version in world.registry.versions(config.model):
+        if version.created_at < item.at - CLOCKS_DIFFER:
+            continue
         package = world.registry.get(config.model, version.version)
-        made = (
-            next((part for part in (package.artefact or "").split("/") if part in names), None)
-            if package
-            else None
-        )
-        if made:
+        if package and made_by(package.artefact, world.names) in names:
             if version.version == serving:
                 return "serving"
             return "refused" if version.approval == "Rejected" else "other"

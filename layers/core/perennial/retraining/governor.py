@@ -67,7 +67,7 @@ def rule(
     week = sum(item.at > now - WEEK for item in past)
     if week >= settings.max_per_week:
         return Ruling(False, f"{week} of at most {settings.max_per_week} trainings a week are used up")
-    spent = sum(item.usd for item in past if _month(item.at) == _month(now))
+    spent = sum(item.usd for item in past if same_month(item.at, now))
     note = f" ({plan.price_note})" if plan.price_note else ""
     if spent + plan.usd > settings.max_monthly_usd:
         return Ruling(
@@ -97,9 +97,10 @@ def _did_not_help(plan: Plan, past: Sequence[Past], now: datetime) -> str | None
     return f"the training of {_minute(last.at)} for the same reason {why}: it is not repeated until new data came"
 
 
-def _month(at: datetime) -> tuple[int, int]:
-    at = at.astimezone(UTC)
-    return at.year, at.month
+def same_month(one: datetime, other: datetime) -> bool:
+    """Whether both are in one calendar month, UTC."""
+    one, other = one.astimezone(UTC), other.astimezone(UTC)
+    return (one.year, one.month) == (other.year, other.month)
 
 
 def _minute(at: datetime) -> str:

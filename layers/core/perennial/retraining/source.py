@@ -19,10 +19,15 @@ class Source:
     collect: bool = False
 
 
+def made_by(artefact: str | None, names: Names) -> str | None:
+    """The name of the job that made an artefact: SageMaker gives its folder that name."""
+    return next((part for part in (artefact or "").split("/") if names.parse_training_job(part)), None)
+
+
 def trained_on(artefact: str | None, names: Names) -> TrainingJobName | None:
-    """The training that made an artefact, by the folder that SageMaker gave it."""
-    parts = (artefact or "").split("/")
-    return next((found for part in parts if (found := names.parse_training_job(part))), None)
+    """The training that made an artefact, its name taken apart."""
+    name = made_by(artefact, names)
+    return names.parse_training_job(name) if name else None
 
 
 def newest_untrained(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from perennial_analysis.labelled import Counts, labelled_rows
+from perennial_analysis.traffic_rows import Counts, labelled_rows
 
 FEATURES, CLASSES = ("pirat", "name"), ("no", "yes")
 START, END = datetime(2026, 3, 1, 10, tzinfo=UTC), datetime(2026, 3, 1, 12, tzinfo=UTC)
