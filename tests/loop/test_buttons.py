@@ -21,7 +21,7 @@ from botocore.httpsession import URLLib3Session
 from stranger import Model, Stack, drop_of, wait_for
 from watched import Inbox
 
-from stack.places import ROOT, python
+from stack.places import ROOT
 
 BUS = "perennial"
 
@@ -116,13 +116,12 @@ def perennial(stack: Stack, *arguments: str) -> subprocess.CompletedProcess[str]
     """The operator's command."""
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "cli"),
         "AWS_ENDPOINT_URL": stack.endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    command = [python("tools"), "-m", "perennial_cli", *arguments]
+    command = [ROOT / "cli/perennial", *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=200)
 
 
