@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -129,12 +130,12 @@ def count(
     for name, column in (("labels", positive), ("predictions", predicted), ("strata", stratum)):
         if column is not None and len(column) != len(member):
             raise ValueError(f"{len(member)} rows with a group, but {len(column)} {name}")
-    cell = member * np.int64(2) + positive
+    cell: npt.NDArray[np.integer[Any]] = member * np.uint8(2) + positive
     groups, kinds = 1, 1
     if predicted is not None:
-        cell, kinds = cell * 2 + predicted, 2
+        cell, kinds = cell * np.uint8(2) + predicted, 2
     if stratum is not None:
-        cell = cell + stratum * (4 * kinds)
+        cell = stratum * (4 * kinds) + cell
         groups = int(stratum.max(initial=0)) + 1
     counts = np.bincount(cell, minlength=groups * 4 * kinds)
     return np.asarray(counts, dtype=np.float64).reshape(groups, 2, 2, kinds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,9 @@ Values = Sequence[object] | npt.NDArray[np.generic]
 Places = npt.NDArray[np.intp]
 
 MISSING = -1
+LARGEST = 2**62
+FEW = 1000
+"""Whole numbers that are so near each other are counted, not sorted."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +61,9 @@ def encode(values: Values) -> Encoded:
     array = np.asarray(values)
     if array.ndim != 1:
         raise ValueError(f"labels are one column, not an array of shape {array.shape}")
+    place: npt.NDArray[np.integer[Any]]
     if array.dtype.kind in "biuf":
-        distinct = np.unique(array)
-        place, raw = np.searchsorted(distinct, array), distinct.tolist()
+        place, raw = _counted(array) or _sorted(array)
     else:
         cells = array.tolist()
         raw = list(dict.fromkeys(cells))
@@ -70,6 +74,36 @@ def encode(values: Values) -> Encoded:
     order = {name: i for i, name in enumerate(names)}
     of_raw = np.array([MISSING if name is None else order[name] for name in spelled], dtype=np.intp)
     return Encoded(of_raw[place], names)
+
+
+def _counted(array: npt.NDArray[Any]) -> tuple[npt.NDArray[np.integer[Any]], list[Any]] | None:
+    """Each row's place among all whole numbers from the least to the greatest; None unless those are a few."""
+    if not len(array):
+        return None
+    low, high = array.min().item(), array.max().item()
+    if not high - low < FEW:  # nor if one is not a number
+        return None
+    if array.dtype.kind == "f":
+        if not float(low).is_integer():
+            return None
+        apart = array - low
+        place = apart.astype(np.uint16)
+        if not np.array_equal(place, apart):
+            return None
+    elif -LARGEST <= low and high <= LARGEST:
+        place = (array.astype(np.int64) - int(low)).astype(np.uint16)
+    else:
+        return None
+    used = np.bincount(place, minlength=int(high - low) + 1) > 0
+    given = bool if array.dtype.kind == "b" else type(low)
+    raw = [given(low + step) if is_used else None for step, is_used in enumerate(used.tolist())]
+    return place, raw
+
+
+def _sorted(array: npt.NDArray[Any]) -> tuple[npt.NDArray[np.intp], list[Any]]:
+    ordered = np.sort(array)
+    distinct = ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered
+    return np.searchsorted(distinct, array), distinct.tolist()
 
 
 def among(column: Encoded, classes: Sequence[str]) -> Places:

@@ -1,10 +1,6 @@
 """Bias metrics against figures worked out by hand, against rows, and against the container's own."""
 
-import functools
-import importlib.util
 import math
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -166,29 +162,6 @@ def test_counts_equal_rows(rows):
                 (refused.mean() if len(refused) else 0) - (accepted.mean() if len(accepted) else 0)
             )
         assert found["CDDPL"] == pytest.approx(weighted / len(rows))
-
-
-@functools.cache
-def container_bias():
-    path = Path(__file__).parents[4] / "container" / "perennial_container" / "training" / "bias.py"
-    spec = importlib.util.spec_from_file_location("container_bias", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-@given(CELLS)
-def test_agreement_with_the_container(counts):
-    """The figures of a training job are these, wherever both are defined and finite."""
-    container = container_bias()
-    sides = [
-        container.Confusion(tp=int(m[1, 1]), fp=int(m[0, 1]), tn=int(m[0, 0]), fn=int(m[1, 0]))
-        for m in counts.sum(axis=0)
-    ]
-    theirs, ours = container.bias_metrics(*sides), post_training(counts)
-    for name, value in theirs.items():
-        assert ours[name] == pytest.approx(value), name
 
 
 def test_intervals_cover():
