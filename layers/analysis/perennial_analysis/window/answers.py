@@ -75,8 +75,9 @@ class Reader:
         rows, _ = rows_of(side)
         if len(rows) == 1 and isinstance(rows[0], dict) and "error" in rows[0] and count != 1:
             raise UnreadablePayload("the answer is an error")
+        rows = self._split(rows, count)
         if count is not None:
-            rows = list(aligned(self._split(rows, count), count, 0))
+            rows = list(aligned(rows, count, 0))
         return [self._of_row(row) for row in rows]
 
     def of_cells(self, cells: Sequence[Any]) -> Answer:
@@ -129,11 +130,17 @@ class Reader:
             return self.names[score >= self.threshold], score
         return label, score
 
-    def _split(self, rows: list[Row], count: int) -> list[Row]:
-        """One line with a score for each row, unless it is one row's own cells."""
-        if len(rows) != 1 or count == 1 or not isinstance(rows[0], list) or len(rows[0]) != count:
+    def _split(self, rows: list[Row], count: int | None) -> list[Row]:
+        """One line with a score for each row, unless it is one row's own cells: a class, or shares of all classes."""
+        if len(rows) != 1 or count == 1 or not isinstance(rows[0], list) or len(rows[0]) < 2:
             return rows
-        return [[cell] for cell in rows[0]]
+        cells = rows[0]
+        if count is None:
+            scores = [_number(cell) for cell in cells]
+            shares = len(cells) == len(self.names) and math.isclose(sum(scores), 1.0, abs_tol=1e-6)
+            if shares or any(map(math.isnan, scores)) or any(map(self._class, cells)):
+                return rows
+        return [[cell] for cell in cells] if count in (None, len(cells)) else rows
 
 
 def _is_fraction(cell: Any) -> bool:

@@ -24,7 +24,7 @@ from perennial_analysis.window.findings import Findings, counted
 from perennial_analysis.window.html.data_quality import sections
 from perennial_analysis.window.judged import unjudged
 from perennial_analysis.window.part import Part
-from perennial_analysis.window.request import OUTPUT, Request
+from perennial_analysis.window.request import LABEL, OUTPUT, SCORE, Request
 from perennial_analysis.window.summary import KINDS, FeatureChange, Status, Violation, listed, plain
 
 ODD_SHARE = 0.05
@@ -32,6 +32,7 @@ ODD_SHARE = 0.05
 all rows, and single faults below it."""
 MODEL_MONITOR = {"robust": "Robust", "simple": "Simple"}
 THRESHOLD = 0.1
+MAX_MISSING = 0.1
 
 
 def data_quality(
@@ -39,7 +40,9 @@ def data_quality(
 ) -> Findings:
     """Joined parts beside the baseline's statistics.json and constraints.json."""
     known = known_statistics(baseline)
-    current = merge([read_statistics(part.statistics) for part in parts if part.statistics], known)
+    current = _ordered(
+        merge([read_statistics(part.statistics) for part in parts if part.statistics], known), request
+    )
     files = {"statistics.json": write_statistics(current)}
     constraints = _constraints(request, baseline)
     odd = sum(whole.odd.values())
@@ -80,6 +83,13 @@ def data_quality(
     )
 
 
+def _ordered(statistics: Statistics, request: Request) -> Statistics:
+    """Outputs, inputs in the order of the model, others by name: not in that of the first request."""
+    first = [name for name in (LABEL, SCORE, *request.features) if name in statistics.features]
+    names = [*first, *sorted(set(statistics.features) - set(first))]
+    return Statistics(statistics.rows, {name: statistics.features[name] for name in names})
+
+
 def _constraints(request: Request, baseline: Mapping[str, bytes]) -> Constraints | None:
     """The baseline's, with what the model's settings say otherwise; a feature's own overrides stay."""
     try:
@@ -88,7 +98,7 @@ def _constraints(request: Request, baseline: Mapping[str, bytes]) -> Constraints
         return None
     settings, document = request.settings, dict(found.document)
     excluded = set(settings.get("exclude", ()))
-    allowed = 1 - float(settings.get("max_missing", 1.0))
+    allowed = 1 - float(settings.get("max_missing", MAX_MISSING))
     features = []
     for each in document["features"]:
         if each["name"] not in excluded:

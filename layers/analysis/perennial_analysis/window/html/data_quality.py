@@ -109,7 +109,7 @@ def _numbers(change: FeatureChange, comparison: Comparison | None) -> str:
             ("Baseline", change.baseline),
             ("Now", change.current),
             ("Missing", missing),
-            ("Moved by", moved),
+            ("Moved by", None if change.tripped else moved),
             ("Effect sizes", _effects(comparison)),
         ]
     )

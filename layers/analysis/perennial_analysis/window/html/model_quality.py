@@ -33,8 +33,15 @@ def sections(
     measured = estimated = ""
     if figures:
         ordered = sorted(figures.items(), key=lambda item: (not item[1].tripped, rank(item[0]), item[0]))
-        rows = "".join(_measured(name, each) for name, each in ordered)
-        measured = f"<h2>Measured on {labels.joined:,} labelled predictions</h2>{LINE_KEY}{rows}"
+        shown = [name for name, _ in ordered if rank(name) < len(FIRST)] or [name for name, _ in ordered]
+        rows = "".join(_measured(name, figures[name]) for name in shown)
+        rest = "".join(_measured(name, each) for name, each in ordered if name not in shown)
+        more = (
+            f"<details><summary><span>{len(ordered) - len(shown)} more metrics</span></summary>{rest}</details>"
+            if rest
+            else ""
+        )
+        measured = f"<h2>Measured on {labels.joined:,} labelled predictions</h2>{LINE_KEY}{rows}{more}"
     if estimates:
         rows = "".join(_estimated(name, estimates[name]) for name in sorted(estimates, key=rank))
         estimated = f"<h2>Estimated from the scores alone</h2><p class=soft>{CAVEAT}</p>{'' if figures else LINE_KEY}{rows}"

@@ -34,7 +34,7 @@ white-space:nowrap;flex:none}
 .numbers{display:grid;grid-template-columns:auto 1fr;gap:0 10px;font-size:.86rem;margin:8px 0 0;
 font-variant-numeric:tabular-nums}
 .numbers dt{color:var(--soft)}.numbers dd{margin:0;overflow-wrap:anywhere}
-.key{display:flex;gap:16px;flex-wrap:wrap;color:var(--soft);font-size:.86rem;margin:0 0 12px}
+.key{display:flex;gap:2px 16px;flex-wrap:wrap;color:var(--soft);font-size:.86rem;margin:0 0 12px}
 .key i{display:inline-block;width:12px;height:12px;border-radius:3px;margin-right:6px;vertical-align:-1px}
 .key svg{display:inline-block;width:20px;height:14px;margin:0 5px 0 0;vertical-align:-3px}
 .key .b{background:var(--before-fill);border:1.5px solid var(--before)}
@@ -49,7 +49,7 @@ details{border-top:1px solid var(--line)}details:last-of-type{border-bottom:1px 
 summary{cursor:pointer;padding:8px 2px;display:flex;gap:12px;justify-content:space-between;align-items:baseline}
 summary>span:first-child{overflow-wrap:anywhere;min-width:0}
 summary .soft{white-space:nowrap;font-variant-numeric:tabular-nums}
-details>div{padding:0 2px 14px;max-width:480px}
+details>div:not(.m){padding:0 2px 14px;max-width:480px}
 summary::-webkit-details-marker{color:var(--soft)}
 .moved{display:flex;gap:10px;align-items:center;flex:none}.moved svg{width:72px;margin:0}
 .m{display:grid;grid-template-columns:minmax(0,1.5fr) minmax(0,1fr) minmax(0,1.9fr) minmax(0,.8fr) minmax(0,1.2fr);
