@@ -1,8 +1,26 @@
 """What people hear: each thing once, in words that say what to do."""
 
+import json
+import urllib.request
 from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from stranger import Stack, drop_of, wait_for
+from stranger import Model, Stack, drop_of, wait_for
+from watched import Inbox
+
+
+def arm(stack: Stack, fault: str, name: str, times: int) -> None:
+    """Let the twin's Slack fail."""
+    body = json.dumps({"fault": fault, "name": name, "times": times}).encode()
+    request = urllib.request.Request(f"{stack.endpoint_url}/_twin/faults", data=body, method="POST")
+    with urllib.request.urlopen(request, timeout=10):
+        pass
+
+
+def heard(stack: Stack, kind: str, model: Model) -> list[dict[str, Any]]:
+    """What came by a kind of channel about a model."""
+    return [message for message in Inbox(stack).messages(model.model) if message["kind"] == kind]
 
 
 def test_people_hear_of_everything_once(stack: Stack) -> None:
@@ -57,3 +75,47 @@ def test_readers_are_subscribed_with_a_filter(stack: Stack) -> None:
     sns = stack.client("sns")
     listed = sns.list_subscriptions_by_topic(TopicArn=stack.outputs["AlertsTopic"])["Subscriptions"]
     assert {"one@example.com", "two@example.com"} <= {item["Endpoint"] for item in listed}
+
+
+def test_slack_down(stack: Stack) -> None:
+    """What Slack does not take, mail tells, with the reason; once Slack is back it has the message, too."""
+    model = stack.model("unheard")
+    arm(stack, "slack-down", "chat.postMessage", times=4)  # as many as one function's patience
+    model.configure(notify={"email": ["reader@example.com"]})
+    [notice] = wait_for("the notice", model.notices)
+    assert "slack did not take this message: HTTP 500" in " ".join(notice["message"].split())
+    assert notice["recipients"] == '["reader@example.com"]'
+    [said] = wait_for("the message in Slack", lambda: heard(stack, "slack", model), 180)
+    assert "Model created" in said["text"]
+    assert [notice] == model.notices()
+
+
+def test_a_webhook_hears_of_it(stack: Stack) -> None:
+    """A model's webhook has the message as JSON; of one without a secret the others tell, once."""
+    secret = {"kind": "generic", "url": f"{stack.endpoint_url}/_twin/webhook/loop"}
+    stack.client("secretsmanager").create_secret(
+        Name="perennial/webhooks/loop", SecretString=json.dumps(secret)
+    )
+    model = stack.model("hooked").configure(notify={"webhooks": ["loop", "absent"]})
+    [call] = wait_for("the call", lambda: heard(stack, "webhook", model))
+    assert (call["body"]["outcome"], call["body"]["urgency"]) == ("model_created", "none")
+    [notice] = wait_for("the notice", model.notices)
+    assert "perennial/webhooks/absent" in notice["message"]
+
+
+def test_quiet_hours(stack: Stack) -> None:
+    """Information waits until it is no longer quiet, and comes as one message; an error does not wait."""
+    model = stack.model("asleep")
+    now = datetime.now(UTC)
+    quiet = f"{now - timedelta(hours=2):%H:%M}-{now + timedelta(hours=2):%H:%M} UTC"
+    model.configure(notify={"quiet_hours": quiet})
+    model.put("model.yaml", model.yaml(notify={"quiet_hours": quiet}, gate={"minimum_gain": -0.5}))
+    model.wait_for("configuration_changed")
+    model.drop("empty", {"part.csv": b"income,ratio,region,deny\n"})
+    wait_for("the error", model.notices)
+    assert [notice["outcome"] for notice in model.notices()] == ["drop_refused"]
+    model.put("model.yaml", model.yaml())
+    wait_for("what waited and what ended it", lambda: len(model.notices()) == 3)
+    digest = next(notice for notice in model.notices() if notice["outcome"] == "digest")
+    assert "Model created" in digest["message"]
+    assert "Configuration changed" in digest["message"]

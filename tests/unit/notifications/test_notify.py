@@ -258,6 +258,12 @@ class TestWaiting:
             for _, text, *_ in night.topic.published
         ]
 
+    def test_quiet_hours_that_are_taken_back_hold_nothing(self, night):
+        """Who changes model.yaml in the night does not wait for a morning that is no longer meant."""
+        notify(notice(0), "a", night)
+        night.catalog.configs["mortgage"] = config()
+        assert "sent" == tell_waiting("mortgage", night)
+
     def test_what_was_over_by_morning_pages_nobody(self, night):
         """A warning of the night and its end come to the pager as an end."""
         alarm = {"alarm": "perennial-mortgage-latency", "intent": "latency"}

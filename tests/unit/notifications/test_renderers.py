@@ -18,6 +18,7 @@ from perennial.notifications.compose import Place, collect, compose
 from perennial.notifications.kinds import KINDS
 from perennial.notifications.message import Fact, Link, Moved
 from perennial_cli.samples import AT, SAMPLES, summary_of
+from twin.inbox.block_kit import faults
 
 PLACE = Place(Names("perennial"), "perennial-data", "eu-central-1")
 KEYS = Keys("k" * 64)
@@ -132,6 +133,7 @@ class TestSlack:
 
 def _check(message):
     blocks = message["blocks"]
+    assert not faults(blocks)  # a second opinion: the laptop twin's reading of Slack's reference
     assert 1 <= len(blocks) <= 50
     json.dumps(message).encode()
     for block in blocks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 
 from perennial.decision import Decision
@@ -30,7 +30,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`until` is when what waits is sent."""
+    """`until` is when what waits is sent; None: as soon as it is not quiet, whenever that is by then."""
 
     action: Literal["send", "wait", "mute"]
     because: str = ""
@@ -52,23 +52,18 @@ def admit(
         return SEND
     if muted := _muted(decision, mute, now):
         return Verdict("mute", muted)
-    if decision.news != "error" and (end := end_of_quiet(settings.quiet_hours, now)):
-        return Verdict("wait", f"They came in quiet hours ({settings.quiet_hours}).", end)
+    if decision.news != "error" and is_quiet(settings.quiet_hours, now):
+        return Verdict("wait", f"They came in quiet hours ({settings.quiet_hours}).")
     return _flood(decision, settings, recent, now)
 
 
-def end_of_quiet(hours: str | None, now: datetime) -> datetime | None:
-    """When the quiet hours around `now` end, in UTC; None outside of them. They may span midnight."""
+def is_quiet(hours: str | None, now: datetime) -> bool:
+    """Whether `now` is within the quiet hours, by the clock of their time zone. They may span midnight."""
     if not hours:
-        return None
+        return False
     start, end, zone = quiet_hours(hours)
-    local = now.astimezone(zone)
-    clock = local.time().replace(tzinfo=None)
-    quiet = start <= clock < end if start < end else clock >= start or clock < end
-    if not quiet:
-        return None
-    day = local.date() + timedelta(days=1 if clock >= end else 0)
-    return datetime.combine(day, end, zone).astimezone(UTC)
+    clock = now.astimezone(zone).time()
+    return start <= clock < end if start < end else clock >= start or clock < end
 
 
 def lately(recent: Sequence[Told], settings: Notify, now: datetime) -> list[Told]:

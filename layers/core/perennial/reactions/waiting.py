@@ -9,7 +9,7 @@ from typing import Any
 
 from perennial.decision import Decision
 from perennial.errors import Conflict
-from perennial.notifications.policy import Verdict, end_of_quiet
+from perennial.notifications.policy import Verdict, is_quiet
 from perennial.notifications.text import shorten
 from perennial.ports import World
 from perennial.sections_watching import Notify
@@ -26,7 +26,7 @@ def keep(decision: Decision, key: str, verdict: Verdict, world: World) -> None:
     item = {
         "key": key,
         "at": world.now().isoformat(),
-        "until": (verdict.until or world.now()).isoformat(),
+        "until": verdict.until.isoformat() if verdict.until else "",  # "": while it is quiet
         "because": verdict.because,
         "decision": _small(decision),
     }
@@ -89,9 +89,9 @@ def _taken(document: Mapping[str, Any], settings: Notify, now: datetime) -> dict
             return None
         again = {**sending, "claimed": now.isoformat(), "attempts": sending["attempts"] + 1}
         return {**document, "sending": again}
-    quiet = end_of_quiet(settings.quiet_hours, now) is not None
+    quiet = is_quiet(settings.quiet_hours, now)
     items = [item for item in document["kept"] if not quiet or item["decision"]["news"] == "error"]
-    if not items or now < min(datetime.fromisoformat(item["until"]) for item in items):
+    if not any(not item["until"] or now >= datetime.fromisoformat(item["until"]) for item in items):
         return None
     rest = [item for item in document["kept"] if item not in items]
     claimed = {"claimed": now.isoformat(), "attempts": 1, "items": items, "left_out": document["left_out"]}
