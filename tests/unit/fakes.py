@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 from fakes_alarms import InMemoryAlarms, InMemoryLabelledTraffic
-from fakes_monitoring import InMemoryAnalyst, InMemoryMetrics, InMemoryProcessingJobs
+from fakes_monitoring import InMemoryAnalyst, InMemoryMetrics, InMemoryModelMonitor, InMemoryProcessingJobs
 
 from perennial.config import ModelConfig
 from perennial.decision import Decision
@@ -433,6 +433,7 @@ class InMemoryWorld:
     topic: InMemoryTopic = field(default_factory=InMemoryTopic)
     analyst: InMemoryAnalyst = field(default_factory=InMemoryAnalyst)
     processing: InMemoryProcessingJobs = field(default_factory=InMemoryProcessingJobs)
+    model_monitor: InMemoryModelMonitor = field(default_factory=InMemoryModelMonitor)
     metrics: InMemoryMetrics = field(default_factory=InMemoryMetrics)
     alarms: InMemoryAlarms = field(default_factory=InMemoryAlarms)
     labelled: InMemoryLabelledTraffic = field(default_factory=InMemoryLabelledTraffic)

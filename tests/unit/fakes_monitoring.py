@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from perennial.errors import NotAvailable
 from perennial.monitoring.analysis import Analyzed, Datapoint, Request, Source
+from perennial.monitoring.model_monitor import Definition, Execution, Kind
 from perennial.monitoring.processing import ProcessingJob
 
 
@@ -87,6 +89,35 @@ class InMemoryProcessingJobs:
     def finish(self, name: str, status: str = "Completed", failure_reason: str = "") -> None:
         """What SageMaker does to a job."""
         self.jobs[name] = replace(self.jobs[name], status=status, failure_reason=failure_reason)
+
+
+@dataclass
+class InMemoryModelMonitor:
+    """`closed`: what an account without Model Monitor says."""
+
+    closed: str = "Amazon SageMaker Model Monitor is not available to new customers"
+    schedules: dict[str, str] = field(default_factory=dict)
+    definitions: dict[str, Definition] = field(default_factory=dict)
+    runs: list[Execution] = field(default_factory=list)
+    asked: int = 0
+
+    def ensure(self, wanted: Definition) -> None:
+        self.asked += 1
+        if self.closed:
+            raise NotAvailable(self.closed)
+        name = wanted.job["JobDefinitionName"]
+        self.definitions[name] = wanted
+        self.schedules[wanted.name] = name
+
+    def executions(self, schedule: str, after: datetime) -> Sequence[Execution]:
+        return [run for run in self.runs if run.scheduled_at > after]
+
+    def remove(self, kind: Kind, schedule: str, definition: str) -> None:
+        self.schedules.pop(schedule, None)
+        self.definitions.pop(definition, None)
+
+    def forget(self, kind: Kind, definition: str) -> None:
+        self.definitions.pop(definition, None)
 
 
 @dataclass

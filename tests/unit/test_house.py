@@ -126,6 +126,8 @@ def test_rights_are_narrow_and_named():
         "ecr:GetAuthorizationToken",
         "sagemaker:ListEndpointConfigs",
         "sagemaker:ListModelPackages",
+        "sagemaker:ListMonitoringExecutions",
+        "sagemaker:ListMonitoringSchedules",
         "sagemaker:ListTrainingJobs",
     }
     for name, statement in _statements():

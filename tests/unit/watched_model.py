@@ -33,6 +33,7 @@ def watched(**changes):
     world.state.put_rollout("mortgage", rollout, expected=None)
     world.time = NOW + MINUTE
     analyze_traffic("mortgage", world, subject="data_quality")
+    world.ledger.decisions.clear()  # which engine was chosen
     return world
 
 

@@ -13,7 +13,7 @@ from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
 from perennial.events import ActionDetail, ReactionName
 from perennial.intake.completeness import Listed
-from perennial.monitoring.ports import Analyst, CloudWatchMetrics, ProcessingJobs
+from perennial.monitoring.ports import Analyst, CloudWatchMetrics, ModelMonitor, ProcessingJobs
 from perennial.names import Names
 from perennial.retraining.ports import LabelledTraffic
 from perennial.training import Platform, TrainingJob
@@ -232,6 +232,8 @@ class World(Protocol):
     def analyst(self) -> Analyst: ...
     @property
     def processing(self) -> ProcessingJobs: ...
+    @property
+    def model_monitor(self) -> ModelMonitor: ...
     @property
     def metrics(self) -> CloudWatchMetrics: ...
     @property

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 
+from perennial.monitoring.analysis import Analyzed, Datapoint, Request, Source
 from perennial_analysis.window import engine, request
 from perennial_analysis.window.analysis import Analysis
 from perennial_analysis.window.part import Part
-
-from perennial.monitoring.analysis import Analyzed, Datapoint, Request, Source
 
 
 class AnalysisLibrary:

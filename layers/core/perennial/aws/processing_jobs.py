@@ -29,6 +29,11 @@ class SageMakerProcessingJobs:
             job.get("FailureReason", ""),
             job.get("ExitMessage", ""),
             job.get("Environment") or {},
+            tuple(
+                output["S3Output"]["S3Uri"]
+                for output in job.get("ProcessingOutputConfig", {}).get("Outputs", [])
+                if "S3Output" in output
+            ),
         )
 
     def create(self, request: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from perennial.aws.bus import EventBus
 from perennial.aws.endpoints import SageMakerEndpoints
 from perennial.aws.mail import SesMail
 from perennial.aws.metrics import CloudWatch
+from perennial.aws.model_monitor import SageMakerModelMonitor
 from perennial.aws.parquet import ParquetFunction
 from perennial.aws.processing_jobs import SageMakerProcessingJobs
 from perennial.aws.registry import SageMakerModelRegistry
@@ -112,6 +113,10 @@ class AwsWorld:
     @cached_property
     def processing(self) -> SageMakerProcessingJobs:
         return SageMakerProcessingJobs()
+
+    @cached_property
+    def model_monitor(self) -> SageMakerModelMonitor:
+        return SageMakerModelMonitor()
 
     @cached_property
     def metrics(self) -> CloudWatch:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 from perennial.monitoring.analysis import Analyzed, Datapoint, Request, Source
+from perennial.monitoring.model_monitor import Definition, Execution, Kind
 from perennial.monitoring.processing import ProcessingJob
 
 
@@ -32,6 +34,17 @@ class ProcessingJobs(Protocol):
     def get(self, name: str) -> ProcessingJob | None: ...
     def create(self, request: Mapping[str, Any]) -> bool:
         """Start a job. False when one of that name exists: somebody was faster, which is a success."""
+
+
+class ModelMonitor(Protocol):
+    """SageMaker Model Monitor, where the account has it."""
+
+    def ensure(self, wanted: Definition) -> None:
+        """Create what is missing and move the schedule on. Raises NotAvailable."""
+
+    def executions(self, schedule: str, after: datetime) -> Sequence[Execution]: ...
+    def remove(self, kind: Kind, schedule: str, definition: str) -> None: ...
+    def forget(self, kind: Kind, definition: str) -> None: ...
 
 
 class CloudWatchMetrics(Protocol):

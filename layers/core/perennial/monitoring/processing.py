@@ -27,6 +27,7 @@ class ProcessingJob:
     failure_reason: str = ""
     exit_message: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
 
 
 def manifest(bucket: str, keys: Sequence[str]) -> list[Any]:

@@ -19,7 +19,7 @@ from perennial.monitoring.sizing import size
 from perennial.monitoring.summary import Summary
 from perennial.monitoring.windows import Asked, Window
 from perennial.ports import World
-from perennial.reactions import analysis_jobs
+from perennial.reactions import analysis_jobs, schedules
 from perennial.reactions.traffic import (
     Watch,
     baseline_files,
@@ -76,9 +76,10 @@ def analyze_traffic(
     watch = next((found for found in watches_of(config) if found.monitor == asked.monitor), None)
     if watch is None:
         reason = f"model.yaml asks for no {asked.monitor} monitor, or for no capture"
-        return _nothing(model, f"{subject} is due", reason)
+        dismissed = schedules.dismiss(model, asked.monitor, reason, world)
+        return dismissed or _nothing(model, f"{subject} is due", reason)
     if asked.what == "due":
-        return _catch_up(watch, world)
+        return _due(watch, world)
     turn = _asked_turn(watch, asked, at or world.now(), request, world)
     return _take(turn, world)
 
@@ -99,9 +100,8 @@ def analysis_job_ended(name: str, world: World) -> Decision | None:
     return decision
 
 
-def _catch_up(watch: Watch, world: World) -> Decision | None:
-    """The due windows, oldest first. What remains is handed on to the next run."""
-    began, last = world.now(), None
+def _due(watch: Watch, world: World) -> Decision | None:
+    """The due windows, by whichever engine watches this monitor."""
     through = through_of(watch, world)
     if through is None:
         endpoint = world.endpoints.get(world.names.endpoint(watch.model))
@@ -109,7 +109,16 @@ def _catch_up(watch: Watch, world: World) -> Decision | None:
         if since is None:
             return _nothing(watch.model, f"{watch.monitor} is due", "no version is in service yet")
         through = begun(watch, since, world)
-    through = _resumed(watch, through, world)
+    choice = schedules.engine_of(watch, world)
+    if choice.engine == "model-monitor":
+        return schedules.follow(watch, through, world)
+    schedules.dismiss(watch.model, watch.monitor, choice.reason, world)
+    return _catch_up(watch, _resumed(watch, through, world), world)
+
+
+def _catch_up(watch: Watch, through: datetime, world: World) -> Decision | None:
+    """The due windows, oldest first. What remains is handed on to the next run."""
+    began, last = world.now(), None
     for _ in range(WINDOWS_A_RUN):
         due = windows.due(through, watch.every, watch.delay, world.now(), 1)
         if not due or world.now() - began > LONGEST_RUN:

@@ -105,16 +105,20 @@ class Material:
         return sum(found.size for found in self.captures)
 
 
+def asked_of(watch: Watch, window: Window, world: World) -> tuple[Request, Version]:
+    """The analysis of a window, of the version that served then."""
+    version = _version(watch, window, world)
+    schema = _schema(watch.model, version, world)
+    return request_of(watch.config, watch.monitor, window, version, schema, world.names), version
+
+
 def gather(watch: Watch, window: Window, world: World) -> Material:
     """List what the window reads. Nothing captured, and no labels, are no errors."""
     model, endpoint = watch.model, world.names.endpoint(watch.model)
-    version = _version(watch, window, world)
     captures = _listed(capture_prefixes(model, endpoint, window), window, world)
     wanted = watch.monitor != "data_quality"
     labels = _listed(label_prefixes(model, window, world.now()), window, world) if wanted else []
-    schema = _schema(model, version, world)
-    request = request_of(watch.config, watch.monitor, window, version, schema, world.names)
-    return Material(request, version, captures, labels)
+    return Material(*asked_of(watch, window, world), captures, labels)
 
 
 def sources(found: Sequence[Listed], world: World) -> Iterator[Source]:

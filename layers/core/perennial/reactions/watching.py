@@ -16,7 +16,13 @@ def due_monitors(config: ModelConfig, endpoint: EndpointState | None, world: Wor
     """The monitors that `analyze_traffic` should look at."""
     if in_service_since(config, endpoint, world) is None:
         return []
-    return [due for watch in watches_of(config) if (due := _due(watch, world))]
+    watches = watches_of(config)
+    due = [found for watch in watches if (found := _due(watch, world))]
+    watched = {watch.monitor for watch in watches}
+    for monitor, known in world.state.all(config.model, "schedule#").items():
+        if monitor not in watched and known["definition"]:
+            due.append(Due("analyze_traffic", f"model.yaml asks for no {monitor} monitor any more", monitor))
+    return due
 
 
 def _due(watch: Watch, world: World) -> Due | None:
