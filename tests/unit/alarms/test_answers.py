@@ -311,6 +311,37 @@ class TestOnce:
         assert "drift_found" == answer_hint("mortgage", "data-quality", "sweep-1", world).outcome
         assert [] == [item for _, item in sweep(world).due if item.reaction == "answer_alarm"]
 
+    def test_a_trouble_that_lasts_is_answered_again(self):
+        """What the cooldown withheld is asked for again when it is over; the alarm need not ring anew for it."""
+        traffic = {"retraining": {"data": "traffic", "cooldown_hours": 24}, "monitors": MONITORS}
+        world = model_in_service(**traffic)
+        asked = {
+            "at": (NOW - HOUR).isoformat(),
+            "signature": "x",
+            "because": "y",
+            "usd": 0.1,
+            "instance": "ml.m5.large",
+        }
+        asked |= {
+            "data": "traffic",
+            "drop": "retraining-1",
+            "dataset": None,
+            "asked_by": None,
+            "status": "asked",
+        }
+        world.state.put("mortgage", "retraining", {"asked": [asked]})
+        put(world, drifted())
+        told = ring(world, "data-quality")
+        assert "the cooldown of 24 hours ends at 2026-03-02 11:00 UTC" in told.details["action"]
+        world.time += timedelta(hours=22)
+        assert "data-quality" not in [item.subject for _, item in sweep(world).due]
+        world.time += HOUR
+        assert "data-quality" in [item.subject for _, item in sweep(world).due]
+        again = answer_hint("mortgage", "data-quality", "sweep-1", world)
+        assert ("drift_found", "warning") == (again.outcome, again.news)
+        assert "retraining started" in again.details["action"]
+        assert "data-quality" not in [item.subject for _, item in sweep(world).due]
+
     def test_well_again(self, world):
         """Who heard of the trouble hears of its end, once."""
         put(world, drifted())

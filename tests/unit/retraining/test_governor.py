@@ -84,6 +84,45 @@ def test_spent_this_month():
     assert "99.95 USD are spent this month" in ruling.reason
 
 
+@pytest.mark.parametrize(
+    ("earlier", "usd", "expected"),
+    [
+        pytest.param([past(days=0.5)], 0.1, NOW + 12 * HOUR, id="the cooldown's end"),
+        pytest.param(
+            [past(1.5), past(3), past(5)], 0.1, NOW + 2 * DAY, id="the oldest of three is a week old"
+        ),
+        pytest.param([past(1.5), past(3), past(5), past(6)], 0.1, NOW + 2 * DAY, id="two of four have to be"),
+        pytest.param([], 101.0, None, id="dearer than a whole month's"),
+        pytest.param([past(signature="drift-1", dataset="dataset-b")], 0.1, None, id="new data, not time"),
+    ],
+)
+def test_when_to_ask_again(earlier, usd, expected):
+    """Where time alone lifts what withholds, the ruling says when."""
+    ruling = rule(LIMITS, Plan("drift-1", "dataset-b", usd), earlier, None, NOW)
+    assert not ruling.allowed
+    assert expected == ruling.again_at
+
+
+def test_the_next_months_budget():
+    """A budget that is spent is there again on the first."""
+    now = NOW + 20 * DAY
+    ruling = rule(LIMITS, PLAN, [Past(now - 8 * DAY, "x", 99.95, "serving")], None, now)
+    assert "2026-04-01" == f"{ruling.again_at:%Y-%m-%d}"
+
+
+@given(st.deferred(lambda: PASTS), st.integers(1, 4))
+def test_asking_again_is_not_in_vain(earlier, most):
+    """At the time that the ruling names, the limit that withheld it does so no more."""
+    limits = Retraining(cooldown_hours=12, max_per_week=most, max_monthly_usd=1e9)
+    plan = Plan("new-trouble", "dataset-c", 1.0)
+    now, seen = NOW, 0
+    while not (ruling := rule(limits, plan, earlier, None, now)).allowed:
+        assert ruling.again_at is not None
+        assert ruling.again_at > now
+        now, seen = ruling.again_at, seen + 1
+        assert seen <= 3
+
+
 def test_one_at_a_time():
     """Nothing passes what is under way: no person either."""
     for person in (False, True):

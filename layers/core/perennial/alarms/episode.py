@@ -8,6 +8,7 @@ event     who claimed it: the retry of the same event goes on where it stopped
 at        when the status was written
 outcome, reason, signature, version, answered_at
           what was told last, of which version in service, and when; kept over episodes that were ignored
+again_at  when a reaction that was withheld for now may be allowed: a trouble that lasts is answered again then
 told      whether this episode was told, or ignored as a flapping alarm
 """
 
@@ -43,6 +44,8 @@ def next_step(known: Document | None, since: datetime, event: str, now: datetime
     if known is None or known["episode"] != since.isoformat():
         return Step("answer", "a new episode")
     status = known["status"]
+    if status == "answered" and (again := known.get("again_at")) and _time(again) <= now:
+        return Step("answer", "it still rings, and what was withheld may be allowed by now")
     if status in ("answered", "cleared"):
         return Step("leave", f"this episode was answered already: {known.get('outcome', 'nothing')}")
     if status == "claimed" and known["event"] != event and now - _time(known["at"]) < CLAIM_HOLDS:
@@ -67,7 +70,13 @@ _TOLD = ("outcome", "reason", "signature", "version", "answered_at")
 
 
 def answered(
-    claim: Document, outcome: str, reason: str, signature: str, version: int | None, now: datetime
+    claim: Document,
+    outcome: str,
+    reason: str,
+    signature: str,
+    version: int | None,
+    now: datetime,
+    again_at: str | None = None,
 ) -> dict[str, Any]:
     """The document of an episode that was told."""
     return {
@@ -80,6 +89,7 @@ def answered(
         "signature": signature,
         "version": version,
         "answered_at": now.isoformat(),
+        "again_at": again_at,
     }
 
 

@@ -24,7 +24,7 @@ from perennial.ports import World
 from perennial.reactions import roll_back as rolling_back
 from perennial.reactions.adjust_scaling import adjust_scaling
 from perennial.reactions.reports import reports_for
-from perennial.reactions.retrain import retrain
+from perennial.reactions.retrain import AGAIN_AT, retrain
 from perennial.reactions.watch_alarms import WITHOUT_DATA, tell_without_data
 from perennial.sections_watching import Reaction
 
@@ -108,7 +108,8 @@ def _ringing(case: _Case, known: Mapping[str, Any] | None, event_id: str, world:
     if diagnosis.pending:
         return _not_yet(case, diagnosis, claim, known, world)
     cooldown = episode.cooldown(case.config, intent)
-    if episode.flaps(claim, diagnosis.outcome, case.version, cooldown, now):
+    lasting = known is not None and known["episode"] == claim["episode"] and known["status"] == "answered"
+    if not lasting and episode.flaps(claim, diagnosis.outcome, case.version, cooldown, now):
         reason = f"told already at {claim['answered_at'][:16]} UTC, the alarm flaps: {diagnosis.reason}"
         details = _details(case, diagnosis) | {"action": "nothing again"}
         decision = Decision(case.model, case.fact, "alarm_ignored", reason, None, details)
@@ -116,7 +117,8 @@ def _ringing(case: _Case, known: Mapping[str, Any] | None, event_id: str, world:
     else:
         decision = _act(case, diagnosis, world)
         told = (decision.outcome, decision.reason, diagnosis.signature)
-        done = episode.answered(claim, *told, case.version, world.now())
+        again = decision.details.get(AGAIN_AT)
+        done = episode.answered(claim, *told, case.version, world.now(), again)
     world.ledger.record(decision)
     world.state.put(case.model, episode.key(intent), done, expected=claim)
     return decision
@@ -130,7 +132,8 @@ def _act(case: _Case, diagnosis: Diagnosis, world: World) -> Decision:
     action = "; ".join(words) or ("nothing but telling" if asked else "nothing")
     told = diagnosis.severity if "notify" in asked or diagnosis.outcome == "alarm_ignored" else None
     reason = f"{diagnosis.reason}. {_sentence(action)}"
-    details = _details(case, diagnosis) | {"action": action}
+    again = [each.details[AGAIN_AT] for each in done if AGAIN_AT in each.details]
+    details = _details(case, diagnosis) | {"action": action} | ({AGAIN_AT: min(again)} if again else {})
     return Decision(case.model, case.fact, diagnosis.outcome, reason, told, details)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from perennial.config import ModelConfig
 from perennial.decision import Decision
@@ -16,6 +16,7 @@ from perennial.retraining.history import Asked
 from perennial.retraining.source import Source, newest_untrained
 
 DROP = "retraining-"
+AGAIN_AT = "again-at"  # the detail of a withheld training: when nothing but time will have changed
 RETRIED_WITHIN = timedelta(minutes=10)
 
 
@@ -51,7 +52,7 @@ def retrain(
     earlier = past(asked, plan.signature, serving, config, jobs, world)
     ruling = rule(config.retraining, plan, earlier, busy, world.now(), by_person=asked_by is not None)
     if not ruling.allowed:
-        return _withheld(model, because, ruling.reason, asked_by, world)
+        return _withheld(model, because, ruling.reason, asked_by, world, ruling.again_at)
     wish = Asked(
         at=world.now(),
         signature=plan.signature,
@@ -109,8 +110,16 @@ def _start(wish: Asked, config: ModelConfig, reason: str, world: World) -> Decis
     )
 
 
-def _withheld(model: str, because: str, reason: str, asked_by: str | None, world: World) -> Decision:
-    return _told("retraining_withheld", reason, because, asked_by, {}, model, world)
+def _withheld(
+    model: str,
+    because: str,
+    reason: str,
+    asked_by: str | None,
+    world: World,
+    again_at: datetime | None = None,
+) -> Decision:
+    details = {AGAIN_AT: again_at.isoformat()} if again_at else {}
+    return _told("retraining_withheld", reason, because, asked_by, details, model, world)
 
 
 def _told(

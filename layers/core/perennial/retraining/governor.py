@@ -43,8 +43,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ruling:
+    """`again_at` is when what withholds it now will not any more, where time alone does it."""
+
     allowed: bool
     reason: str
+    again_at: datetime | None = None
 
 
 def rule(
@@ -63,10 +66,15 @@ def rule(
         return Ruling(True, "a person asked")
     ready = max((item.at for item in past), default=None)
     if ready is not None and (until := ready + timedelta(hours=settings.cooldown_hours)) > now:
-        return Ruling(False, f"the cooldown of {settings.cooldown_hours:g} hours ends at {_minute(until)}")
-    week = sum(item.at > now - WEEK for item in past)
+        reason = f"the cooldown of {settings.cooldown_hours:g} hours ends at {_minute(until)}"
+        return Ruling(False, reason, until)
+    within = sorted(item.at for item in past if item.at > now - WEEK)
+    week = len(within)
     if week >= settings.max_per_week:
-        return Ruling(False, f"{week} of at most {settings.max_per_week} trainings a week are used up")
+        reason = f"{week} of at most {settings.max_per_week} trainings a week are used up"
+        # So many have to be a week old that one less than the most is left.
+        leaves = within[week - settings.max_per_week] + WEEK if settings.max_per_week else None
+        return Ruling(False, reason, leaves)
     spent = sum(item.usd for item in past if same_month(item.at, now))
     note = f" ({plan.price_note})" if plan.price_note else ""
     if spent + plan.usd > settings.max_monthly_usd:
@@ -74,6 +82,7 @@ def rule(
             False,
             f"{spent:.2f} USD are spent this month and this training may cost {plan.usd:.2f}{note}: more than "
             f"{settings.max_monthly_usd:.2f} together",
+            _next_month(now) if plan.usd <= settings.max_monthly_usd else None,
         )
     if unhelpful := _did_not_help(plan, past, now):
         return Ruling(False, unhelpful)
@@ -101,6 +110,11 @@ def same_month(one: datetime, other: datetime) -> bool:
     """Whether both are in one calendar month, UTC."""
     one, other = one.astimezone(UTC), other.astimezone(UTC)
     return (one.year, one.month) == (other.year, other.month)
+
+
+def _next_month(now: datetime) -> datetime:
+    first = now.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return (first + timedelta(days=32)).replace(day=1)
 
 
 def _minute(at: datetime) -> str:
