@@ -57,6 +57,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--time-scale", type=float, default=60.0, help="an AWS minute of waiting takes 60 / this many seconds"
     )
+    parser.add_argument(
+        "--model-monitor", action="store_true", help="an account that has SageMaker Model Monitor"
+    )
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1, help="jobs that run at a time")
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     return parser.parse_args()
@@ -171,6 +174,7 @@ async def _serve(options: argparse.Namespace) -> None:
         children=Children(),
         time_scale=options.time_scale,
         slots=options.slots,
+        model_monitor=options.model_monitor,
     )
     lambdas.install(
         world.children, options.lambda_python, options.home / "layers", concurrency=2 * options.slots

@@ -65,6 +65,7 @@ class Admin:
             "/_twin/status": self._status,
             "/_twin/requests": self._asked,
             "/_twin/faults": self._faults,
+            "/_twin/model-monitor": self._model_monitor,
             "/_twin/capture-clock": self._capture_clock,
             "/_twin/capture/flush": self._flush_capture,
             **(routes or {}),
@@ -112,6 +113,11 @@ class Admin:
         elif request.method == "DELETE":
             faults.clear()
         return Answer({"faults": faults.listed()})
+
+    async def _model_monitor(self, request: Request) -> Answer:
+        if request.method == "POST":
+            self._world.model_monitor = bool(request.json()["open"])
+        return Answer({"open": self._world.model_monitor})
 
     async def _capture_clock(self, request: Request) -> Answer:
         if request.method == "POST":

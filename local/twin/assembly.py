@@ -6,12 +6,12 @@ from typing import Any
 
 from twin import autoscaling, seams
 from twin.protocol import Gate, Response, Service
-from twin.sagemaker import experiments, hosting, processing, registry, runtime, tags, training
+from twin.sagemaker import experiments, hosting, monitoring, processing, registry, runtime, tags, training
 from twin.world import World
 
 # botocore's name of the service: the modules whose `register(service, world)` adds its operations.
 FAMILIES: dict[str, tuple[ModuleType, ...]] = {
-    "sagemaker": (training, processing, registry, experiments, tags, hosting),
+    "sagemaker": (training, processing, registry, experiments, tags, hosting, monitoring),
     "sagemaker-runtime": (runtime,),
     "application-autoscaling": (autoscaling,),
 }

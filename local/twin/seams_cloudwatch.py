@@ -42,6 +42,18 @@ def store(
     )
 
 
+def put_data(namespace: str, data: Iterable[Mapping[str, Any]]) -> None:
+    """PutMetricData in the present scope: data in the API's names, a value or a statistic set each."""
+    for datum in data:
+        dimensions = {one["Name"]: one["Value"] for one in datum.get("Dimensions", ())}
+        at, unit = datum["Timestamp"].timestamp(), datum.get("Unit", "None")
+        value, statistics = datum.get("Value"), datum.get("StatisticValues")
+        cloudwatch._store_datum(
+            namespace, datum["MetricName"], dimensions, at, unit, value, None, None, statistics
+        )
+    cloudwatch._evaluate_all_alarms()
+
+
 def points(namespace: str, name: str, dimensions: Mapping[str, str]) -> Points:
     """The datums of one metric of the present scope, with exactly these dimensions."""
     return cloudwatch._metrics.get((namespace, name, cloudwatch._dims_key(dict(dimensions)))) or []

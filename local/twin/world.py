@@ -137,6 +137,7 @@ class World:
     container: Container
     children: Children
     time_scale: float = 60.0
+    model_monitor: bool = False  # whether the account has SageMaker Model Monitor
     slots: int = field(default_factory=lambda: os.cpu_count() or 1)
     events: Events = field(default_factory=Events)
     logs: Logs = field(default_factory=Logs)

@@ -1,8 +1,9 @@
 """Processing jobs: create, describe, list, stop, delete. What a job does is in processing_run.py."""
 
 from twin.protocol import AwsError, Call, Request, Service, validation
+from twin.sagemaker import processing_run
 from twin.sagemaker.listing import listed
-from twin.sagemaker.processing_run import Processing, ProcessingJob
+from twin.sagemaker.processing_run import ProcessingJob
 from twin.sagemaker.trials import artifacts, parameter
 from twin.seams import assumable
 from twin.world import World
@@ -35,8 +36,8 @@ _JOB = "processing-job/{ProcessingJobName}"
 
 def register(service: Service, world: World) -> None:
     """Add the processing operations."""
-    jobs: dict[str, ProcessingJob] = {}
-    processing = Processing(world)
+    processing = processing_run.of(world)
+    jobs = processing.jobs
 
     def get(request: Request, call: Call) -> ProcessingJob:
         name = request["ProcessingJobName"]

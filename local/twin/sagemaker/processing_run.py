@@ -5,6 +5,7 @@ import json
 import logging
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ logger = logging.getLogger("twin.processing")
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 DEFAULT_RUNTIME = 86400
+MESSAGE_BYTES = 1024
 
 
 @dataclass
@@ -36,6 +38,7 @@ class ProcessingJob:
     run: Run | None = None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
+    on_results: Callable[[Run], None] = lambda _run: None  # once the containers have ended well
 
     @property
     def name(self) -> str:
@@ -61,6 +64,14 @@ class Processing:
 
     def __init__(self, world: World) -> None:
         self.world = world
+        self.jobs: dict[str, ProcessingJob] = {}  # by ARN
+
+    def begin(self, record: dict[str, Any], call: Call) -> ProcessingJob:
+        """Keep and start a job that SageMaker itself makes."""
+        arn = call.arn(f"processing-job/{record['ProcessingJobName']}")
+        job = self.jobs[arn] = ProcessingJob(record=record, arn=arn, call=call)
+        self.start(job)
+        return job
 
     def start(self, job: ProcessingJob) -> None:
         self._enter(job, "InProgress")
@@ -138,15 +149,15 @@ class Processing:
         await self._conclude(job, run, outcome, s3)
 
     async def _conclude(self, job: ProcessingJob, run: Run, outcome: Outcome, s3: Any) -> None:
-        message = run.hosts[0].base / "output" / "message"
-        if message.is_file():
-            job.facts["ExitMessage"] = message.read_text(errors="replace")[:1024]
+        if message := _exit_message(run.hosts[0].base / "output" / "message"):
+            job.facts["ExitMessage"] = message
         if outcome.why == "MaxRuntimeExceeded":
             raise JobFailed("ClientError: The processing job exceeded MaxRuntimeInSeconds")
         if outcome.why:
             raise JobStopped(outcome.why)
         if outcome.exit_code:
             raise JobFailed(algorithm_error(outcome))
+        job.on_results(run)
         for host in run.hosts:
             await asyncio.to_thread(_deliver, s3, job.outputs, host.base)
 
@@ -191,6 +202,18 @@ class Processing:
         component["OutputArtifacts"] = artifacts(outputs)
 
 
+def _exit_message(path: Path) -> str:
+    """The first kilobyte of what the container says of its work. Raises JobFailed for other bytes than UTF-8."""
+    if not path.is_file():
+        return ""
+    said = path.read_bytes()
+    try:
+        said.decode()
+    except UnicodeDecodeError as error:
+        raise JobFailed("AlgorithmError: /opt/ml/output/message is not UTF-8 text") from error
+    return said[:MESSAGE_BYTES].decode(errors="ignore")
+
+
 def _local(base: Path, path: str) -> Path:
     return base / path.removeprefix("/opt/ml").strip("/")
 
@@ -215,5 +238,13 @@ def _lay_out(s3: Any, job: ProcessingJob, base: Path, index: int, count: int) ->
 def _deliver(s3: Any, outputs: list[dict[str, Any]], base: Path, since: float = 0.0) -> None:
     for output in outputs:
         folder = _local(base, output["S3Output"]["LocalPath"])
-        files = [p for p in folder.rglob("*") if p.is_file() and p.stat().st_mtime >= since]
+        files = [
+            p for p in folder.rglob("*") if p.is_file() and not p.is_symlink() and p.stat().st_mtime >= since
+        ]
         upload(s3, folder, output["S3Output"]["S3Uri"], files)
+
+
+def of(world: World) -> Processing:
+    """The world's processing; the same one for every service."""
+    processing: Processing = vars(world).setdefault("processing", Processing(world))
+    return processing

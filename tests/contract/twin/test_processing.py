@@ -77,6 +77,63 @@ def test_sharded_input_is_split_over_hosts(
     }
 
 
+def listed_in(manifest: str, distribution: str) -> list[dict[str, Any]]:
+    """The input of a job over the objects that a manifest lists."""
+    source = {
+        "S3Uri": manifest,
+        "LocalPath": "/opt/ml/processing/input/capture",
+        "S3DataType": "ManifestFile",
+        "S3InputMode": "File",
+        "S3DataDistributionType": distribution,
+    }
+    return [{"InputName": "capture", "S3Input": source}]
+
+
+@pytest.mark.parametrize(
+    ("distribution", "expected"),
+    [
+        pytest.param("ShardedByS3Key", [["a.csv"], ["b.csv"], []], id="sharded"),
+        pytest.param("FullyReplicated", [["a.csv", "b.csv"]] * 3, id="replicated"),
+    ],
+)
+def test_a_manifest_is_split_or_copied(
+    twin: Twin,
+    bucket: str,
+    process: Callable[..., dict[str, Any]],
+    distribution: str,
+    expected: list[list[str]],
+) -> None:
+    """The objects of a manifest go to the hosts as an S3 prefix's do; a host may be left without any."""
+    inputs = listed_in(f"s3://{bucket}/manifest.json", distribution)
+    job = process(hosts=3, ProcessingInputs=inputs)
+    assert reports(twin, bucket, job) == {
+        f"algo-{number}.json": {"inputs": names} for number, names in enumerate(expected, start=1)
+    }
+
+
+def test_a_container_has_the_jobs_environment(twin: Twin, process: Callable[..., dict[str, Any]]) -> None:
+    """Environment of the request reaches the container, and its lines the job's log."""
+    job = process(Environment={"PERENNIAL_WINDOW": "2026-11-23T04"})
+    group, name = "/aws/sagemaker/ProcessingJobs", job["ProcessingJobName"]
+    logs = twin.client("logs")
+
+    def told() -> list[str]:
+        found = logs.filter_log_events(logGroupName=group, logStreamNamePrefix=name)["events"]
+        return [event["message"] for event in found]
+
+    eventually(lambda: "window 2026-11-23T04" in told())
+
+
+def test_the_exit_message_is_a_kilobyte_of_text(process: Callable[..., dict[str, Any]]) -> None:
+    """The first kilobyte is kept, in whole characters; what is not UTF-8 fails the job."""
+    said = process("--long")["ExitMessage"]
+    assert 1021 <= len(said.encode()) <= 1024
+    assert said.startswith("analyzed — é")
+    job = process("--mumble")
+    assert job["ProcessingJobStatus"] == "Failed"
+    assert "not UTF-8" in job["FailureReason"]
+
+
 def test_failing_job_writes_nothing(twin: Twin, bucket: str, process: Callable[..., dict[str, Any]]) -> None:
     """A container that exits with an error makes the job Failed and uploads no output."""
     job = process("--fail")
