@@ -95,7 +95,8 @@ def _start(wish: Asked, config: ModelConfig, reason: str, world: World) -> Decis
         days = config.retraining.traffic_days
         details["drop"] = wish.drop
         what = (
-            f"the traffic of the last {days} days with its labels becomes drop {wish.drop} and is trained on"
+            f"the traffic since it changed, of at most {days} days, becomes drop {wish.drop} with its labels "
+            "and is trained on"
         )
     else:
         world.hints.send(model, "start_training", wish.because)

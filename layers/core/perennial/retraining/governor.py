@@ -88,8 +88,8 @@ def rule(
         return Ruling(False, unhelpful)
     return Ruling(
         True,
-        f"{week + 1} of {settings.max_per_week} this week, about {plan.usd:.2f}{note} of "
-        f"{settings.max_monthly_usd - spent:.2f} USD left this month",
+        f"{week + 1} of {settings.max_per_week} this week, about {plan.usd:.2f} USD{note} of the "
+        f"{settings.max_monthly_usd - spent:.2f} left this month",
     )
 
 
