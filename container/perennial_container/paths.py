@@ -82,8 +82,9 @@ class Paths:
 
     def written_by_analysis(self, environment: Mapping[str, str]) -> tuple[Path, ...]:
         """The folders an analysis writes to."""
-        output = self.settings(environment).get("output_path")
-        return (self.failure.parent, self.processing_output, *((self.local(output),) if output else ()))
+        output = self.local(self.settings(environment).get("output_path") or f"{OPT_ML}/processing/output")
+        ours = (output,) if output.is_relative_to(self.base) else ()
+        return (self.failure.parent, self.processing_output, *ours)
 
     def channel(self, name: str) -> Path:
         return self.base / "input" / "data" / name

@@ -38,13 +38,23 @@ def test_small_files():
         assert len(source.read_text().splitlines()) <= 300, source
 
 
+PIN = re.compile(r"^([a-z0-9_.-]+==\S+(?: ;[^\\\n]*)?)", re.MULTILINE)
+
+
 def pins(name: str) -> set[str]:
-    return set(re.findall(r"^([a-z0-9_.-]+==\S+(?: ;[^\\\n]*)?)", REQUIREMENTS[name], re.MULTILINE))
+    return set(PIN.findall(REQUIREMENTS[name]))
 
 
 def test_requirements_agree():
     """Serving's packages are among training's, training's among the tests', in the same versions."""
     assert pins("serve") <= pins("train") <= pins("test")
+
+
+def test_the_library_has_its_own_packages():
+    """The analysis library runs on the same versions in the image as in its layer."""
+    layer = (ROOT / "layers" / "analysis" / "requirements.txt").read_text()
+    everywhere = {pin for pin in pins("train") if ";" not in pin}
+    assert {pin for pin in PIN.findall(layer) if pin.partition(" ;")[0] not in everywhere} <= pins("train")
 
 
 @pytest.mark.parametrize("name", ["serve", "train", "test"])
@@ -62,6 +72,14 @@ def test_documented_environment():
         name for source in SOURCES for name in re.findall(r'environment\.get\("(\w+)"', source.read_text())
     }
     assert read
+    assert {name for name in read if f"`{name}`" not in PAGE} == set()
+
+
+def test_documented_settings():
+    """Every setting of Model Monitor's that the code reads is on the page."""
+    source = (CONTAINER / "perennial_container" / "analysis" / "settings.py").read_text()
+    read = set(re.findall(r'(?:given\.get\(|\(given, )"(\w+)"', source))
+    assert len(read) > 10
     assert {name for name in read if f"`{name}`" not in PAGE} == set()
 
 
