@@ -12,9 +12,10 @@ from stack.places import BUILD, python
 
 MEGABYTES = 20
 MEGABYTES_ANALYSIS = 150
+MEGABYTES_API = 40
 IMPORT_SECONDS = 0.5  # of CPU
 # They have a layer of their own, for what does not fit in the 20 MB of the event functions.
-LARGE = {"ParquetLayer", "AnalysisLayer"}
+LARGE = {"ParquetLayer", "AnalysisLayer", "WebLayer"}
 
 
 @pytest.fixture(scope="module")
@@ -85,9 +86,14 @@ def test_the_analysis_library_imports_quickly(built, logical_id):
     assert own - min(seconds("pass") for _ in range(5)) <= IMPORT_SECONDS
 
 
+def test_the_api_is_not_large(built):
+    """FastAPI and what it needs: twice an event function at most."""
+    assert megabytes(built, "Api") <= MEGABYTES_API
+
+
 def test_the_layers_carry_byte_code(built):
     """/opt is read-only in Lambda: what is not compiled here is compiled in every cold start."""
-    for layer in ("CoreLayer", "DependenciesLayer", "ParquetLayer", "AnalysisLayer"):
+    for layer in ("CoreLayer", "DependenciesLayer", "ParquetLayer", "AnalysisLayer", "WebLayer"):
         sources = {file for file in (built / layer).rglob("*.py") if file.stat().st_size}
         compiled = {
             file.parent.parent / (file.name.split(".")[0] + ".py") for file in (built / layer).rglob("*.pyc")
