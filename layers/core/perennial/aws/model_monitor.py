@@ -22,7 +22,6 @@ _REFUSALS = (
     "AccessDenied",
     "UnsupportedOperationException",
     "UnknownOperationException",
-    "NotImplementedException",
 )
 _CLOSED = ("not available to new", "no longer available", "new customers", "not authorized")
 
