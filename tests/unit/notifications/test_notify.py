@@ -146,6 +146,16 @@ class TestFailures:
         assert (1, 2, 1) == (len(world.slack.posted), len(world.mail.sent), len(world.topic.published))
         assert "channel_failed" in world.ledger.outcomes
 
+    def test_a_retry_after_midnight_is_a_retry(self, world):
+        """The day is for repetitions by other events, not for what is still owed."""
+        world.time = datetime.fromisoformat("2026-03-01T23:59:30+00:00")
+        world.slack.failures = [DOWN] * ATTEMPTS
+        with pytest.raises(TransientError):
+            notify(NOTICE, "a", world)
+        world.time += timedelta(minutes=2)
+        assert "sent" == notify(NOTICE, "a", world)
+        assert (1, 2, 1) == (len(world.slack.posted), len(world.mail.sent), len(world.topic.published))
+
     def test_what_no_retry_mends_is_not_retried(self, world):
         """A wrong channel is told once and costs no dead letter."""
         world.slack.failures = [WRONG]

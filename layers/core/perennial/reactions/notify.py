@@ -89,11 +89,11 @@ def _decision(notice: NoticeDetail) -> Decision:
 def _claim(known: Mapping[str, Any] | None, event_id: str, now: datetime) -> dict[str, Any] | None:
     """What to write down before anything is sent; None when another event tells it, or it was told today."""
     day = f"{now:%Y-%m-%d}"
-    if known is None or known["day"] != day:
-        return {"event": event_id, "day": day, "status": "claimed"}
-    if known["event"] != event_id or known["status"] not in ("claimed", "pending"):
+    if known and known["event"] == event_id:
+        return dict(known) if known["status"] in ("claimed", "pending") else None
+    if known and known["day"] == day:
         return None
-    return dict(known)
+    return {"event": event_id, "day": day, "status": "claimed"}
 
 
 def _admitted(decision: Decision, settings: Notify, world: World) -> Verdict:
