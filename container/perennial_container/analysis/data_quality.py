@@ -19,7 +19,14 @@ from perennial_analysis.statistics import Feature, Statistics, profile_chunks
 from perennial_analysis.statistics_file import UnreadableStatistics, read_statistics, write_statistics
 from perennial_analysis.window.canonical import canonical
 from perennial_container.analysis.datasets import read_tables
-from perennial_container.analysis.findings import CONSTRAINTS, STATISTICS, VIOLATIONS, Findings, Metric
+from perennial_container.analysis.findings import (
+    CONSTRAINTS,
+    STATISTICS,
+    VIOLATIONS,
+    Findings,
+    Metric,
+    nothing_read,
+)
 from perennial_container.analysis.settings import Settings
 from perennial_container.errors import AnalysisError
 
@@ -35,7 +42,7 @@ def data_quality(settings: Settings, losses: Losses) -> Findings:
     tables = map(canonical, read_tables(settings, kinds, losses))
     statistics = profile_chunks(tables, baseline)
     if constraints is None:
-        return _suggested(statistics, settings)
+        return _suggested(statistics, settings, losses)
     report = check(statistics, constraints, baseline)
     return Findings(
         statistics.rows,
@@ -50,11 +57,9 @@ def data_quality(settings: Settings, losses: Losses) -> Findings:
     )
 
 
-def _suggested(statistics: Statistics, settings: Settings) -> Findings:
+def _suggested(statistics: Statistics, settings: Settings, losses: Losses) -> Findings:
     if not statistics.rows:
-        raise AnalysisError(
-            f"no row of dataset_source {str(settings.source)!r} could be read: there is no baseline"
-        )
+        raise nothing_read(settings, "could be read", losses)
     monitoring = CALIBRATED
     if settings.categorical_drift:
         plain = settings.categorical_drift.replace("_", "").lower()

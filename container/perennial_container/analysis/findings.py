@@ -8,6 +8,7 @@ from typing import Any
 
 from perennial_analysis.readers.losses import Losses
 from perennial_container.analysis.settings import Settings
+from perennial_container.errors import AnalysisError
 
 STATISTICS, CONSTRAINTS = "statistics.json", "constraints.json"
 VIOLATIONS = "constraint_violations.json"
@@ -56,6 +57,14 @@ class Findings:
         if losses.count:
             sentences.append(f"{losses.count} could not be read, such as: {losses.examples[0]}")
         return " ".join(sentences)
+
+
+def nothing_read(settings: Settings, what: str, losses: Losses) -> AnalysisError:
+    """A baseline cannot be made of nothing."""
+    why = f"; {losses.count} could not be read, such as: {losses.examples[0]}" if losses.count else ""
+    return AnalysisError(
+        f"no row of dataset_source {str(settings.source)!r} {what}: there is no baseline{why}"
+    )
 
 
 def json_bytes(document: Mapping[str, Any]) -> bytes:

@@ -28,6 +28,7 @@ from perennial_container.analysis.findings import (
     Findings,
     Metric,
     json_bytes,
+    nothing_read,
 )
 from perennial_container.analysis.settings import Settings
 from perennial_container.errors import AnalysisError
@@ -53,7 +54,7 @@ def model_quality(settings: Settings, losses: Losses) -> Findings:
     try:
         quality = _measure(judged, settings)
         if settings.makes_baseline:
-            return _suggested(quality, settings)
+            return _suggested(quality, settings, losses)
         constraints, errors = _read(settings)
         violations = thresholds.check(quality, constraints, errors)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -68,11 +69,9 @@ def model_quality(settings: Settings, losses: Losses) -> Findings:
     return Findings(quality.rows, files, violations["violations"], metrics)
 
 
-def _suggested(quality: Quality, settings: Settings) -> Findings:
+def _suggested(quality: Quality, settings: Settings, losses: Losses) -> Findings:
     if not quality.rows:
-        raise AnalysisError(
-            f"no row of dataset_source {str(settings.source)!r} has both label and prediction: there is no baseline"
-        )
+        raise nothing_read(settings, "has both label and prediction", losses)
     files = {
         STATISTICS: json_bytes(quality.document()),
         CONSTRAINTS: json_bytes(thresholds.suggest(quality)),
