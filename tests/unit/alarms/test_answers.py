@@ -311,6 +311,33 @@ class TestOnce:
         assert "drift_found" == answer_hint("mortgage", "data-quality", "sweep-1", world).outcome
         assert [] == [item for _, item in sweep(world).due if item.reaction == "answer_alarm"]
 
+    def test_another_trouble_while_it_rings(self, world):
+        """The alarm rings for drift, and a column goes missing meanwhile: no event tells, the sweep does."""
+        put(world, drifted("pirat"))
+        ring(world, "data-quality")
+        assert "data-quality" not in [item.subject for _, item in sweep(world).due]
+        put(world, drifted("chist", start=AT + HOUR))
+        assert "data-quality" in [item.subject for _, item in sweep(world).due]
+        same = answer_hint("mortgage", "data-quality", "sweep-1", world)
+        assert ("nothing", None) == (same.outcome, same.news)
+        assert "data-quality" not in [item.subject for _, item in sweep(world).due]
+        put(world, drifted("hir", kind="schema", start=AT + 2 * HOUR))
+        other = answer_hint("mortgage", "data-quality", "sweep-2", world)
+        assert ("schema_broken", "error") == (other.outcome, other.news)
+        put(world, drifted("pirat", start=AT + 3 * HOUR))
+        assert "nothing" == answer_hint("mortgage", "data-quality", "sweep-3", world).outcome
+        assert ["drift_found", "schema_broken"] == [d.outcome for d in world.ledger.decisions if d.news]
+
+    def test_another_missing_column_is_told(self, world):
+        """Each broken column is a page, within the cooldown, too."""
+        for number, name in enumerate(("hir", "pirat", "hir")):
+            put(world, drifted(name, kind="schema", start=AT + number * HOUR))
+            ring(world, "data-quality", 2 * number)
+            world.time += HOUR
+            ring(world, "data-quality", 2 * number + 1, "OK", "ALARM")
+            world.time += HOUR
+        assert 2 == world.ledger.outcomes.count("schema_broken")
+
     def test_a_trouble_that_lasts_is_answered_again(self):
         """What the cooldown withheld is asked for again when it is over; the alarm need not ring anew for it."""
         traffic = {"retraining": {"data": "traffic", "cooldown_hours": 24}, "monitors": MONITORS}

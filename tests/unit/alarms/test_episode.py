@@ -9,7 +9,8 @@ from perennial.alarms import episode
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 CLAIM = episode.claimed(None, NOW, "event-1", NOW)
-TOLD = episode.answered(CLAIM, "drift_found", "why", "drift-1", 1, NOW)
+DRIFT = episode.trouble("drift_found", "drift-1", 1)
+TOLD = episode.answered(CLAIM, "drift_found", DRIFT, "1100/", 24 * HOUR, NOW)
 
 
 @pytest.mark.parametrize(
@@ -34,27 +35,45 @@ def test_a_new_episode_is_answered():
     assert "answer" == episode.next_step(TOLD, NOW + HOUR, "event-2", NOW + HOUR).do
 
 
+def test_while_it_rings():
+    """A newer report, or the time at which something withheld may be allowed, is looked at; nothing else is."""
+    later = NOW + HOUR
+    assert "leave" == episode.next_step(TOLD, NOW, "sweep", later, "1100/").do
+    assert "answer" == episode.next_step(TOLD, NOW, "sweep", later, "1200/").do
+    waits = {**TOLD, "again_at": (NOW + 2 * HOUR).isoformat()}
+    assert "leave" == episode.next_step(waits, NOW, "sweep", later, "1100/").do
+    assert "answer" == episode.next_step(waits, NOW, "sweep", NOW + 2 * HOUR, "1100/").do
+
+
 @pytest.mark.parametrize(
-    ("outcome", "version", "later", "expected"),
+    ("outcome", "signature", "version", "later", "expected"),
     [
-        pytest.param("drift_found", 1, HOUR, True, id="the same, of the same version"),
-        pytest.param("schema_broken", 1, HOUR, False, id="something else"),
-        pytest.param("drift_found", 2, HOUR, False, id="another version serves by now"),
-        pytest.param("drift_found", 1, 25 * HOUR, False, id="after the cooldown"),
+        pytest.param("drift_found", "drift-1", 1, HOUR, True, id="the same, of the same version"),
+        pytest.param("drift_found", "drift-2", 1, HOUR, True, id="drift of other columns is drift still"),
+        pytest.param("schema_broken", "schema-1", 1, HOUR, False, id="something else"),
+        pytest.param("drift_found", "drift-1", 2, HOUR, False, id="another version serves by now"),
+        pytest.param("drift_found", "drift-1", 1, 25 * HOUR, False, id="after the cooldown"),
     ],
 )
-def test_flapping(outcome, version, later, expected):
+def test_flapping(outcome, signature, version, later, expected):
     """What was told is not told again within the cooldown, unless something is different."""
     again = episode.claimed(episode.ended(TOLD, "cleared", NOW), NOW + later, "event-2", NOW + later)
-    assert expected == episode.flaps(again, outcome, version, timedelta(hours=24), NOW + later)
+    name = episode.trouble(outcome, signature, version)
+    assert expected == episode.known_trouble(again, name, 24 * HOUR, NOW + later)
+
+
+def test_another_missing_column_is_another_trouble():
+    """And traffic that stops is another than an analysis that stops."""
+    for outcome in ("schema_broken", "no_data"):
+        assert episode.trouble(outcome, "one", 1) != episode.trouble(outcome, "two", 1)
 
 
 def test_what_was_ignored_does_not_prolong_the_cooldown():
     """An alarm that flaps for days is told again once a cooldown."""
     claim = episode.claimed(TOLD, NOW + 23 * HOUR, "event-2", NOW + 23 * HOUR)
-    ignored = episode.ended(claim, "answered", NOW + 23 * HOUR)
+    ignored = episode.left(claim, "1000/", NOW + 23 * HOUR)
     again = episode.claimed(ignored, NOW + 25 * HOUR, "event-3", NOW + 25 * HOUR)
-    assert not episode.flaps(again, "drift_found", 1, timedelta(hours=24), NOW + 25 * HOUR)
+    assert not episode.known_trouble(again, DRIFT, 24 * HOUR, NOW + 25 * HOUR)
 
 
 def test_cooldowns():

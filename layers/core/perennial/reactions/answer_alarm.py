@@ -23,7 +23,7 @@ from perennial.events import AlarmDetail
 from perennial.ports import World
 from perennial.reactions import roll_back as rolling_back
 from perennial.reactions.adjust_scaling import adjust_scaling
-from perennial.reactions.reports import reports_for
+from perennial.reactions.reports import newest_folder, reports_for
 from perennial.reactions.retrain import AGAIN_AT, retrain
 from perennial.reactions.watch_alarms import WITHOUT_DATA, tell_without_data
 from perennial.sections_watching import Reaction
@@ -92,7 +92,8 @@ class _Case:
 def _ringing(case: _Case, known: Mapping[str, Any] | None, event_id: str, world: World) -> Decision:
     """Claim the episode, diagnose, react, tell; the episode is answered last, so that a killed handler goes on."""
     alarm, intent, now = case.alarm, case.intent, world.now()
-    step = episode.next_step(known, alarm.since, event_id, now)
+    newest = newest_folder(intent, case.config, world)
+    step = episode.next_step(known, alarm.since, event_id, now, newest)
     if step.do == "leave":
         return Decision(case.model, case.fact, "nothing", step.reason)
     claim = episode.claimed(known, alarm.since, event_id, now)
@@ -107,21 +108,32 @@ def _ringing(case: _Case, known: Mapping[str, Any] | None, event_id: str, world:
         diagnosis = not_running(reports.newest())
     if diagnosis.pending:
         return _not_yet(case, diagnosis, claim, known, world)
+    lasting, again = episode.lasts(known, alarm.since), episode.due_again(known, now)
     cooldown = episode.cooldown(case.config, intent)
-    lasting = known is not None and known["episode"] == claim["episode"] and known["status"] == "answered"
-    if not lasting and episode.flaps(claim, diagnosis.outcome, case.version, cooldown, now):
-        reason = f"told already at {claim['answered_at'][:16]} UTC, the alarm flaps: {diagnosis.reason}"
-        details = _details(case, diagnosis) | {"action": "nothing again"}
-        decision = Decision(case.model, case.fact, "alarm_ignored", reason, None, details)
-        done = episode.ended(claim, "answered", now)
+    trouble = episode.trouble(diagnosis.outcome, diagnosis.signature, case.version)
+    if lasting and not again and (diagnosis.outcome == "alarm_ignored" or trouble in claim["troubles"]):
+        decision, done = _same(case, diagnosis), episode.left(claim, newest, now)
+    elif not again and episode.known_trouble(claim, trouble, cooldown, now):
+        decision, done = _flapping(case, diagnosis), episode.left(claim, newest, now)
+        world.ledger.record(decision)
     else:
         decision = _act(case, diagnosis, world)
-        told = (decision.outcome, decision.reason, diagnosis.signature)
-        again = decision.details.get(AGAIN_AT)
-        done = episode.answered(claim, *told, case.version, world.now(), again)
-    world.ledger.record(decision)
+        again_at = decision.details.get(AGAIN_AT)
+        done = episode.answered(claim, decision.outcome, trouble, newest, cooldown, world.now(), again_at)
+        world.ledger.record(decision)
     world.state.put(case.model, episode.key(intent), done, expected=claim)
     return decision
+
+
+def _same(case: _Case, diagnosis: Diagnosis) -> Decision:
+    """A newer report of a trouble that lasts shows nothing new."""
+    return Decision(case.model, case.fact, "nothing", f"it still rings, for the same: {diagnosis.reason}")
+
+
+def _flapping(case: _Case, diagnosis: Diagnosis) -> Decision:
+    reason = f"the same was told a short time ago, so the alarm flaps: {diagnosis.reason}"
+    details = _details(case, diagnosis) | {"action": "nothing again"}
+    return Decision(case.model, case.fact, "alarm_ignored", reason, None, details)
 
 
 def _act(case: _Case, diagnosis: Diagnosis, world: World) -> Decision:

@@ -10,7 +10,7 @@ from itertools import islice
 from pydantic import ValidationError
 
 from perennial import layout
-from perennial.alarms.intent import Intent
+from perennial.alarms.intent import Intent, monitor_of
 from perennial.alarms.reports import Report, Reports, changed_since
 from perennial.config import ModelConfig
 from perennial.monitoring.monitors import MonitorName, monitors_of
@@ -50,6 +50,14 @@ def traffic_changed_since(config: ModelConfig, world: World) -> datetime | None:
     if config.monitors.data_quality is None:
         return None
     return changed_since(islice(newest(config.model, "data_quality", world), MOST))
+
+
+def newest_folder(intent: Intent, config: ModelConfig, world: World) -> str | None:
+    """Where the newest report of an alarm's monitor lies, without reading it."""
+    monitor = monitor_of(config, intent)
+    if monitor is None:
+        return None
+    return next(_folders(layout.reports_prefix(config.model, monitor), 4, world), None)
 
 
 def _since(start: datetime, model: str, world: World) -> Iterator[Report]:

@@ -13,6 +13,7 @@ from perennial.decision import Decision
 from perennial.errors import Conflict
 from perennial.overdue import Due
 from perennial.ports import World
+from perennial.reactions.reports import newest_folder
 
 WITHOUT_DATA = "without-data"  # the subject of a hint about alarms that never received data
 _TOLD = "alarms"  # the state document: what people know about the alarms
@@ -96,8 +97,10 @@ def overdue_alarms(config: ModelConfig, world: World) -> list[Due]:
         if parsed is None or alarm.state != "ALARM":
             continue
         known = world.state.get(model, episode.key(parsed.intent))
-        if episode.next_step(known, alarm.since, "sweep", world.now()).do == "answer":
-            due.append(Due("answer_alarm", f"alarm {alarm.name} rings and was not answered", parsed.intent))
+        newest = newest_folder(parsed.intent, config, world)
+        step = episode.next_step(known, alarm.since, "sweep", world.now(), newest)
+        if step.do == "answer":
+            due.append(Due("answer_alarm", f"alarm {alarm.name} rings: {step.reason}", parsed.intent))
     if seen.changes:
         due.append(Due("settle_endpoint", "its alarms are not as model.yaml wants them"))
     told = (world.state.get(model, _TOLD) or {}).get("without_data", {})
