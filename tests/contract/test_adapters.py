@@ -247,6 +247,18 @@ class TestState:
             world.ledger.record(Decision(model, "a fact", "nothing", "because", news, {"dé": "tail"}))
         assert world.kept(model) == 3
 
+    def test_the_newest_decisions(self, world: World, model: str) -> None:
+        """A model's newest decisions come first, whole, and no more than asked for."""
+        for number in range(3):
+            world.ledger.record(
+                Decision(model, "fact", f"outcome_{number}", "why", "info", {"n": str(number)})
+            )
+        found = world.ledger.newest(model, 2)
+        assert [entry.decision.outcome for entry in found] == ["outcome_2", "outcome_1"]
+        assert found[0].decision == Decision(model, "fact", "outcome_2", "why", "info", {"n": "2"})
+        assert found[0].at.tzinfo is not None
+        assert not world.ledger.newest("nobody", 2)
+
 
 class TestTrainingJobs:
     def start(self, world: World, model: str, attempt: int = 0) -> tuple[str, bool]:
@@ -317,6 +329,14 @@ class TestRegistry:
         found = world.registry.get(model, 1)
         assert found.artefact.endswith(f"{token}/output/model.tar.gz")
         assert world.registry.get(model, 2) is None
+
+    def test_a_persons_decision_is_kept_with_the_version(self, world: World, model: str) -> None:
+        """The approval changes, and who decided is told with the version."""
+        world.registry.ensure_group(model, "a model")
+        arn = world.package(model, unique("token"), "PendingManualApproval")
+        world.registry.decide(arn, "Approved", "approved by @ada:\n" + "very " * 1000)
+        found = world.registry.get(model, 1)
+        assert (found.approval, found.decided[:16]) == ("Approved", "approved by @ada")
 
     def test_history_is_added_once(self, world: World, model: str) -> None:
         """An entry added twice is there once, beside the others."""

@@ -51,10 +51,11 @@ class _Payload(_Part):
 
 @dataclass(frozen=True)
 class Press:
-    """A pressed button: its token, who pressed it, and the message that it is in."""
+    """A pressed button: its token, who pressed it (`user` is Slack's id), and the message that it is in."""
 
     token: str
     by: str
+    user: str
     message: SlackMessage
 
 
@@ -75,6 +76,7 @@ def read(body: bytes, slack: str) -> Press | None:
     return Press(
         pressed.value,
         "@" + (found.user.username or found.user.name or found.user.id),
+        found.user.id,
         SlackMessage(
             slack=slack,
             response_url=found.response_url,

@@ -177,3 +177,16 @@ def test_any_workspace_has_its_own_secret(world):
     world.secrets.values["slack/risk"] = {"signing_secret": "other"}
     assert press(request(path="/slack/risk"), world).status == 401
     assert press(request(path="/slack/risk", secret="other"), world).status == 200
+
+
+@pytest.mark.parametrize(
+    ("approvers", "status"),
+    [("U1", 200), ("U2, U1", 200), ("U2 U3", 403), ("U11", 403), ("", 200)],
+)
+def test_a_workspace_may_name_who_presses(world, approvers, status):
+    """With `approvers` in the secret nobody else acts: they hear why, and the button stays good."""
+    world.secrets.values["slack/default"] = {"signing_secret": SECRET, "approvers": approvers}
+    assert press(request(), world).status == status
+    [asked] = world.hints.asked
+    assert bool(asked.refused) == (status == 403)
+    assert bool(world.state.documents) == (status == 200)

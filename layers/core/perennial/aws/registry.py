@@ -84,9 +84,10 @@ class SageMakerModelRegistry:
         return str(self._sagemaker.create_model_package(**request)["ModelPackageArn"])
 
     def decide(self, arn: str, approval: str, why: str) -> None:
-        """Set a version's approval; SageMaker sends this back as an event of the package."""
+        """Set a version's approval; SageMaker sends this back as an event of the package. It takes one line of words."""
+        line = " ".join(why.split())[:1024]
         self._sagemaker.update_model_package(
-            ModelPackageArn=arn, ModelApprovalStatus=approval, ApprovalDescription=why[:1024]
+            ModelPackageArn=arn, ModelApprovalStatus=approval, ApprovalDescription=line
         )
 
     def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None:

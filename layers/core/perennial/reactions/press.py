@@ -50,11 +50,11 @@ def press(request: Request, world: World) -> Answer:
     if not slack_signature.is_genuine(secret.get("signing_secret", ""), timestamp, request.body, signature):
         return Answer(401, "forged")
     pressed = read(request.body, match[1])
-    return _hand_on(pressed, world) if pressed else Answer(200)
+    return _hand_on(pressed, secret.get("approvers", ""), world) if pressed else Answer(200)
 
 
-def _hand_on(pressed: Press, world: World) -> Answer:
-    """The request is Slack's; is the button ours, and still good?"""
+def _hand_on(pressed: Press, approvers: str, world: World) -> Answer:
+    """The request is Slack's; is the button ours and still good, and may this person press it?"""
     keys = Keys.from_secret(world.secrets.get("intents") or {"key": ""})
     try:
         intent = verify(pressed.token, keys, world.now())
@@ -64,6 +64,10 @@ def _hand_on(pressed: Press, world: World) -> Answer:
         # A person waits for an answer all the same.
         world.hints.ask(_asked(expired.intent, pressed, refused=str(expired)))
         return Answer(403, "expired intent")
+    if approvers and pressed.user not in approvers.replace(",", " ").split():
+        reason = f"{pressed.by} is not among those who may press buttons here"
+        world.hints.ask(_asked(intent, pressed, refused=reason))
+        return Answer(403, "not an approver")
     asked = _asked(intent, pressed)
     if not claims.claim(asked, world):
         return Answer(409, "replayed")
