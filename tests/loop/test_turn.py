@@ -121,7 +121,9 @@ def test_the_package_tells_where_it_comes_from(first: Model) -> None:
     history = {value for key, value in metadata.items() if key.startswith("deployment-")}
     assert history == {f"InService on {first.name} as {first.endpoint()['EndpointConfigName']}"}
     assert package["ModelLifeCycle"]["Stage"] == "Production"
-    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith(f"{name}/evaluation.json")
+    assert metadata["evaluation"].endswith(f"{name}/evaluation.json")
+    baseline = package["DriftCheckBaselines"]["ModelQuality"]["Statistics"]["S3Uri"]
+    assert baseline.endswith(f"{name}/baseline/model_quality_statistics.json")
     assert first.document(f"trainings/{name}/evaluation.json")["metrics"]["auc"] == pytest.approx(
         float(metadata["metric-auc"]), rel=1e-4
     )
