@@ -1,13 +1,15 @@
 """The analyze command on a window's request: what the analysis Lambda starts when a window is too large for it."""
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from container_jobs import Job
+from container_jobs import DEADLINE_SECONDS, Job
 from traffic import END, FEATURES, START, Traffic, analyze, capture_lines, configure, label_lines, write_lines
 
 from perennial_analysis.window.request import Request
@@ -169,3 +171,14 @@ def test_nothing_to_analyse(tmp_path: Path):
     code, message, _ = analyze(tmp_path)
     assert code == 1
     assert message.startswith("there is nothing to analyse: neither request/request.json")
+
+
+def test_a_stopped_job(tmp_path: Path):
+    """A job that is stopped ends at once, though it is the first process of its container, and claims nothing."""
+    asked = tmp_path / "processing/input/request/request.json"
+    asked.parent.mkdir(parents=True)
+    os.mkfifo(asked)
+    with Job(tmp_path).start("analyze") as process, asked.open("wb"):  # opens once the process reads
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(DEADLINE_SECONDS) == 143
+    assert not (tmp_path / "output").exists()

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Mapping
@@ -15,11 +16,14 @@ from perennial_container.paths import Paths
 log = logging.getLogger(__name__)
 
 MESSAGE_BYTES = 1024
+EXIT_STOPPED = 128 + signal.SIGTERM
 
 
 def main() -> int:
     """Run the processing job of this container; returns its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    # The kernel ignores SIGTERM for a container's first process unless that asks for it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(EXIT_STOPPED))
     return run(Paths.from_env(os.environ), os.environ)
 
 
