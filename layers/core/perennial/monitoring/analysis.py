@@ -87,7 +87,7 @@ def request_of(
     if config.problem == "binary_classification" and schema and schema.classes:
         settings["positive"] = schema.classes[-1]
     if schema and monitor == "data_quality":
-        settings["ignored"] = [*schema.drop, schema.target]
+        settings["ignored"] = sorted({*config.schema_.drop, *schema.drop, schema.target})
     return Request(
         model=config.model,
         monitor=monitor,
