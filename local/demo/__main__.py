@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HOME = STATE / "demo"
 DATA = STATE / "data/mortgage"
+PAGES = STATE / "demo-pages"
 SCRIPT = ROOT / "examples/mortgage/make_data.py"
 MODEL = "mortgage"
 WHERE_NEXT = """
@@ -52,13 +53,17 @@ def main() -> int:
 
 
 def run(show: "Show") -> None:
+    from demo.people import People
     from demo.story import Story
     from demo.truth import load
+    from demo.watch import Watch
 
     stop_twin()  # of a demo that was killed
     with show.stage("The twin, and the stack deployed on it with the SAM CLI"):
         aws = prepare(show)
-    Story(aws, show, DATA, load(DATA / "truth.csv", "deny")).run()
+    story = Story(aws, show, DATA, load(DATA / "truth.csv", "deny"))
+    story.run()
+    Watch(story, People(aws.endpoint_url), DATA, PAGES).run()
     show.ledger(aws.ledger())
     show.stage_times()
     show.say(WHERE_NEXT)

@@ -56,9 +56,32 @@ class Aws:
         self.client("s3").put_object(Bucket=self.bucket, Key=f"models/{self.model}/{key}", Body=body)
 
     def document(self, key: str) -> dict[str, Any]:
-        body = self.client("s3").get_object(Bucket=self.bucket, Key=f"models/{self.model}/{key}")["Body"]
-        found: dict[str, Any] = json.loads(body.read())
+        found: dict[str, Any] = json.loads(self.read(key))
         return found
+
+    def document_or_none(self, key: str) -> dict[str, Any] | None:
+        """A document that may not be there yet."""
+        try:
+            return self.document(key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+                return None
+            raise
+
+    def read(self, key: str) -> bytes:
+        found = self.client("s3").get_object(Bucket=self.bucket, Key=f"models/{self.model}/{key}")
+        return bytes(found["Body"].read())
+
+    def hint(self, reaction: str, subject: str) -> None:
+        """Asks a function of the stack to look at the model, as the `perennial` command does."""
+        detail = {"model": self.model, "reaction": reaction, "subject": subject, "because": "the demo asks"}
+        entry = {
+            "EventBusName": self.outputs["EventBus"],
+            "Source": "perennial",
+            "DetailType": "Model Due",
+            "Detail": json.dumps(detail),
+        }
+        self.client("events").put_events(Entries=[entry])
 
     def ledger(self) -> list[Entry]:
         """Every decision about the model, oldest first."""
@@ -137,14 +160,15 @@ class Aws:
         rules = [policy for policy in policies if policy["ResourceId"].startswith(resource)]
         return (ours[0], rules[0]) if ours and rules else None
 
-    def predict(self) -> Callable[[bytes], str]:
+    def predict(self) -> Callable[..., str]:
         """Asks the endpoint about CSV rows, answers in CSV. Nothing is tried twice, so that no failure stays hidden."""
         once = Config(retries={"total_max_attempts": 1})
         runtime: Any = self.session.client("sagemaker-runtime", endpoint_url=self.endpoint_url, config=once)
 
-        def ask(rows: bytes) -> str:
+        def ask(rows: bytes, inference_id: str = "") -> str:
+            named = {"InferenceId": inference_id} if inference_id else {}
             answer = runtime.invoke_endpoint(
-                EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=rows
+                EndpointName=self.name, ContentType="text/csv", Accept="text/csv", Body=rows, **named
             )
             return str(answer["Body"].read().decode())
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from demo.aws import Aws
+from demo.aws import Aws, Entry
 from demo.show import Show
 from demo.traffic import Traffic
 from demo.truth import Agreement, Truth, compare
@@ -175,6 +175,9 @@ class Story:
             f"traffic during all this: {traffic.answered} requests answered, none failed, "
             f"the slowest in {traffic.slowest_ms:.0f} ms"
         )
+
+    def decided(self, decision: str) -> list[Entry]:
+        return [entry for entry in self.aws.ledger() if entry.decision == decision]
 
     def decided_about(self, version: str, what: str) -> bool:
         entries = self.aws.ledger()

@@ -78,6 +78,7 @@ def up(port: int) -> None:
     say(f"\nStack {STACK_NAME} is up. For any AWS client: source {shown(ENV_FILE)}")
     for name, value in sorted(release.outputs(twin).items()):
         say(f"  {name:24} {value}")
+    say(f"  {'what people are sent':24} {twin.endpoint}/_twin/inbox")
     say(f"Logs: {shown(HOME)}. Stop it with: make down")
 
 

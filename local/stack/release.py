@@ -14,6 +14,7 @@ from typing import IO
 
 import boto3
 
+from stack import inbox
 from stack.console import Trouble
 from stack.places import (
     ARCHITECTURE,
@@ -66,6 +67,8 @@ def deploy(twin: Twin) -> bool:
         *("--parameter-overrides", *parameters()),
         twin=twin,
     )
+    secretsmanager = session().client("secretsmanager", endpoint_url=twin.endpoint)
+    inbox.connect(twin, secretsmanager, STACK_NAME, outputs(twin)["SlackCallbackUrl"])
     stamp.write_text(wanted)
     return True
 
