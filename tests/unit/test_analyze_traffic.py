@@ -248,7 +248,7 @@ def test_nothing_is_watched_before_a_version_serves():
     world.endpoints.endpoints.clear()
     tick(world, NOW + 5 * HOUR)
     assert [] == world.ledger.decisions
-    assert "no version is in service yet" == analyze_traffic("mortgage", world, subject="data_quality").reason
+    assert "no version is in service" == analyze_traffic("mortgage", world, subject="data_quality").reason
 
 
 def test_old_files_of_a_neighbouring_hour_are_left_out():

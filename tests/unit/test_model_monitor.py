@@ -222,6 +222,14 @@ class TestOpenAccount:
             assert ({}, {}) == (world.model_monitor.schedules, world.model_monitor.definitions)
             assert 1 == world.ledger.outcomes.count("schedule_removed")
 
+    def test_a_schedule_ends_with_its_endpoint(self):
+        """A deleted endpoint is watched by nobody, and nobody pays for it."""
+        world = opened()
+        tick(world, NOW + 2 * HOUR)
+        world.endpoints.endpoints.clear()
+        tick(world, NOW + 3 * HOUR)
+        assert ({}, {}) == (world.model_monitor.schedules, world.model_monitor.definitions)
+
     def test_results_are_read_once(self):
         """Violations, records and window become our summary and our metrics."""
         world = opened()

@@ -102,13 +102,13 @@ def analysis_job_ended(name: str, world: World) -> Decision | None:
 
 def _due(watch: Watch, world: World) -> Decision | None:
     """The due windows, by whichever engine watches this monitor."""
-    through = through_of(watch, world)
-    if through is None:
-        endpoint = world.endpoints.get(world.names.endpoint(watch.model))
-        since = in_service_since(watch.config, endpoint, world)
-        if since is None:
-            return _nothing(watch.model, f"{watch.monitor} is due", "no version is in service yet")
-        through = begun(watch, since, world)
+    endpoint = world.endpoints.get(world.names.endpoint(watch.model))
+    since = in_service_since(watch.config, endpoint, world)
+    if since is None:
+        reason = "no version is in service"
+        gone = schedules.dismiss(watch.model, watch.monitor, reason, world) if endpoint is None else None
+        return gone or _nothing(watch.model, f"{watch.monitor} is due", reason)
+    through = through_of(watch, world) or begun(watch, since, world)
     choice = schedules.engine_of(watch, world)
     if choice.engine == "model-monitor":
         return schedules.follow(watch, through, world)

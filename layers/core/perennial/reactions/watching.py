@@ -14,14 +14,13 @@ from perennial.reactions.traffic import Watch, in_service_since, through_of, wat
 
 def due_monitors(config: ModelConfig, endpoint: EndpointState | None, world: World) -> list[Due]:
     """The monitors that `analyze_traffic` should look at."""
-    if in_service_since(config, endpoint, world) is None:
-        return []
-    watches = watches_of(config)
-    due = [found for watch in watches if (found := _due(watch, world))]
+    watches = watches_of(config) if endpoint else []
+    serves = in_service_since(config, endpoint, world) is not None
+    due = [found for watch in watches if serves and (found := _due(watch, world))]
     watched = {watch.monitor for watch in watches}
     for monitor, known in world.state.all(config.model, "schedule#").items():
         if monitor not in watched and known["definition"]:
-            due.append(Due("analyze_traffic", f"model.yaml asks for no {monitor} monitor any more", monitor))
+            due.append(Due("analyze_traffic", f"nothing needs the schedule of {monitor} any more", monitor))
     return due
 
 
