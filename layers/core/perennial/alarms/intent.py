@@ -15,7 +15,6 @@ from perennial.sections_watching import Reaction
 Intent = Literal["data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors"]
 INTENTS: tuple[Intent, ...] = get_args(Intent)
 ON_ENDPOINT: frozenset[Intent] = frozenset({"latency", "errors"})
-FIRE_DRILL = "fire-drill"
 
 _ON_ALARM: Mapping[Intent, str] = {
     "data-quality": "data_quality",
@@ -49,11 +48,6 @@ def alarm_name(names: Names, model: str, intent: Intent) -> str:
 def alarm_names(names: Names, model: str) -> list[str]:
     """Every name that an alarm of this model may have."""
     return [alarm_name(names, model, intent) for intent in INTENTS]
-
-
-def fire_drill_name(names: Names) -> str:
-    """The alarm that only ever rings for an exercise."""
-    return f"{names.prefix}-{FIRE_DRILL}"
 
 
 def parse_alarm(names: Names, name: str) -> AlarmName | None:

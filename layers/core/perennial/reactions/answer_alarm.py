@@ -14,7 +14,7 @@ from perennial import drill
 from perennial.alarms import episode
 from perennial.alarms.attribution import A_DAY, PROVEN_AFTER, why_not_the_version
 from perennial.alarms.diagnosis import Diagnosis, diagnose, not_running, what_follows
-from perennial.alarms.intent import AlarmName, Intent, alarm_name, cadence, fire_drill_name, parse_alarm
+from perennial.alarms.intent import AlarmName, Intent, alarm_name, cadence, parse_alarm
 from perennial.alarms.standing import Alarm
 from perennial.config import ModelConfig
 from perennial.decision import Decision
@@ -31,7 +31,7 @@ from perennial.sections_watching import Reaction
 
 def on_alarm(detail: AlarmDetail, event_id: str, world: World) -> Decision | None:
     """None for alarms that are none of ours, such as those of queues and of scaling."""
-    if detail.alarm_name == fire_drill_name(world.names):
+    if detail.alarm_name == drill.alarm_name(world.names.prefix):
         return _drill(detail, world)
     parsed = parse_alarm(world.names, detail.alarm_name)
     config = world.catalog.get(parsed.model) if parsed else None
