@@ -80,8 +80,12 @@ def test_readers_are_subscribed_with_a_filter(stack: Stack) -> None:
 def test_slack_down(stack: Stack) -> None:
     """What Slack does not take, mail tells, with the reason; once Slack is back it has the message, too."""
     model = stack.model("unheard")
-    arm(stack, "slack-down", "chat.postMessage", times=4)  # as many as one function's patience
-    model.configure(notify={"email": ["reader@example.com"]})
+    secret = {"webhook_url": f"{stack.endpoint_url}/_twin/slack/webhook/unheard"}
+    stack.client("secretsmanager").create_secret(
+        Name="perennial/slack/unheard", SecretString=json.dumps(secret)
+    )
+    arm(stack, "slack-down", "unheard", times=4)  # as many as one function's patience
+    model.configure(notify={"slack": "unheard", "email": ["reader@example.com"]})
     [notice] = wait_for("the notice", model.notices)
     assert "slack did not take this message: HTTP 500" in " ".join(notice["message"].split())
     assert notice["recipients"] == '["reader@example.com"]'
