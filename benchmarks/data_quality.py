@@ -108,7 +108,7 @@ def bare_parquet(folder: Path) -> None:
     from arro3.io import read_parquet
 
     with (folder / "window.parquet").open("rb") as file:
-        for batch in read_parquet(file, batch_size=65_536):
+        for batch in read_parquet(file, batch_size=131_072):
             assert batch.num_rows
 
 
@@ -201,7 +201,12 @@ def main() -> None:
     arguments.add_argument("--records", type=int, default=200_000)
     arguments.add_argument("--only", choices=KINDS)
     arguments.add_argument("--folder", type=Path)
+    arguments.add_argument("--make", type=Path, metavar="FOLDER", help="make the data there, and no more")
     given = arguments.parse_args()
+    if given.make:
+        make_table(given.make, given.rows)
+        make_captures(given.make, given.records)
+        return
     if given.only:
         once(given.only, given.folder)
         return

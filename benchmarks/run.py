@@ -11,8 +11,9 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
+    helpers = ("run", "loop_data", "environments")
     chosen = os.environ.get("ONLY", "").split() or sorted(
-        path.stem for path in HERE.glob("*.py") if path.stem not in ("run", "loop_data")
+        path.stem for path in HERE.glob("*.py") if path.stem not in helpers
     )
     path = os.pathsep.join(str(HERE.parent / folder) for folder in ("local", "layers/core"))
     failed = []

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from perennial_analysis.bias.flip_test import flip_test
 from perennial_analysis.bias.formulas import STAGES, Counts
 from perennial_analysis.bias.groups import Facet, Flags, Group, Outcome, count, divide, strata
-from perennial_analysis.bias.intervals import LEVEL, Interval, bootstrap
+from perennial_analysis.bias.intervals import DRAWS, LEVEL, Interval, bootstrap
 from perennial_analysis.model_quality.labels import Places, Values, same_length
 
 VERSION = "1.0"
@@ -117,11 +117,12 @@ def bias_report(
     group_variable: Values | None = None,
     features: npt.NDArray[np.float64] | None = None,
     level: float = LEVEL,
+    draws: int = DRAWS,
     seed: int = 0,
 ) -> BiasReport:
     """Of labels, and of predictions, [rows] true where the good outcome is predicted (without them there are no
     post-training metrics). `group_variable`, [rows], is that of CDDL and CDDPL. `features`, [rows, columns] of
-    numbers, are for the flip test only and hold neither facet nor label.
+    numbers, are for the flip test only and hold neither facet nor label. Without `draws` there are no intervals.
     """
     stages = sorted(STAGES) if predicted is not None else ["pre_training"]
     stratum = None if group_variable is None else strata(group_variable)
@@ -136,7 +137,7 @@ def bias_report(
         divided = divide(facet)
         left_out[facet.name] = len(divided.known) - int(divided.known.sum())
         kept = columns.of(divided.known) if left_out[facet.name] else columns
-        found += [_group_bias(facet.name, group, kept, level, seed) for group in divided.groups]
+        found += [_group_bias(facet.name, group, kept, level, draws, seed) for group in divided.groups]
     names = [facet.name for facet in facets]
     return BiasReport(outcome.label, outcome.value, found, stages, names, left_out, level)
 
@@ -159,7 +160,9 @@ class _Columns:
         )
 
 
-def _group_bias(facet: str, group: Group, columns: _Columns, level: float, seed: int) -> GroupBias:
+def _group_bias(
+    facet: str, group: Group, columns: _Columns, level: float, draws: int, seed: int
+) -> GroupBias:
     counts: Counts = count(group.member, columns.positive, columns.predicted, columns.stratum)
     size = int(group.member.sum())
     others = len(group.member) - size
@@ -174,13 +177,15 @@ def _group_bias(facet: str, group: Group, columns: _Columns, level: float, seed:
             name: _value_or_reason(name, float(value), size, others)
             for name, value in formulas(of_stage).items()
         }
-        intervals[stage] = bootstrap(of_stage, formulas, level=level, seed=seed)
+        intervals[stage] = bootstrap(of_stage, formulas, level=level, draws=draws, seed=seed)
         if columns.stratum is None:
             conditional = "CDDL" if of_labels else "CDDPL"
             metrics[stage][conditional] = NO_STRATA
             intervals[stage].pop(conditional, None)
     if columns.predicted is not None:
         _add_flip_test(group, columns, metrics["post_training"], intervals["post_training"], level, seed)
+        if not draws:
+            intervals["post_training"].clear()
     return GroupBias(facet, group.value, size, others, metrics, intervals, _note(size, others))
 
 
