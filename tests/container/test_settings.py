@@ -141,4 +141,4 @@ def test_usage(arguments: list[str]):
     command = [sys.executable, "-m", "perennial_container", *arguments]
     result = subprocess.run(command, env=clean_environment(), capture_output=True, text=True, check=False)
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == "usage: perennial_container train|serve\n"
+    assert result.stderr == "usage: perennial_container train|serve|analyze\n"
