@@ -15,18 +15,21 @@ import boto3
 from perennial_cli.stack import Stack
 
 MONITORS = ("data_quality", "model_quality", "bias")
-ENDED = ("window_analyzed", "window_empty", "analysis_failed")
+FAILED = ("analysis_failed", "analysis_refused")
+ENDED = ("window_analyzed", "window_empty", *FAILED)
 PAUSE = 0.5  # seconds between two looks at the ledger
 
 
 def analyze(stack: Stack, options: argparse.Namespace) -> None:
     """Analyse a window of traffic at once: until now, the last complete one, or from --start to --end."""
+    if options.model not in stack.models():
+        raise SystemExit(f"perennial: there is no model {options.model}; see `perennial models`")
     order = send(stack, options.model, f"{options.monitor}@{wanted(options)}")
     entry = follow(stack, options.model, order, options.wait * 60)
+    if entry["decision"] in FAILED:
+        raise SystemExit(f"perennial: {entry['reason']}")
     details = json.loads(entry["details"])
-    print(f"{details['start']} to {details['end']}: {details.get('status', 'failed')}. {entry['reason']}")
-    if entry["decision"] == "analysis_failed":
-        raise SystemExit(1)
+    print(f"{details['start']} to {details['end']}: {details['status']}. {entry['reason']}")
     print(f"report: s3://{stack.outputs['DataBucket']}/{details['report']}")
 
 
@@ -78,8 +81,8 @@ def follow(stack: Stack, model: str, order: str, seconds: float) -> dict[str, st
                 print(f"{entry['decision']}: {entry['reason']}", file=sys.stderr)
         time.sleep(PAUSE)
     raise SystemExit(
-        f"perennial: nobody answered within {seconds / 60:g} minutes. Does model.yaml of {model} ask for this "
-        "monitor? Else see `perennial ledger` and `perennial dead-letters`"
+        f"perennial: nobody answered within {seconds / 60:g} minutes; see `perennial ledger {model}` and "
+        "`perennial dead-letters`"
     )
 
 

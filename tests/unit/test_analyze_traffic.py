@@ -230,15 +230,17 @@ def test_an_order_that_fails_is_told_with_the_last_attempt():
     [
         ({"monitors": {"data_quality": None}}, "bias"),
         ({"capture": {"percent": 0}}, "data_quality"),
-        ({"monitors": {"data_quality": None}}, "data_quality"),
+        ({"endpoint": {"kind": "serverless"}}, "data_quality"),
     ],
 )
 def test_what_is_not_watched(changes, subject):
-    """A monitor that model.yaml does not ask for, or without capture, has no windows."""
+    """A monitor that model.yaml does not ask for, or without capture, has no windows; whoever asks is answered."""
     world = watched(**changes)
     assert "nothing" == analyze_traffic("mortgage", world, subject=subject).outcome
     tick(world, NOW + 5 * HOUR)
     assert [] == world.ledger.decisions
+    refused = analyze_traffic("mortgage", world, subject=subject + "@now", request="a")
+    assert ("analysis_refused", "a") == (refused.outcome, world.ledger.decisions[0].details["request"])
 
 
 def test_nothing_is_watched_before_a_version_serves():
@@ -261,7 +263,7 @@ def test_old_files_of_a_neighbouring_hour_are_left_out():
 
 
 def test_labels():
-    """Model quality reads the labels that were collected since, and is dated to when they were due."""
+    """Model quality waits for its labels and reads those that were collected since."""
     monitors = {"data_quality": None, "model_quality": {"every": "1h", "label_delay": "2h"}}
     world = watched(monitors=monitors)
     analyze_traffic("mortgage", world, subject="model_quality")
@@ -274,7 +276,7 @@ def test_labels():
     assert [] == analyzed(world)
     tick(world, NOW + 3 * HOUR + 10 * MINUTE)
     assert ["0.jsonl", "2.jsonl"] == world.analyst.asked[0][3]
-    assert [NOW + 3 * HOUR] == [point.timestamp for point in world.metrics.points]
+    assert [NOW + HOUR] == [point.timestamp for point in world.metrics.points]
 
 
 class TestProcessingJob:

@@ -28,7 +28,7 @@ from perennial.alarms.intent import (
 )
 from perennial.config import ModelConfig
 from perennial.deployment import VARIANT
-from perennial.monitoring.monitors import MonitorName, schedule_name
+from perennial.monitoring.monitors import MonitorName, is_captured, schedule_name
 from perennial.names import Names
 
 NAMESPACES: Mapping[MonitorName, str] = {
@@ -87,8 +87,9 @@ def wanted(config: ModelConfig, names: Names, bucket: str) -> Wanted:
         monitor = monitor_of(config, intent)
         if monitor is None:
             continue
-        if not config.capture.percent:
-            impossible[intent] = "nothing is captured (capture.percent: 0), so there is nothing to watch"
+        if not is_captured(config):
+            why = "capture.percent: 0" if not config.capture.percent else "the endpoint is serverless"
+            impossible[intent] = f"nothing is captured ({why}), so there is nothing to watch"
             continue
         period, lag = cadence(config, intent)
         found = evaluation(period, lag + ANALYSIS_TAKES, every_one=intent == "silence")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, BinaryIO
 
 from perennial.config import ModelConfig
@@ -112,12 +112,9 @@ def datapoints_of(document: bytes) -> list[Datapoint]:
     ]
 
 
-def publishable(datapoints: Sequence[Datapoint], late: timedelta, now: datetime) -> list[Datapoint]:
-    """The metrics that CloudWatch takes, at the time when the window was due for its labels.
-
-    Alarms look at recent periods only: a value dated to a window whose labels take a week would never be seen.
-    """
-    moved = [replace(point, timestamp=min(point.timestamp + late, now)) for point in datapoints]
+def publishable(datapoints: Sequence[Datapoint], now: datetime) -> list[Datapoint]:
+    """The metrics that CloudWatch takes: none of the future, none older than two weeks."""
+    moved = [replace(point, timestamp=min(point.timestamp, now)) for point in datapoints]
     return [point for point in moved if now - point.timestamp < OLDEST]
 
 

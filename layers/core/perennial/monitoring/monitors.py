@@ -29,6 +29,11 @@ def monitors_of(config: ModelConfig) -> Mapping[MonitorName, MonitorSection]:
     return {name: section for name, section in found.items() if section is not None}
 
 
+def is_captured(config: ModelConfig) -> bool:
+    """Whether there is traffic to watch. SageMaker captures none of a serverless endpoint."""
+    return bool(config.capture.percent) and config.endpoint.serverless is None
+
+
 def schedule_name(names: Names, model: str, monitor: MonitorName) -> str:
     """The monitoring schedule, which is also the dimension MonitoringSchedule of its metrics."""
     return f"{names.endpoint(model)}-{monitor.replace('_', '-')}"

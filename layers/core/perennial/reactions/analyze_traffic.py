@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from perennial import layout
+from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.errors import Conflict
 from perennial.monitoring import claims, windows
 from perennial.monitoring.analysis import REPORT, SUMMARY, Analyzed, content_type, publishable
 from perennial.monitoring.claims import Document
-from perennial.monitoring.monitors import label_delay
+from perennial.monitoring.monitors import monitors_of
 from perennial.monitoring.sizing import size
 from perennial.monitoring.summary import Summary
-from perennial.monitoring.windows import Asked, Window
+from perennial.monitoring.windows import Asked
 from perennial.ports import World
 from perennial.reactions import analysis_jobs, schedules
 from perennial.reactions.traffic import (
@@ -31,35 +31,11 @@ from perennial.reactions.traffic import (
     through_of,
     watches_of,
 )
+from perennial.reactions.turns import Turn, asked_turn, due_turn, turn_of
 
 logger = logging.getLogger(__name__)
 WINDOWS_A_RUN = 6
 LONGEST_RUN = timedelta(minutes=5)  # no window begins after it: a Lambda lives fifteen minutes
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One window at work: `name` is its state document, `folder` where its results go."""
-
-    watch: Watch
-    window: Window
-    name: str
-    folder: str
-    request: str | None = None
-    attempts: int = claims.ATTEMPTS
-
-    @property
-    def fact(self) -> str:
-        return f"window {self.window} of {self.watch.monitor}"
-
-    def decision(self, outcome: str, reason: str, **details: str) -> Decision:
-        own = {
-            "monitor": self.watch.monitor,
-            "start": windows.iso(self.window.start),
-            "end": windows.iso(self.window.end),
-        }
-        asked = {"request": self.request} if self.request else {}
-        return Decision(self.watch.model, self.fact, outcome, reason, None, own | asked | details)
 
 
 def analyze_traffic(
@@ -75,13 +51,25 @@ def analyze_traffic(
         return None
     watch = next((found for found in watches_of(config) if found.monitor == asked.monitor), None)
     if watch is None:
-        reason = f"model.yaml asks for no {asked.monitor} monitor, or for no capture"
-        dismissed = schedules.dismiss(model, asked.monitor, reason, world)
-        return dismissed or _nothing(model, f"{subject} is due", reason)
+        return _unwatched(config, asked, request, world)
     if asked.what == "due":
         return _due(watch, world)
-    turn = _asked_turn(watch, asked, at or world.now(), request, world)
+    turn = asked_turn(watch, asked, at or world.now(), request, world)
     return _take(turn, world)
+
+
+def _unwatched(config: ModelConfig, asked: Asked, request: str, world: World) -> Decision:
+    """Whoever asked is answered; a schedule of Model Monitor goes."""
+    wanted = asked.monitor in monitors_of(config)
+    reason = "nothing is captured" if wanted else f"model.yaml asks for no {asked.monitor} monitor"
+    fact = f"{asked.monitor} is due"
+    if asked.what == "due":
+        dismissed = schedules.dismiss(config.model, asked.monitor, reason, world)
+        return dismissed or _nothing(config.model, fact, reason)
+    told = {"monitor": asked.monitor, "request": request}
+    decision = Decision(config.model, fact, "analysis_refused", reason, None, told)
+    world.ledger.record(decision)
+    return decision
 
 
 def analysis_job_ended(name: str, world: World) -> Decision | None:
@@ -94,7 +82,7 @@ def analysis_job_ended(name: str, world: World) -> Decision | None:
     known = world.state.get(found.model, found.document)
     if watch is None or known is None or known["status"] != "running" or known["job"] != name:
         return _nothing(found.model, f"job {name} changed", "its window is not waiting for it")
-    decision = _take(_turn_of(watch, found.document, known), world)
+    decision = _take(turn_of(watch, found.document, known), world)
     if not known["request"]:
         world.hints.send(found.model, "analyze_traffic", f"job {name} ended", found.monitor)
     return decision
@@ -123,7 +111,7 @@ def _catch_up(watch: Watch, through: datetime, world: World) -> Decision | None:
         due = windows.due(through, watch.every, watch.delay, world.now(), 1)
         if not due or world.now() - began > LONGEST_RUN:
             break
-        turn = _due_turn(watch, due[0])
+        turn = due_turn(watch, due[0])
         last = _take(turn, world) or last
         document = world.state.get(watch.model, turn.name)
         if document is None or document["status"] not in ("done", "failed"):
@@ -147,38 +135,6 @@ def _resumed(watch: Watch, through: datetime, world: World) -> datetime:
         world.ledger.record(Decision(watch.model, fact, "windows_skipped", reason, "warning"))
         passed(watch, resumed, world)
     return resumed
-
-
-def _due_turn(watch: Watch, window: Window) -> Turn:
-    folder = layout.report_prefix(watch.model, watch.monitor, window.start)
-    return Turn(watch, window, claims.key(watch.monitor, window, asked=False), folder)
-
-
-def _asked_turn(watch: Watch, asked: Asked, at: datetime, request: str, world: World) -> Turn:
-    if isinstance(asked.what, Window):
-        window = asked.what
-    elif asked.what == "last":
-        window = windows.last_complete(watch.every, watch.delay, at)
-    else:
-        window = windows.until_now(watch.every, at)
-    folder = layout.report_prefix(watch.model, watch.monitor, window.start)
-    if asked.what == "now" or _is_of_another(folder, window, world):
-        folder = layout.report_prefix(watch.model, watch.monitor, window.start, window.end)
-    name = claims.key(watch.monitor, window, asked=True)
-    return Turn(watch, window, name, folder, request, claims.ATTEMPTS_ASKED)
-
-
-def _is_of_another(folder: str, window: Window, world: World) -> bool:
-    """Whether the report in a folder is of another window of the same start."""
-    body = world.bucket.read(folder + SUMMARY)
-    return body is not None and Summary.model_validate_json(body).window.end != window.end
-
-
-def _turn_of(watch: Watch, name: str, known: Document) -> Turn:
-    """The turn whose job is running."""
-    window = Window(datetime.fromisoformat(known["start"]), datetime.fromisoformat(known["end"]))
-    attempts = claims.ATTEMPTS_ASKED if known["request"] else claims.ATTEMPTS
-    return Turn(watch, window, name, known["folder"], known["request"], attempts)
 
 
 def _take(turn: Turn, world: World) -> Decision | None:
@@ -249,8 +205,7 @@ def _keep(turn: Turn, claim: Document, analyzed: Analyzed, world: World, **more:
     summary = Summary.model_validate_json(analyzed.files[SUMMARY])
     for name in sorted(analyzed.files, key=lambda name: name == SUMMARY):
         world.bucket.write(turn.folder + name, analyzed.files[name], content_type(name))
-    late = label_delay(turn.watch.config, turn.watch.monitor)
-    points = publishable(analyzed.datapoints, late, world.now())
+    points = publishable(analyzed.datapoints, world.now())
     world.metrics.put(points)
     if analyzed.datapoints and not points:
         more["metrics"] = "not sent: CloudWatch takes nothing older than two weeks"

@@ -47,7 +47,7 @@ class Watch:
 
 def watches_of(config: ModelConfig) -> list[Watch]:
     """What is watched of the captured traffic. Without capture there is nothing to watch."""
-    if not config.capture.percent:
+    if not monitors.is_captured(config):
         return []
     return [
         Watch(config, monitor, section.period, monitors.delay(config, monitor))
