@@ -14,6 +14,10 @@ sys.path[:0] = [str(HERE), str(ROOT / "container"), str(ROOT / "layers" / "analy
 from container_jobs import LOANS, Job, Server, loan_rows, make_job, serving  # noqa: E402 - needs the path above
 from traffic import FEATURES, Traffic, csv_line  # noqa: E402
 
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("container", deadline=None)
+settings.load_profile("container")
+
 
 @pytest.fixture(scope="session")
 def loans(tmp_path_factory: pytest.TempPathFactory) -> Job:
