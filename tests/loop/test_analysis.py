@@ -167,7 +167,7 @@ def test_the_command_asks_and_follows(watch: Model) -> None:
     Captured(watch, hour).write(usual(200, seed=9))
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(ROOT / "cli"),
+        "PERENNIAL_PYTHON": sys.executable,
         "AWS_ENDPOINT_URL": watch.stack.endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -175,7 +175,7 @@ def test_the_command_asks_and_follows(watch: Model) -> None:
     }
 
     def perennial(*arguments: str) -> str:
-        command = [sys.executable, "-m", "perennial_cli", *arguments]
+        command = [str(ROOT / "cli/perennial"), *arguments]
         done = subprocess.run(
             command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120
         )
