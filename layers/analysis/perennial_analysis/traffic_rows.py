@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any
@@ -42,7 +42,7 @@ def labelled_rows(
     """
     truth = read_labels(_label_files(labels))
     counts.losses.add("; ".join(truth.problems) or "labels", truth.broken)
-    known = set(classes)
+    known = {each.casefold(): each for each in classes} | {each: each for each in classes}
     for opened in captures:
         with opened() as file:
             for records in read_records(file, start=start, end=end, losses=counts.losses):
@@ -57,7 +57,7 @@ def _label_files(labels: Iterable[tuple[str, Open]]) -> Iterator[LabelFile]:
 
 
 def _rows(
-    record: Record, truth: GroundTruth, features: Sequence[str], known: set[str], counts: Counts
+    record: Record, truth: GroundTruth, features: Sequence[str], known: Mapping[str, str], counts: Counts
 ) -> Iterator[list[str]]:
     counts.records += 1
     event = _event(record, truth)
@@ -103,13 +103,14 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else written(value)
 
 
-def _class(label: Any, known: set[str]) -> str | None:
-    """The label as the classes spell it; `1.0` and `1` are the same. None when it is missing or no class."""
+def _class(label: Any, known: Mapping[str, str]) -> str | None:
+    """The label as the classes spell it; `1.0` and `1` are the same, and so are `true` and `True`. None when it is
+    missing or no class."""
     text = _text(label)
-    if not text or not known or text in known:
+    if not text or not known:
         return text or None
     try:
         whole = f"{int(float(text))}" if float(text).is_integer() else ""
     except (ValueError, OverflowError):
         whole = ""
-    return whole if whole in known else None
+    return known.get(text) or known.get(text.casefold()) or known.get(whole)

@@ -100,6 +100,8 @@ def test_what_is_left_out_is_counted():
         (("0", "1"), "1.0", "1"),
         (("0", "1"), "1", "1"),
         (("no", "yes"), "yes", "yes"),
+        (("False", "True"), "true", "True"),
+        (("A", "a"), "a", "a"),
         ((), "12.5", "12.5"),
     ],
 )
