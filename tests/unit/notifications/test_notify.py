@@ -12,6 +12,7 @@ from perennial.events import NoticeDetail
 from perennial.intents import Keys, verify
 from perennial.notifications.policy import ATTEMPTS, MOST_AT_ONCE
 from perennial.reactions.notify import delivery_name, notify, tell_waiting
+from perennial.reactions.sweep import sweep
 
 NOTICE = NoticeDetail(
     model="mortgage",
@@ -250,6 +251,15 @@ class TestWaiting:
         text = night.topic.published[-1][1]
         assert all(f"reason {number}" in text for number in range(3))
         assert "22:00-07:00 UTC" in text
+
+    def test_the_sweep_wakes_whoever_sends_what_waited(self, night):
+        """It only hands on, and only once the time has come."""
+        notify(notice(0), "a", night)
+        sweep(night)
+        assert "notify" not in [reaction for _, reaction, _ in night.hints.sent]
+        night.time += timedelta(hours=8)
+        sweep(night)
+        assert ("mortgage", "notify", None) in night.hints.sent
 
     def test_a_single_message_is_told_as_it_is(self, night):
         """One message that waited is no digest: it has its own title and buttons."""

@@ -112,7 +112,7 @@ def collect(parts: Sequence[Message], because: str, at: datetime, left_out: int 
         severity=max((part.severity for part in parts), key=lambda severity: _HEAVIEST[severity]),
         urgency=urgency,
         title=f"{total} messages in one",
-        ask=f"{waiting} of {total} ask for you." if waiting else "",
+        ask=f"{waiting} of {total} {'needs' if waiting == 1 else 'need'} you." if waiting else "",
         why=because,
         did="",
         fact="",
@@ -189,8 +189,9 @@ def _window(summary: Summary | None) -> list[Fact]:
     if summary is None:
         return []
     start, end = summary.window.start, summary.window.end
+    until = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M}"
     facts = [
-        Fact("Window", f"{start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"),
+        Fact("Window", f"{start:%Y-%m-%d %H:%M} to {until} UTC"),
         Fact("Traffic", f"{summary.records:,} rows in {summary.requests:,} requests"),
     ]
     if summary.broken.count:
