@@ -210,6 +210,19 @@ def test_the_api_tells_and_does(stack: Stack, model: Model) -> None:
     assert (status, refused["error"]["code"]) == (409, "approval_refused")
     status, refused = request(stack, "POST", "/models/pressed/roll-back")
     assert (status, refused["error"]["code"]) == (409, "rollback_withheld")
+    assert "no other approved version" in refused["error"]["message"]
+
+
+def test_a_person_trains_again_and_rolls_back(stack: Stack, model: Model) -> None:
+    """What was learnt already is not learnt again, which is said; a new version makes way for the one before it."""
+    status, refused = request(stack, "POST", "/models/pressed/retrain")
+    assert (status, refused["error"]["code"]) == (409, "retraining_withheld")
+    model.register_again(1, "Approved")
+    model.wait_until_serving(2)
+    status, done = request(stack, "POST", "/models/pressed/roll-back", {"version": 2, "because": "a test"})
+    assert (status, done["outcome"]) == (200, "rollback_started"), done
+    wait_for("version 1 to serve again", lambda: model.serving() == 1)
+    assert "arn:aws:" in model.package(2)["ApprovalDescription"]
 
 
 def test_the_command_orders(stack: Stack, model: Model) -> None:
