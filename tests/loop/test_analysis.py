@@ -15,7 +15,10 @@ from watched import HOUR, Captured, analyze, serve, stamp, this_hour, usual
 from stack.places import ROOT
 
 EVERY = timedelta(minutes=5)
-MONITORS = {"data_quality": {"every": "5m", "min_records": 50}}
+MONITORS = {
+    "data_quality": {"every": "5m", "min_records": 50},
+    "model_quality": {"every": "1h", "min_records": 50},
+}
 NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
 
 
@@ -124,20 +127,44 @@ def test_an_outage_is_caught_up(watch: Model) -> None:
         return [
             entry.details["start"]
             for entry in watch.ledger()
-            if entry.decision in ("window_empty", "window_analyzed") and not entry.details.get("request")
+            if entry.decision in ("window_empty", "window_analyzed")
+            and entry.details["monitor"] == "data_quality"
+            and not entry.details.get("request")
         ][done:]
 
     expected = [stamp(start + n * EVERY) for n in range(11)]
     wait_for("every window", lambda: len(scheduled()) >= len(expected))
     assert scheduled()[: len(expected)] == expected
     assert len(set(scheduled())) == len(scheduled())
-    [late] = watch.decided("analysis_late")
+    [late] = [entry for entry in watch.decided("analysis_late") if "data_quality" in entry.fact]
     assert late.news == "warning"
+
+
+def test_late_labels(watch: Model) -> None:
+    """Labels that have not come are counted; asked for again after they came, the window is judged on all."""
+    hour, rows = this_hour() - 3 * HOUR, usual(400, seed=7)
+    traffic = Captured(watch, hour)
+    traffic.write(rows)
+    traffic.label(rows[:300])
+    first = analyze(watch, "model_quality", hour)
+    assert first["labels"] == {"joined": 300, "missing": 100, "unmatched": 0}, first
+    assert first["label_coverage"] == 0.75
+    traffic.label(rows)
+    analyze(watch, "model_quality", hour)
+
+    def judged_again() -> Any:
+        folder = f"reports/model_quality/{hour:%Y/%m/%d/%H%M}/"
+        found = watch.document(folder + "summary.json")
+        return found if found["label_coverage"] == 1 else None
+
+    second = wait_for("the second report", judged_again)
+    assert second["labels"]["joined"] == 400
+    assert 0.5 < second["quality"]["auc"]["value"] <= 1
 
 
 def test_a_large_window_is_a_jobs(watch: Model) -> None:
     """Above `processing_above_mb` two instances analyse their shards, and the parts make one report."""
-    limits = {"data_quality": {**MONITORS["data_quality"], "processing_above_mb": 1}}
+    limits = {**MONITORS, "data_quality": {**MONITORS["data_quality"], "processing_above_mb": 1}}
     watch.put(
         "model.yaml",
         watch.yaml(
