@@ -153,12 +153,22 @@ def test_always_within_cloudwatchs_limits(period, delay, every_one):
     assert found.periods * found.period >= found.judged * found.period + (delay // period) * period * MINUTE
 
 
+@pytest.mark.parametrize(
+    ("label_delay", "periods"), [("5m", 3), ("1d", 4), ("3d", 6), ("6d", 7), ("7d", None)]
+)
+def test_labels_on_their_way(label_delay, periods):
+    """An alarm on quality looks back over the windows whose labels are still to come, as far as CloudWatch does."""
+    found = alarms(monitors={"model_quality": {"every": "1d", "label_delay": label_delay}})
+    assert periods == (found["model-quality"]["EvaluationPeriods"] if periods else None)
+    assert ("model-quality" in found) == (periods is not None)
+
+
 def test_what_cannot_be_is_told():
     """An alarm that one would expect and that CloudWatch cannot hold is named with the reason."""
     found = wanted(
         config(monitors={"data_quality": {"every": "5m"}}, capture={"delay_minutes": 1440}), NAMES, "data"
     )
-    assert "capture.delay_minutes" in found.impossible["data-quality"]
+    assert "shorten the delay" in found.impossible["data-quality"]
     assert "nothing is captured" in wanted(config(capture={"percent": 0}), NAMES, "d").impossible["silence"]
 
 

@@ -83,20 +83,11 @@ def monitor_of(config: ModelConfig, intent: Intent) -> MonitorName | None:
 
 
 def cadence(config: ModelConfig, intent: Intent) -> tuple[timedelta, timedelta]:
-    """How long a window of the alarm's metric is, and how long after its own time a datapoint comes.
-
-    Quality is dated to when its labels were due, so only what is captured is late.
-    """
+    """How long a window of the alarm's metric is, and how long after its end its analysis is due, labels included."""
     monitor = monitor_of(config, intent)
     if monitor is None:
         return timedelta(minutes=1), timedelta(0)
-    return monitors_of(config)[monitor].period, timedelta(minutes=config.capture.delay_minutes)
-
-
-def first_data_after(config: ModelConfig, intent: Intent) -> timedelta:
-    """How long after a window's end its analysis is due, labels included."""
-    monitor = monitor_of(config, intent)
-    return delay(config, monitor) if monitor else timedelta(0)
+    return monitors_of(config)[monitor].period, delay(config, monitor)
 
 
 def spoken(span: timedelta) -> str:

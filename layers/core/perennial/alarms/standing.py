@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from perennial.alarms.intent import Intent, alarm_names, first_data_after, parse_alarm
+from perennial.alarms.intent import Intent, alarm_names, cadence, parse_alarm
 from perennial.alarms.wanted import ANALYSIS_TAKES, Request, Wanted
 from perennial.config import ModelConfig
 from perennial.names import Names
@@ -83,12 +83,9 @@ def without_data(
         request = wanted.requests.get(parsed.intent) if parsed else None
         if parsed is None or request is None or request["TreatMissingData"] == "notBreaching":
             continue
-        windows = request["EvaluationPeriods"] + UNDER_WAY
-        due = (
-            windows * timedelta(seconds=request["Period"])
-            + first_data_after(config, parsed.intent)
-            + ANALYSIS_TAKES
-        )
+        period, lag = cadence(config, parsed.intent)
+        windows = request["EvaluationPeriods"] + UNDER_WAY  # it looks back over those on their way, too
+        due = windows * period + lag % period + ANALYSIS_TAKES
         never = alarm.state == "INSUFFICIENT_DATA" and alarm.since <= alarm.put_at + A_MOMENT
         if never and now - alarm.put_at > due:
             silent[parsed.intent] = alarm
