@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState
@@ -28,17 +30,16 @@ def _due(watch: Watch, world: World) -> Due | None:
     through = through_of(watch, world)
     if through is None:
         return Due("analyze_traffic", f"{watch.monitor} is not watched yet", watch.monitor)
-    _tell_when_late(watch, world)
+    _tell_when_late(watch, through, world)
     waiting = windows.due(through, watch.every, watch.delay, world.now(), 1)
     return Due("analyze_traffic", f"window {waiting[0]} is due", watch.monitor) if waiting else None
 
 
-def _tell_when_late(watch: Watch, world: World) -> None:
+def _tell_when_late(watch: Watch, through: datetime, world: World) -> None:
     """Once an outage: a person hears that analysis does not keep up."""
-    through = through_of(watch, world)
-    late = through is not None and windows.badly_late(through, watch.every, watch.delay, world.now())
+    late = windows.badly_late(through, watch.every, watch.delay, world.now())
     known = world.state.get(watch.model, f"late#{watch.monitor}")
-    if through is None or late == bool(known and known["late"]):
+    if late == bool(known and known["late"]):
         return
     try:
         world.state.put(watch.model, f"late#{watch.monitor}", {"late": late}, expected=known)
