@@ -435,7 +435,7 @@ class TestWatching:
         world.catalog.put(settings, NOW)
         serve(world, 1, settings)
         [told] = world.ledger.decisions[-1:]
-        assert ("alarms_changed", "warning") == (told.outcome, told.news)
+        assert ("alarms_changed", "info") == (told.outcome, told.news)
         assert "nothing is captured" in told.reason
         assert settle_endpoint("mortgage", world, because="again") is None
 

@@ -46,6 +46,7 @@ def test_one_alarm_per_configured_intent():
             {"endpoint": {"rollback_on": {"error_percent": None}}}, {"errors"}, id="no limit of errors"
         ),
         pytest.param({"capture": {"percent": 0}}, {"data-quality", "silence"}, id="nothing is captured"),
+        pytest.param({"endpoint": {"kind": "serverless"}}, {"data-quality", "silence"}, id="serverless"),
     ],
 )
 def test_what_is_not_configured_has_no_alarm(changes, absent):

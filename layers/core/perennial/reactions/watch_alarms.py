@@ -9,8 +9,9 @@ from perennial.alarms.intent import alarm_names, parse_alarm
 from perennial.alarms.standing import Alarm, Changes, changes, without_data
 from perennial.alarms.wanted import Wanted, wanted
 from perennial.config import ModelConfig
-from perennial.decision import Decision
+from perennial.decision import Decision, Severity
 from perennial.errors import Conflict
+from perennial.monitoring.monitors import is_captured
 from perennial.overdue import Due
 from perennial.ports import World
 from perennial.reactions.reports import newest_folder
@@ -55,7 +56,8 @@ def settle_alarms(config: ModelConfig, world: World, *, because: str) -> Decisio
         *(f"no alarm for {intent}: {why}" for intent, why in unheard.items()),
     ]
     reason = "; ".join(part for part in parts if part)
-    decision = Decision(config.model, because, "alarms_changed", reason, "warning" if unheard else None)
+    told: Severity = "warning" if is_captured(config) else "info"  # who captures nothing decided that
+    decision = Decision(config.model, because, "alarms_changed", reason, told if unheard else None)
     world.ledger.record(decision)
     world.state.put(config.model, _TOLD, {**known, "impossible": impossible})
     return decision
