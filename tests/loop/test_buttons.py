@@ -241,7 +241,7 @@ def test_a_fire_drill_arrives(stack: Stack, model: Model) -> None:
     done = perennial(stack, "fire-drill", "--model", "pressed", "--timeout", "60")
     assert done.returncode == 0, done
     assert "it arrived" in done.stdout
-    for hop in ("alarm", "answer", "slack", "topic"):
+    for hop in ("alarm", "answer", "slack  ", "slack, read back", "topic"):
         assert f"UTC  {hop}" in done.stdout
     identifier = done.stdout.splitlines()[0].removeprefix("fire drill ")
     assert [one for one in Inbox(stack).messages("Fire drill") if one["kind"] == "slack"]

@@ -386,6 +386,11 @@ class InMemorySlack:
     def update(self, secret: Mapping[str, str], channel: str, ts: str, message: Mapping[str, Any]) -> None:
         self.updated.append((channel, ts, message))
 
+    def permalink(self, secret: Mapping[str, str], channel: str, ts: str) -> str:
+        if self.failures:
+            raise self.failures.pop(0)
+        return f"https://slack.example.com/{channel}/{ts}"
+
     def respond(self, response_url: str, message: Mapping[str, Any]) -> None:
         self.responses.append((response_url, message))
 

@@ -79,8 +79,18 @@ def read(text: str | None) -> Drill | None:
     return Drill(data["drill"], model_of(data["drill"]))
 
 
-def way(drill: Drill, rung: datetime, answered: datetime | None, record: Mapping[str, Any] | None) -> Way:
-    """What is known of the way. `record` is the state document of the delivery, as Notify keeps it."""
+def way(
+    drill: Drill,
+    rung: datetime,
+    answered: datetime | None,
+    record: Mapping[str, Any] | None,
+    read_back: Hop | None = None,
+) -> Way:
+    """What is known of the way.
+
+    `record` is the state document of the delivery, as Notify keeps it; `read_back` what became of the message
+    in a channel where it can be looked at.
+    """
     alarm = Hop("alarm", rung, "the test alarm was set to ALARM")
     if answered is None:
         missing = Hop(
@@ -92,9 +102,12 @@ def way(drill: Drill, rung: datetime, answered: datetime | None, record: Mapping
         missing = Hop("message", None, "nobody was told yet: look at the log of Notify")
         return Way(drill, "under_way", (alarm, answer, missing))
     hops = [_hop(name, receipt) for name, receipt in record.items() if isinstance(receipt, dict)]
+    hops += [read_back] if read_back else []
     if record.get("status") != "sent":
         waiting = Hop("message", None, "not told everywhere yet: look at the log of Notify")
         return Way(drill, "under_way", (alarm, answer, *hops, waiting))
+    if read_back and read_back.at is None and not read_back.failed:
+        return Way(drill, "under_way", (alarm, answer, *hops))
     lost = any(hop.failed for hop in hops) or all(hop.at is None for hop in hops)
     return Way(drill, "failed" if lost else "arrived", (alarm, answer, *hops))
 

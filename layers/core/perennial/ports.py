@@ -177,6 +177,9 @@ class Slack(Protocol):
     def update(
         self, secret: Mapping[str, str], channel: str, ts: str, message: Mapping[str, Any]
     ) -> None: ...
+    def permalink(self, secret: Mapping[str, str], channel: str, ts: str) -> str:
+        """The address of a message that is there; only with a bot token."""
+
     def respond(self, response_url: str, message: Mapping[str, Any]) -> None:
         """Answer a press of a button, at the address that came with it."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from perennial.alarms.intent import Intent
+from perennial.monitoring.monitors import MonitorName
 from perennial.sections import Name
 
 
@@ -27,13 +29,11 @@ class RollBack(Wish):
 
 class MuteFor(Wish):
     hours: float = Field(24, gt=0, le=24 * 30)
-    what: str = Field("all", pattern=r"^[a-z][a-z_-]{0,39}$", description="`all`, or an alarm's intent")
+    what: Literal["all"] | Intent = Field("all", description="`all`, or an alarm's intent")
 
 
 class Analyze(Wish):
-    monitor: str | None = Field(
-        None, pattern=r"^(data_quality|model_quality|bias)$", description="every monitor by default"
-    )
+    monitor: MonitorName | None = Field(None, description="every monitor by default")
     because: Why = ""
 
 

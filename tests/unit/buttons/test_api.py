@@ -12,7 +12,7 @@ from mangum import Mangum
 from perennial import drill
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, Rollout
-from perennial.errors import Conflict
+from perennial.errors import ChannelFailed, Conflict
 from perennial_web.app import create_app
 
 ADA = "arn:aws:iam::123456789012:user/ada"
@@ -204,6 +204,7 @@ def test_reports(call, world):
         ),
         pytest.param("POST", "/models/mortgage/versions/0/approve", None, 422, "invalid_request", id="zero"),
         pytest.param("POST", "/models/mortgage/mute", {"hours": -1}, 422, "invalid_request", id="hours"),
+        pytest.param("POST", "/models/mortgage/mute", {"what": "al"}, 422, "invalid_request", id="what"),
         pytest.param("POST", "/models/mortgage/mute", {"hour": 1}, 422, "invalid_request", id="misspelt"),
         pytest.param("POST", "/models/mortgage/mute", "{", 422, "invalid_request", id="broken JSON"),
         pytest.param("POST", "/models/mortgage/retrain", None, 409, "retraining_withheld", id="no dataset"),
@@ -327,7 +328,7 @@ def test_a_drill_rings_the_alarm_with_its_id(call, world):
         pytest.param(
             {"slack": {"sent": NOW.isoformat(), "channel": "C1", "ts": "1.2"}, "status": "sent"},
             "arrived",
-            ["alarm", "answer", "slack"],
+            ["alarm", "answer", "slack", "slack, read back"],
             id="arrived",
         ),
         pytest.param(
@@ -366,6 +367,24 @@ def test_a_drill_is_followed_hop_by_hop(call, world, record, status, hops):
         world.state.put("mortgage", f"delivery#{begun['id']}", record)
     _, body = call("GET", f"/fire-drill/{begun['id']}")
     assert (body["status"], [hop["name"] for hop in body["hops"]]) == (status, hops)
+
+
+@pytest.mark.parametrize(
+    ("failure", "status"),
+    [
+        pytest.param(ChannelFailed("message_not_found"), "failed", id="not there"),
+        pytest.param(ChannelFailed("ratelimited", transient=True), "under_way", id="look again"),
+    ],
+)
+def test_a_message_that_is_not_there_has_not_arrived(call, world, failure, status):
+    """What Slack took, and does not show, is a failure: nobody read it."""
+    _, begun = call("POST", "/fire-drill")
+    answered(world, begun["id"])
+    record = {"slack": {"sent": NOW.isoformat(), "channel": "C1", "ts": "1.2"}, "status": "sent"}
+    world.state.put("mortgage", f"delivery#{begun['id']}", record)
+    world.slack.failures = [failure]
+    _, body = call("GET", f"/fire-drill/{begun['id']}")
+    assert (body["status"], body["hops"][-1]["detail"]) == (status, str(failure))
 
 
 def test_an_unanswered_drill_says_where_to_look(call):

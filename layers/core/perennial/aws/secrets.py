@@ -14,6 +14,7 @@ from perennial.errors import ChannelFailed
 
 FRESH = 300.0  # seconds: a rotated secret is in use after that
 MISSING_FRESH = 30.0  # somebody may just be setting the channel up
+MOST = 100  # secrets remembered
 _ABSENT = {"ResourceNotFoundException", "InvalidRequestException"}  # the second: marked for deletion
 
 
@@ -31,6 +32,8 @@ class SecretsManager:
         until, value = self._known.get(name, (0.0, None))
         if self._clock() >= until:
             value = self._read(name)
+            if len(self._known) >= MOST:  # whoever makes names up must not fill the memory
+                self._known.clear()
             self._known[name] = (self._clock() + (MISSING_FRESH if value is None else FRESH), value)
         return value
 
@@ -47,4 +50,4 @@ class SecretsManager:
             value = None
         if not isinstance(value, dict):
             raise ChannelFailed(f"the secret {self._prefix}/{name} is not a JSON object")
-        return {str(key): str(item) for key, item in value.items()}
+        return {str(key): str(item) for key, item in value.items() if item is not None}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from perennial.aws.http import post_json
+from perennial.aws.http import post_form, post_json
 from perennial.errors import ChannelFailed
 
 API = "https://slack.com/api"
@@ -30,14 +30,20 @@ class SlackApi:
     def update(self, secret: Mapping[str, str], channel: str, ts: str, message: Mapping[str, Any]) -> None:
         _call("chat.update", secret, {"channel": channel, "ts": ts, **message})
 
+    def permalink(self, secret: Mapping[str, str], channel: str, ts: str) -> str:
+        fields = {"channel": channel, "message_ts": ts}
+        return str(_call("chat.getPermalink", secret, fields, post_form).get("permalink", ""))
+
     def respond(self, response_url: str, message: Mapping[str, Any]) -> None:
         post_json(response_url, message)
 
 
-def _call(method: str, secret: Mapping[str, str], body: Mapping[str, Any]) -> Mapping[str, Any]:
+def _call(
+    method: str, secret: Mapping[str, str], body: Mapping[str, Any], post: Callable[..., bytes] = post_json
+) -> Mapping[str, Any]:
     """Slack answers 200 with `ok: false` when it refuses."""
     url = f"{secret.get('api_url') or API}/{method}"
-    answer = post_json(url, body, {"Authorization": f"Bearer {_required(secret, 'bot_token')}"})
+    answer = post(url, body, {"Authorization": f"Bearer {_required(secret, 'bot_token')}"})
     try:
         said = json.loads(answer)
     except ValueError as error:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from perennial import drill
-from perennial.drill import Drill, Way
+from perennial.drill import Drill, Hop, Way
+from perennial.errors import ChannelFailed
 from perennial.ports import World
 
 MOST = 100  # decisions that are looked through for the answer
@@ -37,10 +40,24 @@ def follow(drill_id: str, world: World) -> Way | None:
         None,
     )
     record = world.state.get(model, f"delivery#{drill_id}")
-    return drill.way(Drill(drill_id, model), datetime.fromisoformat(begun["at"]), answered, record)
+    back = _read_back(model, record or {}, world)
+    return drill.way(Drill(drill_id, model), datetime.fromisoformat(begun["at"]), answered, record, back)
 
 
 def end(world: World) -> None:
     """Set the alarm back to OK; CloudWatch would do so by itself within minutes."""
     name = drill.alarm_name(world.names.prefix)
     world.alarms.set_state(name, "OK", "the fire drill is over")
+
+
+def _read_back(model: str, record: Mapping[str, Any], world: World) -> Hop | None:
+    """Look at the message where it stands. An incoming webhook tells no place to look at."""
+    receipt, config = record.get("slack", {}), world.catalog.get(model)
+    if not receipt.get("ts") or config is None or config.notify.slack is None:
+        return None
+    secret = world.secrets.get(f"slack/{config.notify.slack}") or {}
+    try:
+        link = world.slack.permalink(secret, receipt["channel"], receipt["ts"])
+    except ChannelFailed as failure:
+        return Hop("slack, read back", None, str(failure), failed=not failure.transient)
+    return Hop("slack, read back", world.now(), link)
