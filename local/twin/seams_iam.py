@@ -67,6 +67,8 @@ def install() -> None:
         found = dict(context_of(service, iam_action, body, params))
         if iam_action == "cloudwatch:PutMetricData":
             found["cloudwatch:namespace"] = _request(body, params).get("Namespace", "")
+        if iam_action == "ses:SendEmail":
+            found["ses:fromaddress"] = _bare(str(_read(body).get("FromEmailAddress", "")))
         return found
 
     def enforce_on_all(*arguments: Any, resource_arn: str = "*", **more: Any) -> Any:
@@ -107,7 +109,12 @@ def _alarm_arns(request: Mapping[str, Any], prefix: str) -> list[str]:
 
 def _sender(address: str) -> str:
     """The identity that sends: the address if it is one, else its domain if that is, else the address."""
-    bare = address.rpartition("<")[2].rstrip("> ")
+    bare = _bare(address)
     domain = bare.rpartition("@")[2]
     known = {*ses._identities, *ses_v2._identities}
     return domain if bare not in known and domain in known else bare
+
+
+def _bare(address: str) -> str:
+    """An address without a display name."""
+    return address.rpartition("<")[2].rstrip("> ")

@@ -27,7 +27,7 @@ from perennial_cli.samples import AT, SAMPLES, summary_of
 
 sys.path.insert(0, str(Path(__file__).parent / "twin"))
 
-from running_twin import Twin, answering, free_port, launch, unique
+from running_twin import Twin, allow, answering, free_port, launch, unique
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,17 @@ class TestMail:
         with pytest.raises(ChannelFailed, match="SES") as failed:
             SesMail("unknown@example.net", twin.client("sesv2")).send("ann@example.org", "s", "t", "<p>t</p>")
         assert not failed.value.transient
+
+    def test_the_template_lets_nobody_else_be_the_sender(self, twin: Twin) -> None:
+        """The function's right is bound to the address, whatever else is verified in the account."""
+        for address in ("team@example.com", "boss@example.com"):
+            twin.client("sesv2").create_email_identity(EmailIdentity=address)
+        mine = {"StringEquals": {"ses:FromAddress": "team@example.com"}}
+        identities = "arn:aws:ses:us-east-1:000000000000:identity/*"
+        ses = twin.acting_as("sesv2", allow("ses:SendEmail", identities, Condition=mine))
+        assert SesMail("team@example.com", ses).send("ann@example.org", "s", "t", "<p>t</p>")
+        with pytest.raises(ChannelFailed, match="not authorized"):
+            SesMail("boss@example.com", ses).send("ann@example.org", "s", "t", "<p>t</p>")
 
 
 class TestSecrets:
