@@ -119,6 +119,15 @@ def test_without_holdout(tmp_path: Path):
     assert statistics(job).rows == 100
 
 
+def test_classes_that_cannot_be_told_apart(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    """Where the model's quality cannot be measured as monitoring does, the inputs are watched all the same."""
+    document = schema("binary_classification", "deny", {"ratio": "float"}, ["1", "1.0"])
+    rows = [{"ratio": row["ratio"], "deny": {"no": "1", "yes": "1.0"}[row["deny"]]} for row in loan_rows(200)]
+    job = trained(tmp_path, document, rows)
+    assert set(baseline(job)) == INPUTS
+    assert "the held-out rows give no baseline" in caplog.text
+
+
 def test_same_data_same_baseline(tmp_path: Path):
     """The same data and settings give the same bytes."""
     rows = loan_rows(300)

@@ -1,6 +1,7 @@
 """Writes what later traffic is held against: the analysis library's baseline of the training and the held-out rows."""
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,20 +20,21 @@ def write_baseline(
     folder: Path, schema: Schema, dataset: Dataset, predictions: Predictions, settings: Hyperparameters
 ) -> None:
     """Write the files that these rows allow; `predictions` are the served model's of the held-out rows."""
+    make = partial(
+        baseline,
+        dataset.observed,
+        problem=schema.problem,
+        target=schema.target,
+        classes=schema.classes,
+        facet=settings.facet,
+        privileged=_as_in_the_data(settings.privileged, dataset.facets),
+        seed=settings.seed,
+    )
     try:
-        files = baseline(
-            dataset.observed,
-            _holdout(schema, dataset, predictions),
-            problem=schema.problem,
-            target=schema.target,
-            classes=schema.classes,
-            facet=settings.facet,
-            privileged=_as_in_the_data(settings.privileged, dataset.facets),
-            seed=settings.seed,
-        )
+        files = make(_holdout(schema, dataset, predictions))
     except ValueError as error:
-        log.warning("there is no baseline for monitoring: %s", error)
-        return
+        log.warning("the held-out rows give no baseline, the training rows alone do: %s", error)
+        files = make(None)
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
