@@ -188,6 +188,22 @@ def test_request():
 
 
 @pytest.mark.parametrize(
+    ("section", "metric"),
+    [
+        ({"minimum": 0.7}, "auc"),
+        ({"minimum": 0.7, "metric": "f1"}, "f1"),
+        ({}, None),
+        ({"metric": "f1"}, "f1"),
+    ],
+)
+def test_a_persons_line_is_about_a_metric(section, metric):
+    """A minimum or maximum without a metric is about the gate's."""
+    settings = config(monitors={"model_quality": section})
+    asked = request_of(settings, "model_quality", WINDOW, Version(1), None, NAMES)
+    assert metric == asked.settings["metric"]
+
+
+@pytest.mark.parametrize(
     ("now", "expected"),
     [
         pytest.param(T + 2 * HOUR, [T + HOUR], id="at the window's end"),
