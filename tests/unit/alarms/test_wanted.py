@@ -122,7 +122,7 @@ def test_a_late_datapoint_changes_nothing():
     ("period", "lag", "expected"),
     [
         pytest.param(HOUR, 15 * MINUTE, (3, 3, 2), id="an hour: 2 of 3"),
-        pytest.param(5 * MINUTE, 15 * MINUTE, (6, 3, 2), id="three windows are always on their way"),
+        pytest.param(5 * MINUTE, 15 * MINUTE, (5, 3, 2), id="three windows are always on their way"),
         pytest.param(DAY, 15 * MINUTE, (3, 3, 2), id="a day"),
         pytest.param(3 * DAY, 15 * MINUTE, (2, 2, 2), id="two windows fit in a week"),
         pytest.param(7 * DAY, 15 * MINUTE, (1, 1, 1), id="one window fits in a week"),
@@ -150,12 +150,12 @@ def test_always_within_cloudwatchs_limits(period, delay, every_one):
     reach = 7 * DAY if period >= 60 else DAY
     assert found.periods * found.period <= reach
     assert 1 <= found.breaching <= found.judged <= found.periods
-    # What is still on its way leaves room for all that is judged.
-    assert found.periods * found.period >= found.judged * found.period + (delay // period) * period * MINUTE
+    # What is still on its way leaves room for two that are judged, or for the only one.
+    assert found.periods >= min(2, found.judged) + delay // period
 
 
 @pytest.mark.parametrize(
-    ("label_delay", "periods"), [("5m", 3), ("1d", 4), ("3d", 6), ("6d", 7), ("7d", None)]
+    ("label_delay", "periods"), [("5m", 3), ("1d", 3), ("3d", 5), ("6d", 7), ("7d", None)]
 )
 def test_labels_on_their_way(label_delay, periods):
     """An alarm on quality looks back over the windows whose labels are still to come, as far as CloudWatch does."""

@@ -72,7 +72,9 @@ def evaluation(period: timedelta, lag: timedelta, every_one: bool = False) -> Ev
     if judged < 1:
         return None
     breaching = judged if every_one else min(2, judged)
-    return Evaluation(period, judged + on_their_way, judged, breaching)
+    # CloudWatch itself looks a little further back than it is told when a datapoint is missing, and takes the newest.
+    periods = judged + on_their_way - (1 if on_their_way and judged == 3 else 0)
+    return Evaluation(period, periods, judged, breaching)
 
 
 def wanted(config: ModelConfig, names: Names, bucket: str) -> Wanted:
