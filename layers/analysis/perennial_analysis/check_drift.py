@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perennial_analysis.calibrated import (
     Excess,
@@ -42,7 +42,15 @@ class Comparison:
 
 
 def compare(current: Feature, baseline: Feature, monitoring: Monitoring, tail: float) -> Comparison:
-    """`tail` is the chance of a false alarm that this feature may have, for the calibrated method."""
+    """`tail` is the chance of a false alarm that this feature may have, for the calibrated method. Where constraints
+    have the comparison disabled, effect sizes are all there is."""
+    found = _compare(current, baseline, monitoring, tail)
+    if monitoring.perform_comparison:
+        return found
+    return replace(found, method="", distance=math.nan, threshold=math.nan, findings=())
+
+
+def _compare(current: Feature, baseline: Feature, monitoring: Monitoring, tail: float) -> Comparison:
     before, after = baseline.numbers, current.numbers
     if baseline.kind in NUMERIC and before and after and before.sketch.total and after.sketch.total:
         return _numbers(current, baseline, after, before, monitoring, tail)
@@ -83,7 +91,7 @@ def _numbers(
         method,
         distance,
         threshold,
-        findings if monitoring.perform_comparison else (),
+        findings,
     )
 
 
@@ -127,7 +135,7 @@ def _words(
         method,
         distance,
         threshold,
-        findings if monitoring.perform_comparison else (),
+        findings,
     )
 
 
@@ -148,5 +156,5 @@ def _hashed(
         method="Calibrated",
         distance=index,
         threshold=psi_bound(*both, threshold, tail / 2),
-        findings=findings if monitoring.perform_comparison else (),
+        findings=findings,
     )
