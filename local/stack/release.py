@@ -60,13 +60,14 @@ def deploy(twin: Twin) -> bool:
     if stamp.exists() and stamp.read_text() == wanted:
         return False
     session().client("s3", endpoint_url=twin.endpoint).create_bucket(Bucket=ARTIFACTS)
-    sam(
-        *("deploy", "--template-file", str(BUILD / "template.yaml")),
-        *("--stack-name", STACK_NAME, "--region", REGION),
-        *("--no-resolve-s3", "--s3-bucket", ARTIFACTS, "--no-progressbar"),
-        *("--parameter-overrides", *parameters()),
-        twin=twin,
-    )
+    with one_at_a_time("build"):  # no other run of this checkout builds anew what is being uploaded
+        sam(
+            *("deploy", "--template-file", str(BUILD / "template.yaml")),
+            *("--stack-name", STACK_NAME, "--region", REGION),
+            *("--no-resolve-s3", "--s3-bucket", ARTIFACTS, "--no-progressbar"),
+            *("--parameter-overrides", *parameters()),
+            twin=twin,
+        )
     secretsmanager = session().client("secretsmanager", endpoint_url=twin.endpoint)
     inbox.connect(twin, secretsmanager, STACK_NAME, outputs(twin)["SlackCallbackUrl"])
     stamp.write_text(wanted)
