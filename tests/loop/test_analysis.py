@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,6 +188,54 @@ def test_a_large_window_is_a_jobs(watch: Model) -> None:
     entry = watch.wait_for("window_analyzed", job=started.details["job"])
     assert entry.details["records"] == str(found["records"])
     assert records_metric(watch, hour + HOUR) == [float(found["records"])]
+
+
+@contextmanager
+def model_monitor(stack: Stack) -> Iterator[None]:
+    """The account has SageMaker Model Monitor for a while."""
+
+    def switch(wanted: bool) -> None:
+        body = json.dumps({"open": wanted}).encode()
+        request = urllib.request.Request(
+            stack.endpoint_url + "/_twin/model-monitor", data=body, method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 200
+
+    switch(True)
+    yield
+    switch(False)
+
+
+def test_model_monitor_where_the_account_has_it(stack: Stack) -> None:
+    """A schedule on AWS's image, with the version's baseline; it goes when model.yaml wants the other engine."""
+    hourly = {"data_quality": {"every": "1h"}}
+    with model_monitor(stack):
+        model = serve(stack, "scheduled", monitors=hourly, engine="model-monitor")
+        stack.sweep()
+        assert "model-monitor watches" in model.wait_for("engine_chosen").reason
+        named = {"MonitoringScheduleName": f"{model.name}-data-quality"}
+        schedule = model.sagemaker.describe_monitoring_schedule(**named)["MonitoringScheduleConfig"]
+        assert schedule["ScheduleConfig"]["ScheduleExpression"] == "cron(0 * ? * * *)"
+        definition = model.sagemaker.describe_data_quality_job_definition(
+            JobDefinitionName=schedule["MonitoringJobDefinitionName"]
+        )
+        assert "sagemaker-model-monitor-analyzer" in definition["DataQualityAppSpecification"]["ImageUri"]
+        baseline = definition["DataQualityBaselineConfig"]
+        assert baseline["StatisticsResource"]["S3Uri"].endswith("/baseline/statistics.json")
+        constraints = model.document(
+            baseline["ConstraintsResource"]["S3Uri"].partition(f"models/{model.model}/")[2]
+        )
+        distances = constraints["monitoring_config"]["distribution_constraints"]
+        assert distances["comparison_method"] == "Robust"
+        model.put("model.yaml", model.yaml(monitors=hourly, engine="built-in"))
+        model.wait_for("configuration_changed")
+        stack.sweep()
+        model.wait_for("schedule_removed")
+        assert (
+            model.sagemaker.list_monitoring_schedules(NameContains=model.name)["MonitoringScheduleSummaries"]
+            == []
+        )
 
 
 def test_the_command_asks_and_follows(watch: Model) -> None:

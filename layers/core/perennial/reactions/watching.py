@@ -19,9 +19,9 @@ def due_monitors(config: ModelConfig, endpoint: EndpointState | None, world: Wor
     watches = watches_of(config) if endpoint else []
     serves = in_service_since(config, endpoint, world) is not None
     due = [found for watch in watches if serves and (found := _due(watch, world))]
-    watched = {watch.monitor for watch in watches}
+    theirs = {watch.monitor for watch in watches if config.engine != "built-in"}
     for monitor, known in world.state.all(config.model, "schedule#").items():
-        if monitor not in watched and known["definition"]:
+        if monitor not in theirs and known["definition"]:
             due.append(Due("analyze_traffic", f"nothing needs the schedule of {monitor} any more", monitor))
     return due
 
