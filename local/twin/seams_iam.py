@@ -24,9 +24,10 @@ seams.SEAMS |= {
 
 
 class _Several(str):  # noqa: SLOT000 - it has to carry more than a string
-    """A resource that stands for several: the first one, with all of them at hand."""
+    """A resource that stands for several: the first one, with all of them at hand, and the request's condition keys."""
 
     all: tuple[str, ...] = ()
+    keys: Mapping[str, str] = {}
 
 
 def install() -> None:
@@ -41,9 +42,10 @@ def install() -> None:
     def ses_resource(method: str, path: str, body: bytes, region: str, account_id: str) -> str:
         if not path.rstrip("/").endswith("/outbound-emails"):
             return str(ses_resource_of(method, path, body, region, account_id))
-        return (
-            f"arn:aws:ses:{region}:{account_id}:identity/{_sender(_read(body).get('FromEmailAddress', ''))}"
-        )
+        sender = str(_read(body).get("FromEmailAddress", ""))
+        found = _Several(f"arn:aws:ses:{region}:{account_id}:identity/{_sender(sender)}")
+        found.all, found.keys = (str(found),), {"ses:FromAddress": _bare(sender)}
+        return found
 
     def resource(
         service: str,
@@ -61,17 +63,18 @@ def install() -> None:
                 found = _Several(arns[0])
                 found.all = tuple(arns)
                 return found
-        return str(resource_of(service, method, path, headers, body, params, region, account))
+        arn = resource_of(service, method, path, headers, body, params, region, account)
+        return arn if isinstance(arn, _Several) else str(arn)
 
     def context(service: str, iam_action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         found = dict(context_of(service, iam_action, body, params))
         if iam_action == "cloudwatch:PutMetricData":
             found["cloudwatch:namespace"] = _request(body, params).get("Namespace", "")
-        if iam_action == "ses:SendEmail":
-            found["ses:fromaddress"] = _bare(str(_read(body).get("FromEmailAddress", "")))
         return found
 
     def enforce_on_all(*arguments: Any, resource_arn: str = "*", **more: Any) -> Any:
+        if isinstance(resource_arn, _Several):
+            more["service_context"] = {**(more.get("service_context") or {}), **resource_arn.keys}
         for arn in resource_arn.all if isinstance(resource_arn, _Several) else (resource_arn,):
             if refused := enforce(*arguments, resource_arn=arn, **more):
                 return refused

@@ -105,12 +105,24 @@ function mail(message) {
 
 // --- webhooks ---
 
+// How an Adaptive Card wants a text to look.
+function styled(item) {
+  const looks = {
+    bolder: /bolder/i.test(item.weight ?? ""),
+    large: /large/i.test(item.size ?? ""),
+    subtle: item.isSubtle,
+    mono: /monospace/i.test(item.fontType ?? ""),
+    good: /good/i.test(item.color ?? ""),
+    warning: /warning/i.test(item.color ?? ""),
+    attention: /attention/i.test(item.color ?? ""),
+  };
+  return Object.keys(looks).filter((name) => looks[name]).join(" ");
+}
+
 const ADAPTIVE = {
-  TextBlock: (item) => {
-    const size = /large/i.test(item.size ?? "") ? "large" : "";
-    const shade = item.isSubtle ? "subtle" : "";
-    return make("div", `${/bolder/i.test(item.weight ?? "") ? "bolder" : ""} ${size} ${shade}`, emoji(item.text.replaceAll("**", "")));
-  },
+  TextBlock: (item) => make("div", styled(item), emoji(item.text.replaceAll("**", ""))),
+  RichTextBlock: (item) =>
+    make("div", item.separator ? "apart" : "", ...item.inlines.map((run) => make("span", styled(run), emoji(run.text ?? run)))),
   FactSet: (item) => make("dl", "facts", ...item.facts.flatMap((fact) => [make("dt", "", fact.title), make("dd", "", fact.value)])),
   Container: (item) => make("div", "", ...adaptive(item.items)),
   ColumnSet: (item) => make("div", "fields", ...item.columns.map((column) => make("div", "", ...adaptive(column.items)))),
@@ -139,6 +151,12 @@ function recognised(body) {
     const list = facts.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", "", name), make("dd", "", value)]);
     const links = (body.links ?? []).map((one) => openUrl({ url: one.href, title: one.text ?? one.href }));
     return ["PagerDuty event", make("div", "adaptive", head, make("dl", "facts", ...list), make("div", "actions", ...links))];
+  }
+  if (body?.title && body.outcome) {
+    const told = Object.entries({ Ask: body.ask, Why: body.why, Done: body.done, Seen: body.seen }).filter(([, text]) => text);
+    const list = told.flatMap(([name, text]) => [make("dt", "", name), make("dd", "", text)]);
+    const title = make("div", "bolder large", emoji(`${body.model ? `${body.model}: ` : ""}${body.title}`));
+    return ["message as JSON", make("div", "adaptive", title, make("dl", "facts", ...list))];
   }
   return ["", null];
 }
