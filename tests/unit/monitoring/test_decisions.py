@@ -101,9 +101,10 @@ def test_label_folders():
     ],
 )
 def test_size(limit, captured, files, instances):
-    """A window larger than the limit is a Processing job's, on instances by its size."""
+    """A window larger than the limit is a job's, on instances by its size; predictions and labels stay together."""
     settings = config(monitors={"data_quality": {"processing_above_mb": limit}})
-    assert instances == size(settings, captured, files).instances
+    assert instances == size(settings, "data_quality", captured, files).instances
+    assert min(instances, 1) == size(settings, "bias", captured, files).instances
 
 
 @pytest.mark.parametrize(("monitor", "expected"), [("data_quality", 10 * MINUTE), ("model_quality", 2 * DAY)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perennial.config import ModelConfig
+from perennial.monitoring.monitors import MonitorName
 from perennial.sections_watching import DataQualityMonitor
 
 MEGABYTE = 1_000_000
@@ -20,12 +21,18 @@ class Size:
     reason: str
 
 
-def size(config: ModelConfig, captured: int, files: int) -> Size:
-    """`captured` is the bytes of the window's capture files. A job has no more instances than there are files."""
+def size(config: ModelConfig, monitor: MonitorName, captured: int, files: int) -> Size:
+    """`captured` is the bytes of the window's capture files. A job has no more instances than there are files.
+
+    Statistics of columns are small, whatever the window. Model quality and bias keep every prediction for its
+    label, which a Lambda should not put together: one instance does all of it.
+    """
     limit = (config.monitors.data_quality or DataQualityMonitor()).processing_above_mb
     told = f"{captured / MEGABYTE:.1f} MB of captured traffic"
     if captured <= limit * MEGABYTE:
         return Size(0, f"{told} fit a Lambda")
-    wanted = -(-captured // (limit * SHARE * MEGABYTE)) if limit else 1
+    shared = monitor == "data_quality" and limit > 0
+    wanted = -(-captured // (limit * SHARE * MEGABYTE)) if shared else 1
     instances = max(1, min(wanted, files, MOST_INSTANCES))
-    return Size(instances, f"{told} are more than {limit} MB: a Processing job on {instances} instances")
+    hosts = f"{instances} instances" if instances > 1 else "one instance"
+    return Size(instances, f"{told} are more than {limit} MB: a Processing job on {hosts}")
