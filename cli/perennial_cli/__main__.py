@@ -6,13 +6,16 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from perennial_cli import analysis, orders, preview
+from perennial_cli import analysis, orders
 from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
+
+CHANNELS = ("slack", "email", "html", "teams", "pagerduty", "generic")
 
 
 def models(stack: Stack, options: argparse.Namespace) -> None:
@@ -83,6 +86,13 @@ def redrive_all(stack: Stack, options: argparse.Namespace) -> None:
     print(f"{len(letters)} events are being tried again")
 
 
+def preview(options: argparse.Namespace) -> None:
+    """Show a message as each channel will: a sample's name, or a file with a `Decision Made` event."""
+    from perennial_cli.preview import show  # the only command that needs the functions' own code
+
+    show(options)
+
+
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="perennial", description=__doc__)
     top.add_argument(
@@ -109,7 +119,17 @@ def parser() -> argparse.ArgumentParser:
         )
     analysis.add_commands(command)
     orders.add_commands(command)
-    preview.add_command(command)
+    shown = command("preview", preview)
+    shown.set_defaults(offline=True)
+    shown.add_argument(
+        "event", nargs="?", help="a sample's name, or a JSON file; without it the samples are listed"
+    )
+    shown.add_argument("--channel", choices=CHANNELS, help="one channel (all)")
+    shown.add_argument("--summary", type=Path, help="a window's summary.json, for the features that moved")
+    shown.add_argument("--out", help="write files into this folder instead")
+    shown.add_argument(
+        "--open", action="store_true", help="write files and open a browser: the mail, or Slack's builder"
+    )
     command("dead-letters", dead_letters)
     command("redrive", redrive_all)
     return top

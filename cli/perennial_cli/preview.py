@@ -25,7 +25,7 @@ _LINK = re.compile(r"<([^|>]+)\|([^>]+)>")
 _MARKUP = re.compile(r"(?<!\w)[*_](\S.*?)[*_](?!\w)")
 
 
-def preview(options: argparse.Namespace) -> None:
+def show(options: argparse.Namespace) -> None:
     """Show a message as each channel will: a sample's name, or a file with a `Decision Made` event."""
     if options.event is None:
         print("Samples:", *(f"  {name:<24} {told.reason[:70]}" for name, told in SAMPLES.items()), sep="\n")
@@ -140,17 +140,3 @@ FILES: dict[str, Callable[[Message], tuple[str, str]]] = {
     "pagerduty": lambda message: ("pagerduty.json", _json(pagerduty.events([message], "routing-key"))),
     "generic": lambda message: ("generic.json", CHANNELS["generic"](message)),
 }
-
-
-def add_command(command: Callable[[str, object], argparse.ArgumentParser]) -> None:
-    made = command("preview", preview)
-    made.set_defaults(offline=True)
-    made.add_argument(
-        "event", nargs="?", help="a sample's name, or a JSON file; without it the samples are listed"
-    )
-    made.add_argument("--channel", choices=CHANNELS, help="one channel (all)")
-    made.add_argument("--summary", type=Path, help="a window's summary.json, for the features that moved")
-    made.add_argument("--out", help="write files into this folder instead")
-    made.add_argument(
-        "--open", action="store_true", help="write files and open a browser: the mail, or Slack's builder"
-    )

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial_cli.__main__ import main
-from perennial_cli.preview import CHANNELS
+from perennial_cli.__main__ import CHANNELS, main
 from perennial_cli.samples import SAMPLES
 
 ROOT = Path(__file__).parents[3]
