@@ -172,7 +172,10 @@ def test_a_closed_url_asks_iam(twin: Twin) -> None:
 
     assert send(url)[0] == 403
     assert signed(url, holding(allow("s3:*")))[0] == 403
-    assert signed(url, holding(allow(["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"], arn)))[0] == 200
+    status, event = signed(url, holding(allow(["lambda:InvokeFunctionUrl", "lambda:InvokeFunction"], arn)))
+    assert status == 200
+    caller = event["requestContext"]["authorizer"]["iam"]["userArn"]
+    assert caller.startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/caller-"), "the function learns who calls"
 
 
 # --- metrics and alarms ---
