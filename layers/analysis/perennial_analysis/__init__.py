@@ -11,6 +11,8 @@ What there is to analyse:
 Data quality:
 
     statistics      a dataset column by column (statistics_file: statistics.json; merge: of parts into the whole)
+      statistics_roles, statistics_rhythm   columns that never come back, and those that come and go by the hour
+      hashed        text with too many values to list
     constraints     constraints.json: what a window may look like, suggested from a baseline
     check           a window held against its baseline: constraint_violations.json
       distances, calibrated   the rules: Deequ's, and ours that do not page for chance

@@ -33,6 +33,7 @@ OUTSIDE_SLACK = 0.002
 RANGE_MARGIN = 0.25
 SPIKE_SLACK = 0.05
 SHARE_SLACK = 0.005
+VARYING = 0.1
 MOST_CODES = 120
 USUAL_SHARE = 0.5
 MOST_SPIKES = round(1 / SPIKE_SLACK)
@@ -53,7 +54,8 @@ def numeric_drift(current: Numbers, baseline: Numbers, least: float, tail: float
         psi_excess(*bins(current.sketch, baseline.sketch), least, tail / 2),
         _beside_the_usual(current.sketch, baseline.sketch, least, tail / 8),
         _outside(current.sketch, baseline, tail / 8),
-        _spike(current.sketch, baseline.sketch, tail / 8),
+        # Where whole hours may differ from the baseline, a single value may be all of one.
+        _spike(current.sketch, baseline.sketch, tail / 8) if least < VARYING else None,
         _unseen(current.sketch, baseline.sketch, tail / 8),
     ]
     return [each for each in found if each]

@@ -48,6 +48,8 @@ NOTES: Mapping[Role, str] = {
     "sequence": "It rises with every row, as a counter does, so its distribution is not compared.",
 }
 
+RHYTHM = "It comes and goes within the baseline, as by the hour or the week: windows may vary as far."
+
 
 class UnreadableConstraints(Exception):
     """The file is not a constraints.json: what is wrong, and where."""
@@ -103,7 +105,7 @@ def suggest(baseline: Statistics, monitoring: Monitoring = CALIBRATED) -> Constr
     every window has others: the constraints of such a column say so, and can be changed."""
     document = {
         "version": 0.0,
-        "features": [_suggestion(feature) for feature in baseline.features.values()],
+        "features": [_suggestion(feature, monitoring) for feature in baseline.features.values()],
         "monitoring_config": _monitoring_document(monitoring),
     }
     return _interpret(document)
@@ -122,7 +124,7 @@ def write_constraints(constraints: Constraints) -> bytes:
     return msgspec.json.encode(constraints.document, order="sorted")
 
 
-def _suggestion(feature: Feature) -> dict[str, Any]:
+def _suggestion(feature: Feature, monitoring: Monitoring) -> dict[str, Any]:
     document: dict[str, Any] = {
         "name": feature.name,
         "inferred_type": feature.kind,
@@ -136,6 +138,16 @@ def _suggestion(feature: Feature) -> dict[str, Any]:
         }
         document["note"] = NOTES[feature.role]
         return document
+    # The calibrated bound is twice the threshold, at least.
+    if (
+        monitoring.comparison_method == "Calibrated"
+        and feature.variation > 2 * monitoring.comparison_threshold
+    ):
+        threshold = round(feature.variation / 2, 4)
+        document["monitoringConfigOverrides"] = {
+            "distribution_constraints": {"comparison_threshold": threshold}
+        }
+        document["note"] = RHYTHM
     counts = feature.words.counts if feature.words else None
     if counts and len(counts) <= min(MOST_CATEGORIES, feature.present // FEWEST_PER_CATEGORY):
         document["string_constraints"] = {"domains": sorted(counts)}

@@ -13,6 +13,7 @@ from perennial_analysis.hashed import Hashed, add_hashed, hash_words
 from perennial_analysis.sketch import Sketch, merged, sketch_of_sorted
 from perennial_analysis.statistics_features import Feature, Words
 from perennial_analysis.statistics_moments import Moments
+from perennial_analysis.statistics_rhythm import Rhythm
 from perennial_analysis.statistics_roles import Order, role_of_numbers, role_of_words
 from perennial_analysis.statistics_types import DataType, lexical_types, parse_numbers
 
@@ -58,6 +59,7 @@ class Gathered:
     distinct: int = 0
     hashed: list[Hashed] = field(default_factory=list)
     order: Order = field(default_factory=Order)
+    rhythm: Rhythm = field(default_factory=Rhythm)
 
     def add(self, column: Column) -> None:
         if column.kind in NUMERIC and self.known and self.known.kind == "String":
@@ -75,6 +77,8 @@ class Gathered:
         if not len(values):
             return
         self.order.add(column, values)
+        if self.known is None:
+            self.rhythm.add(column.values, values)
         self.kinds.add(column.kind)
         whole = column.whole_floats or 0
         if column.kind == "Integral":
@@ -135,15 +139,19 @@ class Gathered:
         present = sum(self.types.values())
         kind = self._kind()
         words = numbers = role = None
+        variation = 0.0
         if kind in NUMERIC:
             numbers = self.moments.numbers(merged(self.pending))
             role = role_of_numbers(numbers, self.order, whole=kind == "Integral")
+            variation = self.rhythm.variation()
         elif not self.moments.count:
             role = role_of_words(present, self.distinct, self.counts or ())
             words = self._words(role is None)
         else:  # some chunks held numbers, whose texts are gone
             words = Words(self.distinct, None)
-        return Feature(self.name, kind, present, self.missing, dict(self.types), numbers, words, role)
+        return Feature(
+            self.name, kind, present, self.missing, dict(self.types), numbers, words, role, variation
+        )
 
     def _words(self, recur: bool) -> Words:
         """Where there are too many to list, their hashes; but not of those that do not recur."""

@@ -59,6 +59,8 @@ class Feature:
     numbers: Numbers | None = None
     words: Words | None = None
     role: Role | None = None
+    variation: float = 0.0
+    """The PSI by which parts of a baseline differ from the whole: see `statistics_rhythm`. Not in the file."""
 
     @property
     def rows(self) -> int:

@@ -1,0 +1,93 @@
+"""How much a numeric column varies within its own baseline: by the hour, the day, the week.
+
+A temperature differs between night and noon, so an hour of it differs from the whole, and nobody wants to be paged for
+that. Where the baseline's rows are in the order of time, consecutive ones show it. Their distributions are compared with
+the whole's; how far they go, and come back from, again and again, windows may go too. Rows in random order show nothing,
+and nothing is allowed then; neither is it for rows that are sorted, which go once and do not come back.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perennial_analysis.columns import Floats
+
+BINS = 10
+BLOCK_ROWS = 128
+MOST_BLOCKS = 4096
+FEWEST_BLOCKS = 24
+LEAST_VARIATION = 0.02
+"""The mean PSI of blocks, less what chance gives, from which a column varies."""
+FEWEST_RETURNS = 6
+MARGIN = 1.25
+EMPTY_BINS = 1.0
+"""From here on blocks leave whole bins empty, and a PSI grows with the rows of a window: to thrice this with millions."""
+MARGIN_OF_EMPTY_BINS = 3.0
+
+
+@dataclass
+class Rhythm:
+    """Counts of consecutive rows between the deciles of the first ones."""
+
+    edges: Floats | None = None
+    rows: int = BLOCK_ROWS
+    blocks: list[NDArray[np.int64]] = field(default_factory=list)
+    held: int = 0
+
+    def add(self, values: Floats, ordered: Floats) -> None:
+        """Rows as they come, NaN where missing, and the same sorted without those. A chunk's last few are left out."""
+        if self.edges is None:
+            ranks = np.arange(1, BINS) * len(ordered) // BINS
+            self.edges = np.unique(ordered[ranks])
+        known = values[np.isfinite(values)]
+        count = len(known) // self.rows
+        if not count:
+            return
+        bins = len(self.edges) + 1
+        places = np.searchsorted(self.edges, known[: count * self.rows], side="left")
+        cells = places + bins * np.repeat(np.arange(count), self.rows)
+        self.blocks.append(np.bincount(cells, minlength=bins * count).reshape(count, bins))
+        self.held += count
+        while self.held > MOST_BLOCKS:
+            self._halve()
+
+    def _halve(self) -> None:
+        self.blocks = [_paired(np.concatenate(self.blocks))]
+        self.held, self.rows = len(self.blocks[0]), 2 * self.rows
+
+    def variation(self) -> float:
+        """The PSI that blocks reach; 0 where it is no more than chance, or they do not come back from it."""
+        if self.held < FEWEST_BLOCKS:
+            return 0.0
+        blocks = np.concatenate(self.blocks)
+        apart = _psi(blocks) - (blocks.shape[1] - 1) / blocks.sum(axis=1)
+        if apart.mean() < LEAST_VARIATION or _returns(blocks) < FEWEST_RETURNS:
+            return 0.0
+        reach = float(apart.max())
+        return reach * (MARGIN if reach < EMPTY_BINS else MARGIN_OF_EMPTY_BINS)
+
+
+def _paired(blocks: NDArray[np.int64]) -> NDArray[np.int64]:
+    even = len(blocks) // 2 * 2
+    return blocks[0:even:2] + blocks[1:even:2]
+
+
+def _psi(blocks: NDArray[np.int64]) -> Floats:
+    """Of each block beside all of them, half a count added to each bin as everywhere."""
+    bins = blocks.shape[1]
+    whole = blocks.sum(axis=0) + 0.5
+    p, q = (blocks + 0.5) / (blocks.sum(axis=1, keepdims=True) + 0.5 * bins), whole / whole.sum()
+    found: Floats = ((p - q) * np.log(p / q)).sum(axis=1)
+    return found
+
+
+def _returns(blocks: NDArray[np.int64]) -> int:
+    """How often the blocks' middle goes from well below its usual place to well above, or back."""
+    middle = blocks @ np.arange(blocks.shape[1]) / blocks.sum(axis=1)
+    low, high = np.quantile(middle, [1 / 3, 2 / 3])
+    sides = np.where(middle <= low, -1, np.where(middle >= high, 1, 0))
+    sides = sides[sides != 0]
+    return int(np.count_nonzero(sides[1:] != sides[:-1]))

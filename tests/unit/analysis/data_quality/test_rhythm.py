@@ -1,0 +1,78 @@
+"""Columns that come and go by the hour and the week: hourly windows of them are no alarms, and of others still are."""
+
+import numpy as np
+import pytest
+
+from perennial_analysis.check import check
+from perennial_analysis.columns import numbers
+from perennial_analysis.constraints import read_constraints, suggest, write_constraints
+from perennial_analysis.statistics import profile, profile_chunks
+
+DAYS, PER_HOUR = 28, 60
+
+
+def hours(chance, first, count, moved=0.0):
+    """Rows in the order of time: a temperature, a load that rests at weekends, the clock, and what knows no time."""
+    hour = np.repeat(np.arange(first, first + count), PER_HOUR)
+    day, weekend = np.sin(2 * np.pi * hour / 24), hour // 24 % 7 >= 5
+    noise = chance.normal(size=(3, len(hour)))
+    return {
+        "temperature": numbers("temperature", 10 + 5 * day + 2 * noise[0] + 20 * moved),
+        "load": numbers("load", np.exp(1 + 0.5 * day - 0.7 * weekend + 0.4 * noise[1])),
+        "hour": numbers("hour", hour % 24, "Integral"),
+        "timeless": numbers("timeless", noise[2] + moved),
+    }
+
+
+@pytest.fixture(scope="module")
+def given():
+    statistics = profile(hours(np.random.default_rng(1), 0, 24 * DAYS))
+    return statistics, read_constraints(write_constraints(suggest(statistics)))
+
+
+def violations(given, first, moved=0.0):
+    statistics, constraints = given
+    window = hours(np.random.default_rng([2, first]), first, 1, moved)
+    found = check(profile(window, statistics), constraints, statistics).violations
+    return {each.feature for each in found}
+
+
+def test_no_hour_of_the_week_alarms(given):
+    """168 hourly windows after four weeks of baseline, and not one is told of."""
+    assert {
+        first: found for first in range(24 * DAYS, 24 * (DAYS + 7)) if (found := violations(given, first))
+    } == {}
+
+
+def test_what_leaves_its_rhythm_is_told(given):
+    """A temperature beyond all hours is seen at any hour; so is a shift of what has no rhythm."""
+    for first in range(24 * DAYS, 24 * (DAYS + 1), 4):
+        assert {"temperature", "timeless"} <= violations(given, first, moved=1.0)
+
+
+def test_the_constraints_say_why(given):
+    """Whoever reads the constraints finds how far a column may go and why; others keep the common threshold."""
+    features = given[1].features
+    assert "comes and goes" in features["temperature"].note
+    assert features["temperature"].monitoring.comparison_threshold > 0.5
+    assert features["timeless"].note is None
+    assert features["timeless"].monitoring.comparison_threshold == 0.02
+
+
+@pytest.mark.parametrize("kind", ["shuffled", "sorted", "in three parts"])
+def test_only_what_returns_has_a_rhythm(kind):
+    """Rows in random order, in the order of their values, or one group after the other allow for nothing more."""
+    chance = np.random.default_rng(3)
+    values = {
+        "shuffled": chance.permutation(hours(chance, 0, 24 * DAYS)["temperature"].values),
+        "sorted": np.sort(chance.normal(size=40_000).round(2)),
+        "in three parts": chance.normal(size=45_000) + np.repeat([0, 2, 4], 15_000),
+    }[kind]
+    assert profile({"x": numbers("x", values)}).features["x"].variation == 0
+
+
+def test_a_rhythm_is_found_over_chunks():
+    """However many rows there are, their blocks are few, and the rhythm is still seen."""
+    chance = np.random.default_rng(4)
+    chunks = [{"x": hours(chance, 720 * place, 720)["temperature"]} for place in range(20)]
+    assert profile_chunks(chunks).features["x"].variation > 0.5
