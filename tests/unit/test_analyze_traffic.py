@@ -129,6 +129,24 @@ def test_a_handler_that_dies_is_done_again():
     assert "window_empty" == analyze_traffic("mortgage", world, subject="data_quality").outcome
 
 
+def test_a_window_that_kills_its_lambdas_becomes_a_jobs():
+    """Time or memory did not suffice twice: a Processing job has more of both."""
+    world = watched()
+    capture(world, NOW + 5 * MINUTE)
+    world.time = NOW + 2 * HOUR
+
+    def die(*arguments):
+        raise SystemExit
+
+    world.analyst.analyze = die
+    for _ in range(2):
+        with pytest.raises(SystemExit):
+            analyze_traffic("mortgage", world, subject="data_quality")
+        world.time += 21 * MINUTE
+    decision = analyze_traffic("mortgage", world, subject="data_quality")
+    assert ("analysis_job_started", True) == (decision.outcome, "2 Lambdas" in decision.reason)
+
+
 def test_killed_before_it_was_told():
     """Results without a word in the ledger are made again, to the same files."""
     world = watched()

@@ -42,13 +42,15 @@ def next_step(known: Document | None, now: datetime, request: str | None, attemp
 
 
 def claimed(known: Document | None, window: Window, now: datetime, request: str | None) -> dict[str, Any]:
-    """The document of a new attempt."""
+    """The document of a new attempt. `died` counts the runs before it that were killed."""
     again = known is not None and known["status"] not in ("done", "failed")
+    killed = known is not None and known["status"] == "claimed"
     return {
         "status": "claimed",
         "at": now.isoformat(),
         "end": iso(window.end),
         "attempts": known["attempts"] + 1 if again and known else 1,
+        "died": (known.get("died", 0) if again and known else 0) + killed,
         "error": known.get("error", "") if again and known else "",
         "request": request,
     }

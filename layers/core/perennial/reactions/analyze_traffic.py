@@ -173,7 +173,8 @@ def _take(turn: Turn, world: World) -> Decision | None:
 def _begin(turn: Turn, claim: Document, world: World) -> Decision:
     """Analyse the window here, or start the job that does."""
     material = gather(turn.watch, turn.window, world)
-    where = size(turn.watch.config, turn.watch.monitor, material.captured, len(material.captures))
+    files = len(material.captures)
+    where = size(turn.watch.config, turn.watch.monitor, material.captured, files, claim["died"])
     if where.instances:
         running = analysis_jobs.start(turn.name, turn.folder, material, where.instances, claim, world)
         return _wait(turn, claim, running, "analysis_job_started", where.reason, world)
