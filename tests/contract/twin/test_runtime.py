@@ -169,5 +169,12 @@ def test_a_server_that_dies_on_a_request_is_replaced(endpoints: Endpoints) -> No
     error = refused(endpoints, EndpointName=endpoint, Body=b"die")
     assert error["OriginalStatusCode"] == 0
     assert "the model process exited" in error["OriginalMessage"]
+
+    def another_answers() -> bool:
+        try:
+            return endpoints.invoke(endpoint)["pid"] != before
+        except endpoints.twin.client("sagemaker-runtime").exceptions.ServiceUnavailable:
+            return False  # nobody serves meanwhile
+
+    eventually(another_answers, 60)
     assert endpoints.settled(endpoint)["ProductionVariants"][0]["CurrentInstanceCount"] == 1
-    assert endpoints.invoke(endpoint)["pid"] != before
