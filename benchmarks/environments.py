@@ -1,6 +1,6 @@
-"""Environments for what is measured beside us: `environment("evidently")` is made from requirements/evidently.txt.
+"""Environments for what is measured beside us: `environment("evidently")` is made from pins/evidently.txt.
 
-They are kept in .perennial/venvs/bench-*, and made again when the requirements change. Only what is named there is
+They are kept in .perennial/venvs/bench-*, and made again when those change. Only what is named there is
 pinned: rivals are measured with whatever else they ask for today.
 """
 
@@ -29,7 +29,7 @@ class Environment:
 
 def environment(name: str) -> Environment:
     """Raises Trouble where it cannot be installed."""
-    target, requirements = VENVS / f"bench-{name}", HERE / "requirements" / f"{name}.txt"
+    target, requirements = VENVS / f"bench-{name}", HERE / "pins" / f"{name}.txt"
     made = Environment(
         target / "bin" / "python",
         target / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages",

@@ -3,7 +3,7 @@
     make bench ONLY=rivals          ROWS=1000000 RECORDS=200000 make bench ONLY=rivals
 
 Each figure is a process of its own, from the start of its interpreter to its end, in an environment of its own
-(requirements/): CPU seconds, wall seconds and the most memory it held. Ours is the best of three, a rival runs once.
+(pins/): CPU seconds, wall seconds and the most memory it held. Ours is the best of three, a rival runs once.
 Rivals read the baseline's data each time, as they have to; we read its statistics. Bias is the call alone.
 """
 
