@@ -196,6 +196,13 @@ class TestEachIntent:
         put(world, empty[0])
         assert "no_data" == answer_hint("mortgage", "silence", "sweep-2", world).outcome
 
+    def test_silence_that_no_report_explains(self, world):
+        """An alarm that rings on is told in the end, whatever the reports say."""
+        assert "alarm_ignored" == ring(world, "silence").outcome
+        world.time += 3 * HOUR
+        told = answer_hint("mortgage", "silence", "sweep-1", world)
+        assert ("no_data", "warning") == (told.outcome, told.news)
+
     def test_no_report_came(self, world):
         """Silence that has had data and has none any more: the analysis itself is not running."""
         ring(world, "silence", 1, "OK", "INSUFFICIENT_DATA")

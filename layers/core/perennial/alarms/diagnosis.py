@@ -6,7 +6,7 @@ Two alarms of one cause give two diagnoses; that they start one retraining is th
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from perennial.alarms.intent import Intent, reactions
@@ -82,6 +82,14 @@ def not_running(last: Report | None) -> Diagnosis:
     )
     reason = f"no report came: the analysis itself is not running; {seen}. Look at the dead letters and at AnalyzeTraffic's log"
     return Diagnosis("no_data", reason, "error", "not-running", last)
+
+
+def still_silent(early: Diagnosis) -> Diagnosis:
+    """It was too early to say, and the alarm has rung on for as long as it takes."""
+    reason = f"the metric says that nothing is captured, though the reports do not: {early.reason}"
+    return replace(
+        early, outcome="no_data", reason=reason, severity="warning", signature="silence", pending=False
+    )
 
 
 def what_follows(

@@ -13,7 +13,14 @@ from typing import Any
 from perennial import drill
 from perennial.alarms import episode
 from perennial.alarms.attribution import A_DAY, PROVEN_AFTER, why_not_the_version
-from perennial.alarms.diagnosis import Diagnosis, diagnose, not_running, what_follows
+from perennial.alarms.diagnosis import (
+    SILENT_WINDOWS,
+    Diagnosis,
+    diagnose,
+    not_running,
+    still_silent,
+    what_follows,
+)
 from perennial.alarms.intent import AlarmName, Intent, alarm_name, cadence, parse_alarm
 from perennial.alarms.standing import Alarm
 from perennial.config import ModelConfig
@@ -106,8 +113,10 @@ def _ringing(case: _Case, known: Mapping[str, Any] | None, event_id: str, world:
         diagnosis = diagnose(intent, reports, case.config, alarm.reason)
     else:
         diagnosis = not_running(reports.newest())
-    if diagnosis.pending:
+    if diagnosis.pending and now - alarm.since < SILENT_WINDOWS * cadence(case.config, intent)[0]:
         return _not_yet(case, diagnosis, claim, known, world)
+    if diagnosis.pending:
+        diagnosis = still_silent(diagnosis)
     lasting, again = episode.lasts(known, alarm.since), episode.due_again(known, now)
     cooldown = episode.cooldown(case.config, intent)
     trouble = episode.trouble(diagnosis.outcome, diagnosis.signature, case.version)
