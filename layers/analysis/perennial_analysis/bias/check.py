@@ -1,8 +1,10 @@
 """A window's bias held against a baseline's analysis.json, by Clarify's rule with its noise taken into account.
 
-The baseline allows every value at most as far from neutral (0; 1 for DI) as its own, on either side; where the
-baseline's intervals are known, as far as the far end of its interval. A window violates this only when its value
-is outside and its whole interval is: a group too small to judge, or a metric without an interval, never does.
+The baseline allows every value at most as far from neutral (0; 1 for DI) as its own, on either side. A window
+violates this only when its value is outside and its whole interval is: a group too small to judge, or a metric
+without an interval, never does. Where the baseline's intervals are known, the window's is that of the difference:
+its half widths and the baseline's add up as independent errors do, by their squares. Two intervals that merely
+overlap would hide differences that are sure.
 The more groups there are, the more often one strays by chance: intervals, both the window's and the baseline's,
 are stretched as if their level were split over all groups (Bonferroni, on the normal scale).
 """
@@ -69,8 +71,8 @@ def compare(
         for facet, value, metric, was in _values(baseline, stage):
             group = groups.get((facet, identity(value)))
             sure = known.get((stage, facet, identity(value), metric), (was, was))
-            widest = _stretched(sure, was, factor)
-            compared.append(_compare(stage, facet, value, metric, was, widest, group, factor))
+            unsure = _stretched(sure, was, factor)
+            compared.append(_compare(stage, facet, value, metric, was, unsure, group, factor))
     return compared
 
 
@@ -103,12 +105,12 @@ def _compare(
     facet_value: str,
     metric: str,
     was: float,
-    widest: tuple[float, float],
+    unsure: tuple[float, float],
     group: GroupBias | None,
     factor: float,
 ) -> Comparison:
     middle = neutral(metric)
-    reach = max(abs(value - middle) for value in (was, *widest))
+    reach = abs(was - middle)
     value: float | str = "the window has no rows of the group"
     interval = None
     if group is not None:
@@ -119,7 +121,7 @@ def _compare(
         unjudged = "no interval: too few of the rows define the metric"
     number = math.nan if isinstance(value, str) else value
     if interval is not None:
-        interval = _stretched(interval, number, factor)
+        interval = _of_difference(_stretched(interval, number, factor), number, unsure, was)
     allowed = (middle - reach, middle + reach)
     return Comparison(stage, facet, facet_value, metric, was, number, interval, allowed, unjudged)
 
@@ -136,6 +138,18 @@ def _stretched(interval: tuple[float, float], value: float, factor: float) -> tu
     if not math.isfinite(value):
         return interval
     return min(low, value - factor * (value - low)), max(high, value + factor * (high - value))
+
+
+def _of_difference(
+    interval: tuple[float, float], value: float, unsure: tuple[float, float], was: float
+) -> tuple[float, float]:
+    """The window's interval with the baseline's error in it: where the window may be low, the baseline may be high."""
+    if not (math.isfinite(value) and math.isfinite(was)):
+        return interval
+    return (
+        value - math.hypot(value - interval[0], unsure[1] - was),
+        value + math.hypot(interval[1] - value, was - unsure[0]),
+    )
 
 
 def _values(document: Mapping[str, Any], stage: str) -> Iterator[tuple[str, str, str, float]]:
