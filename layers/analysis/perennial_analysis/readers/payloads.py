@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import csv
 from collections.abc import Sequence
 from typing import Any
@@ -51,7 +50,7 @@ def rows_of(side: Side) -> tuple[list[Row], bool]:
 def _decoded(text: str) -> str:
     try:
         return base64.b64decode(text, validate=True).decode("utf-8-sig")
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UnreadablePayload(f"no text in BASE64: {error}") from error
 
 

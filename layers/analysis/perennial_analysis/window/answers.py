@@ -118,13 +118,13 @@ class Reader:
 
     def _class(self, cell: Any) -> str | None:
         """The class that a cell names, if it names one."""
-        if cell is None:
+        if not isinstance(cell, str | int | float) or _is_fraction(cell):
             return None
-        return self.classes.get(cell) or self.spelled.get(spell(cell)) if not _is_fraction(cell) else None
+        return self.classes.get(str(cell)) or self.spelled.get(spell(cell))
 
     def _complete(self, label: str | None, score: float, told: Any = None) -> Answer:
         """A score alone tells the class of a binary problem; a word that is no class is told as it is."""
-        if label is None and told is not None and math.isnan(_number(told)):
+        if label is None and isinstance(told, str) and math.isnan(_number(told)):
             return spell(told), score
         if label is None and self.binary and math.isfinite(score):
             return self.names[score >= self.threshold], score
