@@ -142,6 +142,45 @@ def captures(folder: Path) -> None:
         compare(folder, "capture", lambda: read_captures(files, start=hour[0], end=hour[1]))
 
 
+def whole_window(folder: Path) -> None:
+    """As the Lambda does it: the report's page, summary and metrics of the window, too."""
+    from datetime import UTC, datetime
+    from functools import partial
+
+    from perennial_analysis.readers.capture import Names, read_captures
+    from perennial_analysis.window import Request, Source, analyze
+
+    features, paths = [f"f{place}" for place in range(30)], sorted(folder.glob("*.jsonl"))
+    stored = [folder / f"window.{name}.json" for name in ("statistics", "constraints")]
+    if not stored[0].exists():
+        from perennial_analysis.constraints import suggest, write_constraints
+        from perennial_analysis.statistics import profile_chunks
+        from perennial_analysis.statistics_file import write_statistics
+
+        with ExitStack() as opened:
+            files = (opened.enter_context(path.open("rb")) for path in paths)
+            baseline = profile_chunks(read_captures(files, names=Names(features, ["endpointOutput_score"])))
+        stored[0].write_bytes(write_statistics(baseline))
+        stored[1].write_bytes(write_constraints(suggest(baseline)))
+        return
+    request = Request(
+        model="model",
+        monitor="data_quality",
+        endpoint="endpoint",
+        schedule="schedule",
+        start=datetime(2026, 1, 1, 10, tzinfo=UTC),
+        end=datetime(2026, 1, 1, 11, tzinfo=UTC),
+        problem="regression",
+        features=tuple(features),
+    )
+    sources = [Source(path.name, partial(path.open, "rb")) for path in paths]
+    known = {"statistics.json": stored[0].read_bytes(), "constraints.json": stored[1].read_bytes()}
+    found = analyze(request, known, sources, [])
+    assert found.summary.status == "ok", found.summary.reason
+    for name, content in found.files.items():
+        (folder / name).write_bytes(content)
+
+
 def importing(folder: Path) -> None:
     assert folder
     import perennial_analysis.check
@@ -155,6 +194,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "CSV against its baseline": from_csv,
     "capture, bare read": bare_captures,
     "capture against its baseline": captures,
+    "capture to report against its baseline": whole_window,
 }
 
 
@@ -179,18 +219,26 @@ def once(kind: str, folder: Path) -> None:
 
 
 def judge() -> None:
-    """False alarms per table and power per column, on the tests' streams with ten times their tables."""
+    """False alarms per table and power per column, on the tests' streams with more tables; ours, and Model Monitor's."""
     from streams import baseline, false_alarm_rate, power, scaled, sentinel, shifted
 
-    given = baseline()
-    print(f"\n{'rows':>8} {'same':>8} {'wobble':>8} {'shift':>8} {'scale':>8} {'-999':>8}")
-    for size, tables in ((200, 200), (1000, 200), (10_000, 50), (100_000, 5)):
-        figures = [
-            false_alarm_rate(size, tables, given),
-            false_alarm_rate(size, tables, given, wobble=0.03),
-            *(power(size, max(2, tables // 20), given, change) for change in (shifted, scaled, sentinel)),
-        ]
-        print(f"{size:>8}" + "".join(f" {figure:>8.3f}" for figure in figures))
+    from perennial_analysis.constraints import Monitoring, suggest
+
+    statistics, calibrated = baseline()
+    for rule, constraints in (
+        ("Calibrated", calibrated),
+        ("Robust > 0.1", suggest(statistics, Monitoring())),
+    ):
+        given = statistics, constraints
+        print(f"\n{rule:12} {'false alarms a table':>17} {'power a column':>24}")
+        print(f"{'rows':>12} {'same':>8} {'wobble':>8} {'shift':>8} {'scale':>8} {'-999':>8}")
+        for size, tables in ((200, 200), (1000, 200), (10_000, 50), (100_000, 5)):
+            figures = [
+                false_alarm_rate(size, tables, given),
+                false_alarm_rate(size, tables, given, wobble=0.03),
+                *(power(size, max(2, tables // 20), given, change) for change in (shifted, scaled, sentinel)),
+            ]
+            print(f"{size:>12}" + "".join(f" {figure:>8.3f}" for figure in figures), flush=True)
 
 
 def main() -> None:

@@ -87,6 +87,9 @@ def compare_captures(folder: Path) -> None:
     measure(ours("capture against its baseline", folder))
     own = measure(ours("capture against its baseline", folder), runs=3)
     told("ours, against stored statistics", own)
+    whole = ours("capture to report against its baseline", folder)
+    measure(whole)
+    told("ours, the whole window with its report", measure(whole, runs=3), own)
     told("bare read", measure(ours("capture, bare read", folder), runs=3), own)
     evidently, script = environment("evidently").python, HERE / "rivals/published_capture.py"
     for rows in dict.fromkeys((RECORDS, ROWS)):
