@@ -97,7 +97,7 @@ def bars(rows: Sequence[tuple[str, float | None, float | None]]) -> str:
                     f'<rect class="{shape}" x="{label}" y="{y + offset}" width="{width:.1f}" height="8" rx="1.5"/>'
                 )
                 parts.append(
-                    f'<text x="{label + width + 5:.1f}" y="{y + offset + 8}" font-size="9">{_percent(share)}</text>'
+                    f'<text class="sv" x="{label + width + 5:.1f}" y="{y + offset + 8}">{_percent(share)}</text>'
                 )
     return "".join([*parts, "</svg>"])
 

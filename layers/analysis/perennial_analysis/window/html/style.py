@@ -24,7 +24,7 @@ margin:14px 0 18px;overflow-wrap:anywhere}
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(130px,1fr));gap:10px 18px;margin:0}
 .facts div{min-width:0}.facts dt{color:var(--soft);font-size:.78rem}
 .facts dd{margin:0;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:14px}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr));gap:14px;align-items:start}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px;min-width:0}
 .card.bad{border-top:3px solid var(--bad)}
 .card h3{margin:0}.head{display:flex;gap:10px;justify-content:space-between;align-items:baseline}
@@ -40,7 +40,7 @@ font-variant-numeric:tabular-nums}
 .key .b{background:var(--before-fill);border:1.5px solid var(--before)}
 .key .n{background:var(--now-fill);border:1.5px solid var(--now)}
 svg{display:block;width:100%;height:auto;margin-top:8px}
-svg text{fill:var(--soft);font-size:11px;font-family:inherit}svg .ink{fill:var(--ink)}
+svg text{fill:var(--soft);font-size:11px;font-family:inherit}svg .ink{fill:var(--ink)}svg .sv{font-size:9.5px}
 .fb{fill:var(--before-fill)}.sb{stroke:var(--before);fill:none;stroke-width:1.6}
 .fn{fill:var(--now-fill)}.sn{stroke:var(--now);fill:none;stroke-width:1.8}
 .db{fill:var(--before)}.dn{fill:var(--now)}.dx{fill:var(--bad)}
@@ -50,7 +50,8 @@ summary{cursor:pointer;padding:8px 2px;display:flex;gap:12px;justify-content:spa
 summary>span:first-child{overflow-wrap:anywhere;min-width:0}
 summary .soft{white-space:nowrap;font-variant-numeric:tabular-nums}
 details>div:not(.m){padding:0 2px 14px;max-width:480px}
-summary::-webkit-details-marker{color:var(--soft)}
+summary::before{content:"+";color:var(--soft);width:.7em;flex:none}details[open]>summary::before{content:"\\2212"}
+summary>span:first-child{flex:1}
 .moved{display:flex;gap:10px;align-items:center;flex:none}.moved svg{width:72px;margin:0}
 .m{display:grid;grid-template-columns:minmax(0,1.5fr) minmax(0,1fr) minmax(0,1.9fr) minmax(0,.8fr) minmax(0,1.2fr);
 gap:0 16px;align-items:center;padding:7px 0;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
