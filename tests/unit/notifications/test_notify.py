@@ -159,6 +159,16 @@ class TestFailures:
         assert "sent" == notify(refused, "a", world)
         assert [[]] == [recipients for *_, recipients in world.topic.published]
 
+    def test_the_first_message_waits_for_the_readers(self, world):
+        """A model is announced just before its configuration is in force: its readers hear of it all the same."""
+        created = notice(outcome="model_created")
+        later = world.catalog.configs.pop("mortgage")
+        with pytest.raises(TransientError):
+            notify(created, "a", world)
+        world.wait = lambda seconds: world.catalog.configs.update(mortgage=later)
+        assert "sent" == notify(created, "a", world)
+        assert (1, 2, 1) == (len(world.slack.posted), len(world.mail.sent), len(world.topic.published))
+
     def test_slack_hears_one_message_a_second(self, world):
         """The pace is kept between functions, by the table."""
         before = world.now()

@@ -43,6 +43,8 @@ def notify(notice: NoticeDetail, event_id: str, world: World, deadline: datetime
         world.state.put(notice.model, name, claim, expected=known)
     except Conflict:
         return "known"
+    if decision.outcome == "model_created":
+        _wait_for_its_configuration(notice.model, world)
     settings = settings_of(notice.model, world)
     verdict = SEND if claim["status"] == "pending" else _admitted(decision, settings, world)
     place = Place(world.names, world.bucket.name, world.region)
@@ -80,6 +82,16 @@ def settings_of(model: str, world: World) -> Notify:
     """Who hears of a model. One whose configuration never was valid has nobody of its own: the topic hears."""
     config = world.catalog.get(model)
     return config.notify if config else Notify(slack=None)
+
+
+def _wait_for_its_configuration(model: str, world: World) -> None:
+    """A model is announced a moment before its configuration, which names its readers, is in force."""
+    for seconds in (0.2, 0.5, 1.0, 2.0, 4.0):
+        if world.catalog.get(model):
+            return
+        world.wait(seconds)
+    if world.catalog.get(model) is None:
+        raise TransientError(f"model {model} was created, and its configuration is not in force yet")
 
 
 def _decision(notice: NoticeDetail) -> Decision:
