@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
-from stranger import SMALL, Model, Stack, applications, drop_of, wait_for
+from stranger import HEADER, SMALL, Model, Stack, applications, drop_of, table, wait_for
 
 HOUR = timedelta(hours=1)
 Row = tuple[Any, ...]
@@ -59,9 +59,14 @@ class Captured:
     def write(
         self, rows: Sequence[Row], score: Callable[[Row], float] | None = None, broken: int = 0
     ) -> None:
-        """Puts one capture file into the hour: a record a row, scored as a good model would unless told otherwise."""
-        scored = score or (lambda row: 0.85 if row[1] > 0.5 else 0.15)
-        lines = [json.dumps(self._record(row, scored(row), at)) for at, row in enumerate(rows)]
+        """Puts one capture file into the hour: a record a row, with the endpoint's own answer unless told otherwise."""
+        if score:
+            answers = [f"{'yes' if score(row) > 0.5 else 'no'},{score(row)}" for row in rows]
+        else:
+            body = table(HEADER[:-1], [row[:-1] for row in rows]).decode()
+            answers = self.model.invoke(body).splitlines()
+        found = zip(rows, answers, strict=True)
+        lines = [json.dumps(self._record(row, answer, at)) for at, (row, answer) in enumerate(found)]
         lines += ["{broken"] * broken
         key = f"capture/{self.model.name}/AllTraffic/{self.hour:%Y/%m/%d/%H}/15-00-000-{uuid4()}.jsonl"
         self.model.put(key, "\n".join(lines).encode())
@@ -79,8 +84,7 @@ class Captured:
         ]
         self.model.put(f"ground-truth/{self.hour:%Y/%m/%d/%H}/{uuid4()}.jsonl", "\n".join(lines).encode())
 
-    def _record(self, row: Row, score: float, at: int) -> dict[str, Any]:
-        answer = f"{'yes' if score > 0.5 else 'no'},{score}"
+    def _record(self, row: Row, answer: str, at: int) -> dict[str, Any]:
         region = f'"{row[2]}"'
         return {
             "captureData": {

@@ -10,7 +10,7 @@ import msgspec
 
 from perennial_analysis.readers.capture_records import Record
 from perennial_analysis.readers.tabular import BOM, UNDECODABLE, blocks
-from perennial_analysis.window.part import Part
+from perennial_analysis.window.part import Losses, Part
 from perennial_analysis.window.request import Source
 
 
@@ -26,23 +26,33 @@ class Located:
 def read_records(
     source: Source, start: datetime, end: datetime, part: Part
 ) -> Iterator[tuple[list[Located], int]]:
-    """The records of a file within the window, block by block, and the size of the block."""
-    decoder = msgspec.json.Decoder(Record)
+    """The records of a file within the window, block by block, and the size of the block.
+
+    What cannot be read has no time. It is counted with the records around it: a file whose records all lie in
+    another window leaves its losses to that one.
+    """
+    decoder, broken = msgspec.json.Decoder(Record), Losses()
+    inside = outside = 0
     with source.open() as file:
         before = 0
         for block in blocks(file):
             content = block.removeprefix(BOM) if not before else block
             found = []
-            for line, record in _decoded(decoder, content, source.name, before, part):
-                if _within(record, start, end, source.name, line, part):
+            for line, record in _decoded(decoder, content, source.name, before, broken):
+                within = _within(record, start, end, source.name, line, broken)
+                if within:
                     found.append(Located(record, source.name, line))
+                outside += within is False
             before += content.count(b"\n")
+            inside += len(found)
             part.requests += len(found)
             yield found, len(content)
+    if inside or not outside:
+        part.broken.join(broken)
 
 
 def _decoded(
-    decoder: msgspec.json.Decoder[Record], block: bytes, file: str, before: int, part: Part
+    decoder: msgspec.json.Decoder[Record], block: bytes, file: str, before: int, broken: Losses
 ) -> Iterator[tuple[int, Record]]:
     try:
         records = decoder.decode_lines(block)
@@ -57,14 +67,15 @@ def _decoded(
         try:
             yield line, decoder.decode(text)
         except UNDECODABLE as error:
-            part.broken.add(file, line, f"{error}: {text[:80].decode('utf-8', 'replace')}")
+            broken.add(file, line, f"{error}: {text[:80].decode('utf-8', 'replace')}")
 
 
-def _within(record: Record, start: datetime, end: datetime, file: str, line: int, part: Part) -> bool:
+def _within(record: Record, start: datetime, end: datetime, file: str, line: int, broken: Losses) -> bool | None:
+    """None for a record without a time."""
     told = record.event_metadata.inference_time
     try:
         time = datetime.fromisoformat(told)
     except ValueError:
-        part.broken.add(file, line, f"no time of inference: {told!r}")
-        return False
+        broken.add(file, line, f"no time of inference: {told!r}")
+        return None
     return start <= (time if time.tzinfo else time.replace(tzinfo=UTC)) < end

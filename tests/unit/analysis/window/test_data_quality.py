@@ -156,6 +156,14 @@ def test_broken_records_are_counted_and_shown_where_they_stand(files):
     ]
 
 
+def test_another_windows_losses_are_not_ours(files):
+    """A file of the hour before may be looked into; what is broken in it was told by that hour's window."""
+    before = captured(rows(50, 3), start=START - timedelta(hours=1))
+    assert window([b"not json", *before], files).summary.status == "empty"
+    timeless = {"captureData": {}, "eventMetadata": {"eventId": "x", "inferenceTime": "once"}}
+    assert window([b"not json", timeless], files).summary.broken.count == 2
+
+
 def test_a_request_without_an_answer_is_a_request(files):
     """Rows whose answer is missing or unreadable count as input, and the missing answers show."""
     found = captured(rows(200, 3))
