@@ -36,7 +36,8 @@ def merge(parts: Sequence[Statistics], baseline: Statistics | None = None) -> St
 
 
 def _merge(parts: Sequence[Feature], rows: int, known: Feature | None) -> Feature:
-    """Of one feature; it is missing in every row of a part that lacks it."""
+    """Of one feature; it is missing in every row of a part that lacks it. Only what all parts take for an identifier
+    is one, and only what comes and goes in each of them may do so."""
     present = sum(part.present for part in parts)
     types: Counter[DataType] = Counter()
     for part in parts:
@@ -47,7 +48,11 @@ def _merge(parts: Sequence[Feature], rows: int, known: Feature | None) -> Featur
         numbers = _numbers([part for part in parts if part.numbers])
     else:
         words = _words(parts, known)
-    return Feature(parts[0].name, kind, present, rows - present, dict(types), numbers, words)
+    roles = {part.role for part in parts if part.present}
+    role = roles.pop() if len(roles) == 1 else None
+    varying = [part.variation for part in parts if part.present]
+    variation = max(varying) if varying and min(varying) > 0 else 0.0
+    return Feature(parts[0].name, kind, present, rows - present, dict(types), numbers, words, role, variation)
 
 
 def _kind(kinds: set[Kind]) -> Kind:

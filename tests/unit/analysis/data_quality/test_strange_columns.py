@@ -9,6 +9,7 @@ import pytest
 from perennial_analysis.check import check
 from perennial_analysis.columns import numbers, texts
 from perennial_analysis.constraints import read_constraints, suggest, write_constraints
+from perennial_analysis.merge import merge
 from perennial_analysis.statistics import profile
 from perennial_analysis.statistics_file import read_statistics, write_statistics
 
@@ -193,3 +194,14 @@ def test_a_comparison_that_was_left_out_can_be_asked_for():
     del constraints.document["features"][0]["monitoringConfigOverrides"]
     changed = read_constraints(write_constraints(constraints))
     assert alarms(later, (statistics, changed), 1000, 1) == 1
+
+
+@pytest.mark.parametrize("kind", NEVER_BACK)
+def test_parts_of_a_baseline_agree_on_what_is_left_out(kind):
+    """A baseline that several workers made leaves out what each of them would."""
+    draw, _ = NEVER_BACK[kind]
+    parts = [profile({"x": draw(np.random.default_rng(seed), 2000)}) for seed in (5, 6)]
+    whole = merge(parts)
+    assert whole.features["x"].role == parts[0].features["x"].role is not None
+    few = profile({"x": draw(np.random.default_rng(7), 50)})
+    assert merge([parts[0], few]).features["x"].role is None
