@@ -1,4 +1,9 @@
-"""Runs every benchmark of this folder, one after the other: `make bench`, or `make bench` with names in ONLY."""
+"""Runs the benchmarks of this folder, one after the other: `make bench`, or `make bench` with names in ONLY.
+
+Those that install others' packages (1.2 GB, and minutes for the rivals) run only when named:
+
+    make bench ONLY="rivals agreement real_streams"
+"""
 
 from __future__ import annotations
 
@@ -12,8 +17,9 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     helpers = ("run", "loop_data", "environments")
+    beside_others = ("rivals", "agreement", "real_streams")
     chosen = os.environ.get("ONLY", "").split() or sorted(
-        path.stem for path in HERE.glob("*.py") if path.stem not in helpers
+        path.stem for path in HERE.glob("*.py") if path.stem not in (*helpers, *beside_others)
     )
     path = os.pathsep.join(str(HERE.parent / folder) for folder in ("local", "layers/core"))
     failed = []
