@@ -24,6 +24,8 @@ Where to look next
   make up                             the same stack, kept running; then: source .perennial/env
   examples/mortgage/model.yaml        the whole configuration of this model
   template.yaml                       the system: event -> reaction
+  .perennial/demo-pages/report.html   the report on the hour that drifted, as it lies in the bucket
+  .perennial/demo-pages/inbox.html    what people were sent, and who pressed what
   .perennial/demo                     logs of this run: the twin, its jobs, its model servers"""
 
 

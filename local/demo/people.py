@@ -23,8 +23,8 @@ class People:
         self._call("POST", "/_twin/inbox/press", {"message": message, "action_id": action_id})
 
     def inbox(self) -> str:
-        """The inbox as a page."""
-        return self._get("/_twin/inbox").decode()
+        """The inbox as one page that needs no twin any more."""
+        return self._get("/_twin/inbox/snapshot").decode()
 
     def capture_as_of(self, moment: datetime | None, now: datetime) -> None:
         """Captured traffic is stamped as if it were that moment; None for the present."""

@@ -6,6 +6,7 @@ The hours are real in all but their length: the twin stamps captured traffic wit
 import json
 import random
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,7 +49,7 @@ class Watch:
         ):
             self.live_through(hour - 2 * HOUR, bent[:half], "downturn-2")
             reported = self.live_through(hour - HOUR, bent[half:], "downturn-1")
-        package = self.renew(reported)
+        package = self.renew()
         with self.story.show.stage("Approval with the button in Slack, and the endpoint renewed"):
             self.press_approve(package)
             self.story.watch_rollout(package)
@@ -61,7 +62,7 @@ class Watch:
             self.quiet(summary)
         self.keep_pages(reported)
 
-    def live_through(self, start: datetime, records: list[Record], name: str) -> dict[str, Any]:
+    def live_through(self, start: datetime, records: Sequence[Record], name: str) -> dict[str, Any]:
         """One hour of traffic with its labels, and the summary of its window."""
         show = self.story.show
         show.waiting(f"traffic of {start:%H:%M} to {start + HOUR:%H:%M}")
@@ -83,7 +84,7 @@ class Watch:
                 show.detail(f"{feature['name']}: {feature['baseline']} -> {feature['current']}")
         return summary
 
-    def send(self, records: list[Record], name: str, moment: datetime) -> list[Request]:
+    def send(self, records: Sequence[Record], name: str, moment: datetime) -> list[Request]:
         """Asks the endpoint about the records, and drops what became of them as ground truth."""
         sent, ask = list(applicants.requests(records, TARGET, name)), self.story.aws.predict()
         for request in sent:
@@ -107,7 +108,7 @@ class Watch:
             raise Trouble(f"{self.window(summary)} should be quiet: {summary['reason']}")
         self.story.show.done(f"{self.window(summary)}: {summary['records']} rows, {summary['reason']}")
 
-    def renew(self, reported: dict[str, Any]) -> str:
+    def renew(self) -> str:
         """From the alarm to a version that waits for approval; its ARN."""
         story = self.story
         with story.show.stage("The alarm, the message, and one retraining on what the traffic has become"):

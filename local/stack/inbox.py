@@ -1,4 +1,4 @@
-"""Slack for a stack on the twin: its secret names the twin's inbox instead of a workspace."""
+"""Slack and mail for a stack on the twin: what leaves it arrives in the twin's inbox."""
 
 import json
 import secrets
@@ -8,6 +8,11 @@ from typing import Any
 from stack.twin_process import Twin
 
 CHANNEL = "#ml-alerts"
+
+
+def verify_sender(ses: Any, address: str) -> None:
+    """What a person does with a click in a mail from AWS: without it SES sends nothing."""
+    ses.verify_email_identity(EmailAddress=address)
 
 
 def connect(twin: Twin, secretsmanager: Any, stack_name: str, callback_url: str) -> None:

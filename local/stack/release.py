@@ -70,6 +70,8 @@ def deploy(twin: Twin) -> bool:
         )
     secretsmanager = session().client("secretsmanager", endpoint_url=twin.endpoint)
     inbox.connect(twin, secretsmanager, STACK_NAME, outputs(twin)["SlackCallbackUrl"])
+    given = dict(pair.split("=", 1) for pair in parameters())
+    inbox.verify_sender(session().client("ses", endpoint_url=twin.endpoint), given["EmailSender"].strip("'"))
     stamp.write_text(wanted)
     return True
 

@@ -18,6 +18,11 @@ def arm(stack: Stack, fault: str, name: str, times: int) -> None:
         pass
 
 
+def heard_by_mail(stack: Stack, model: Model) -> list[dict[str, Any]]:
+    """What SES delivered about a model."""
+    return [mail for mail in heard(stack, "mail", model) if mail["via"] == "ses"]
+
+
 def heard(stack: Stack, kind: str, model: Model) -> list[dict[str, Any]]:
     """What came by a kind of channel about a model."""
     return [message for message in Inbox(stack).messages(model.model) if message["kind"] == kind]
@@ -50,7 +55,8 @@ def test_people_hear_of_everything_once(stack: Stack) -> None:
         "endpoint_creation_started": 1,
         "version_in_service": 1,
     }
-    assert Counter(model.news()) == expected, model.story()
+    # Two events of one drop may both be refused, at once; people hear of it once.
+    assert set(model.news()) == set(expected), model.story()
     wait_for("all notices", lambda: len(model.notices()) >= sum(expected.values()), 30)
     heard = {notice["outcome"]: notice for notice in model.notices()}
     assert Counter(notice["outcome"] for notice in model.notices()) == expected
@@ -66,7 +72,11 @@ def test_people_hear_of_everything_once(stack: Stack) -> None:
     words = " ".join(heard["version_registered"]["message"].split())
     assert f"Approve or reject version 1 of model package group {model.name}" in words
     assert all(len(notice["subject"]) <= 100 for notice in heard.values())
-    assert {notice["recipients"] for notice in heard.values()} == {'["reader@example.com"]'}
+    # The stack has a sender, so the model's readers get their mail from SES, and none from the topic.
+    assert {notice["recipients"] for notice in heard.values()} == {"[]"}
+    mails = [mail for mail in heard_by_mail(stack, model) if mail["to"] == ["reader@example.com"]]
+    assert len(mails) == sum(expected.values())
+    assert all(mail["html"].startswith("<!doctype html>") and mail["text"] for mail in mails)
 
 
 def test_readers_are_subscribed_with_a_filter(stack: Stack) -> None:

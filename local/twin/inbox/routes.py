@@ -13,6 +13,7 @@ from twin.admin import Answer, Request, Route
 from twin.inbox.messages import Messages
 from twin.inbox.press import press
 from twin.inbox.slack import Settings, Slack, SlackError
+from twin.inbox.snapshot import snapshot
 from twin.seams_mail import Mail
 from twin.world import World
 
@@ -43,6 +44,7 @@ class Inbox:
             "/_twin/inbox": self._page,
             "/_twin/inbox/": self._page,
             "/_twin/inbox/messages": self._messages,
+            "/_twin/inbox/snapshot": self._snapshot,
             "/_twin/inbox/press": self._press,
             "/_twin/inbox/settings": self._settings,
             "/_twin/slack/api/": self._slack_api,
@@ -66,6 +68,10 @@ class Inbox:
         kind = f"{TYPES[path.suffix]}; charset=utf-8"
         headers = {"content-type": kind, "cache-control": "no-cache", "content-security-policy": _POLICY}
         return Answer(path.read_bytes(), headers=headers)
+
+    async def _snapshot(self, _request: Request) -> Answer:
+        shown = [one.shown() for one in self.messages.newest_first()]
+        return Answer(snapshot(PAGE, shown), headers={"content-type": "text/html; charset=utf-8"})
 
     async def _messages(self, request: Request) -> Answer:
         if request.method == "DELETE":

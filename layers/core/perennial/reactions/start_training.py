@@ -22,6 +22,8 @@ from perennial.training import IN_FLIGHT, Dataset, job_request, plan
 CLAIM = "training"
 # A claim whose job never came belongs to a handler that died: after this it counts no more.
 CLAIM_HOLDS = timedelta(minutes=2)
+# S3 may tell of one drop several times; whoever drops the same again later than this wants to hear of it.
+ONE_DROP = timedelta(minutes=10)
 
 
 def on_object(key: str, world: World) -> Decision | None:
@@ -47,12 +49,20 @@ def start_training(
         # Uploaded together with its data, model.yaml may be a moment from being in force.
         coming = bool(world.bucket.list(layout.config_key(model)))
         return _recorded(Decision(model, fact, "drop_waits", reason, None if coming else "warning"), world)
+    repeated = drop is not None and _just_pinned(drop, model, world)
     left_out = None
     for name in [drop] if drop else list(undecided_drops(config, world)):
         left_out = _take_in(name, config, world)
     if drop and left_out is not None:
         return left_out
-    return _recorded(_train(config, drop, because, world), world)
+    return _recorded(_train(config, drop, because, world, heard=repeated), world)
+
+
+def _just_pinned(drop: str, model: str, world: World) -> bool:
+    known = world.state.get(model, f"drop#{drop}")
+    if known is None or "at" not in known:
+        return False
+    return world.now() - datetime.fromisoformat(known["at"]) < ONE_DROP
 
 
 def _stray(key: str, found: layout.DropObject) -> Decision:
@@ -179,6 +189,7 @@ def _pin(
             "outcome": "pinned",
             "reason": seen.reason,
             "dataset": found.version,
+            "at": world.now().isoformat(),
         },
     )
     again = f"; the same data as drop {before.drop}" if before else ""
@@ -196,7 +207,10 @@ def _fresh(claim: Mapping[str, str], world: World) -> bool:
     return world.now() - datetime.fromisoformat(claim["at"]) < CLAIM_HOLDS
 
 
-def _train(config: ModelConfig, drop: str | None, because: str, world: World) -> Decision:
+def _train(
+    config: ModelConfig, drop: str | None, because: str, world: World, *, heard: bool = False
+) -> Decision:
+    """`heard`: another event of the same drop was answered a moment ago."""
     model, names = config.model, world.names
     fact = _fact(drop) if drop else because
     claim = world.state.get(model, CLAIM)
@@ -205,7 +219,8 @@ def _train(config: ModelConfig, drop: str | None, because: str, world: World) ->
     if decided.start is None or decided.dataset is None:
         # A person who dropped data should hear why nothing trains; two events of one drop, though, are one fact.
         in_flight = any(job.status in IN_FLIGHT for job in jobs)
-        news: Severity | None = "info" if drop and decided.settled and not in_flight else None
+        new = drop and decided.settled and not in_flight and not heard
+        news: Severity | None = "info" if new else None
         return Decision(model, fact, "nothing" if decided.settled else "training_waits", decided.reason, news)
     if claim and claim["job"] not in {decided.start, *(job.name for job in jobs)} and _fresh(claim, world):
         return Decision(model, fact, "training_waits", f"job {claim['job']} is being started")

@@ -40,6 +40,12 @@ function draw() {
 }
 
 async function look() {
+  if (window.KEPT) {
+    live.textContent = "as it was";
+    messages = window.KEPT;
+    draw();
+    return;
+  }
   try {
     const answer = await fetch(`/_twin/inbox/messages?since=${revision}`);
     const found = await answer.json();
@@ -70,6 +76,7 @@ function agreed(dialog) {
 }
 
 async function press(message, element, button) {
+  if (window.KEPT) return;
   if (element.confirm && !(await agreed(element.confirm))) return;
   if (element.url && /^https?:/.test(element.url)) window.open(element.url, "_blank", "noreferrer");
   button.disabled = true;
@@ -94,6 +101,6 @@ document.getElementById("clear").addEventListener("click", async () => {
 
 async function keepLooking() {
   await look();
-  setTimeout(keepLooking, EVERY);
+  if (!window.KEPT) setTimeout(keepLooking, EVERY);
 }
 keepLooking();
