@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -28,6 +28,16 @@ from perennial.ports import LedgerEntry
 
 _ANYTHING: Mapping[str, Any] = {}
 
+# What has done its duty leaves the table (DynamoDB's time to live, within days): a model that is watched every
+# hour would have a hundred thousand of these in a few years, and each sweep reads them. The ledger keeps all.
+LIFETIMES = {
+    "window#": timedelta(days=60),
+    "asked#": timedelta(days=60),
+    "delivery#": timedelta(days=30),
+    "intent#": timedelta(days=30),
+    "drill#": timedelta(days=30),
+}
+
 
 class Table:
     """DynamoDB items of two strings as the key and one JSON document as the body."""
@@ -41,8 +51,17 @@ class Table:
         item = self._dynamodb.get_item(TableName=self._name, Key=key, ConsistentRead=True).get("Item")
         return str(item["body"]["S"]) if item else None
 
-    def put(self, pk: str, sk: str, attributes: Mapping[str, str], **condition: Any) -> None:
+    def put(
+        self,
+        pk: str,
+        sk: str,
+        attributes: Mapping[str, str],
+        expires: datetime | None = None,
+        **condition: Any,
+    ) -> None:
         item = {name: {"S": value} for name, value in {"pk": pk, "sk": sk, **attributes}.items()}
+        if expires:
+            item["expires"] = {"N": str(int(expires.timestamp()))}
         try:
             self._dynamodb.put_item(TableName=self._name, Item=item, **condition)
         except ClientError as error:
@@ -111,7 +130,9 @@ class TableState:
                 "ConditionExpression": "body = :expected",
                 "ExpressionAttributeValues": {":expected": {"S": _dump(expected)}},
             }
-        self._table.put(f"state#{model}", name, {"body": _dump(value)}, **condition)
+        lifetime = next((life for prefix, life in LIFETIMES.items() if name.startswith(prefix)), None)
+        expires = datetime.now(UTC) + lifetime if lifetime else None
+        self._table.put(f"state#{model}", name, {"body": _dump(value)}, expires, **condition)
 
     def all(self, model: str, prefix: str) -> Mapping[str, Mapping[str, Any]]:
         found = self._table.query(f"state#{model}", prefix)
