@@ -75,6 +75,11 @@ def test_three_keys_are_enough():
             id="quality by another problem's metric",
         ),
         pytest.param(
+            HEAD + "monitors: {model_quality: {metric: log_loss}}\n",
+            "monitors.model_quality.metric: 'log_loss' is not one of auc, accuracy, precision, recall, f1",
+            id="quality by a metric of training alone",
+        ),
+        pytest.param(
             HEAD + "monitors: {model_quality: {maximum: 0.7}}\n",
             "monitors.model_quality.maximum: more auc is better: use minimum",
             id="quality's direction",
@@ -159,3 +164,18 @@ def test_the_catalog_reads_back_what_it_keeps():
         HEAD + "endpoint: {kind: serverless}\nschema: {drop: [rownames]}\n", model="mortgage"
     )
     assert config == ModelConfig.model_validate_json(config.model_dump_json(by_alias=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "metric"),
+    [
+        pytest.param({}, "auc", id="default"),
+        pytest.param({"gate": {"metric": "f1"}}, "f1", id="the gate's"),
+        pytest.param({"gate": {"metric": "log_loss"}}, "auc", id="the gate's is not watched"),
+        pytest.param({"monitors": {"model_quality": {"metric": "recall"}}}, "recall", id="its own"),
+    ],
+)
+def test_quality_is_held_to_a_metric_that_is_watched(changes, metric):
+    """Without a metric of its own the monitor takes the gate's, if windows can measure it."""
+    plain = {"model": "mortgage", "problem": "binary_classification", "target": "deny"}
+    assert metric == ModelConfig.model_validate(plain | changes).quality_metric

@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from perennial import rollout_plan
-from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, Problem
+from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, UNWATCHED, Problem
 from perennial.names import digest
 from perennial.sections import (
     Capture,
@@ -77,11 +77,11 @@ class ModelConfig(Section):
         monitor = self.monitors.model_quality
         if monitor is None:
             return
-        metric = monitor.metric or self.gate_metric
-        if metric not in METRICS[self.problem]:
+        metric = self.quality_metric
+        watched = [name for name in METRICS[self.problem] if name not in UNWATCHED]
+        if metric not in watched:
             raise ValueError(
-                f"monitors.model_quality.metric: {metric!r} is not one of "
-                f"{', '.join(METRICS[self.problem])} ({self.problem})"
+                f"monitors.model_quality.metric: {metric!r} is not one of {', '.join(watched)} ({self.problem})"
             )
         if metric in LOWER_IS_BETTER and monitor.minimum is not None:
             raise ValueError(f"monitors.model_quality.minimum: {metric} is an error: use maximum")
@@ -91,6 +91,14 @@ class ModelConfig(Section):
     @property
     def gate_metric(self) -> str:
         return self.gate.metric or DEFAULT_METRIC[self.problem]
+
+    @property
+    def quality_metric(self) -> str:
+        """What `monitors.model_quality` holds to its minimum or maximum."""
+        monitor = self.monitors.model_quality
+        if monitor and monitor.metric:
+            return monitor.metric
+        return DEFAULT_METRIC[self.problem] if self.gate_metric in UNWATCHED else self.gate_metric
 
     @property
     def intake_hash(self) -> str:

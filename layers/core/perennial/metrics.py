@@ -23,6 +23,8 @@ DEFAULT_METRIC: Mapping[Problem, str] = {
     "multiclass_classification": "accuracy",
     "regression": "rmse",
 }
+# What Model Monitor knows no name for is not watched in service.
+UNWATCHED = frozenset({"log_loss"})
 LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae", "mse"})
 
 

@@ -85,7 +85,7 @@ def request_of(
     """The analysis of one window, of the version that served then. Without a schema the columns are unknown."""
     settings = monitors_of(config)[monitor].model_dump(mode="json")
     if settings.get("minimum") is not None or settings.get("maximum") is not None:
-        settings["metric"] = settings["metric"] or config.gate_metric
+        settings["metric"] = config.quality_metric
     if config.problem == "binary_classification" and schema and schema.classes:
         settings["positive"] = schema.classes[-1]
     if schema and monitor == "data_quality":
