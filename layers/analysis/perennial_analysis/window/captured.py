@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
@@ -14,8 +13,9 @@ from perennial_analysis.window.part import Losses, Part
 from perennial_analysis.window.request import Source
 
 
-@dataclass(frozen=True)
-class Located:
+class Located(
+    msgspec.Struct, frozen=True, gc=False
+):  # one for each record: the collector need not look at it
     """A record and where it stands."""
 
     record: Record
@@ -32,6 +32,7 @@ def read_records(
     another window leaves its losses to that one.
     """
     decoder, broken = msgspec.json.Decoder(Record), Losses()
+    known: dict[str, bool | None] = {}  # times are told in seconds, so many records share one
     inside = outside = 0
     with source.open() as file:
         before = 0
@@ -39,7 +40,11 @@ def read_records(
             content = block.removeprefix(BOM) if not before else block
             found = []
             for line, record in _decoded(decoder, content, source.name, before, broken):
-                within = _within(record, start, end, source.name, line, broken)
+                told = record.event_metadata.inference_time
+                within = known[told] if told in known else _within(told, start, end)
+                known[told] = within
+                if within is None:
+                    broken.add(source.name, line, f"no time of inference: {told!r}")
                 if within:
                     found.append(Located(record, source.name, line))
                 outside += within is False
@@ -70,12 +75,10 @@ def _decoded(
             broken.add(file, line, f"{error}: {text[:80].decode('utf-8', 'replace')}")
 
 
-def _within(record: Record, start: datetime, end: datetime, file: str, line: int, broken: Losses) -> bool | None:
-    """None for a record without a time."""
-    told = record.event_metadata.inference_time
+def _within(told: str, start: datetime, end: datetime) -> bool | None:
+    """None for what is no time."""
     try:
         time = datetime.fromisoformat(told)
     except ValueError:
-        broken.add(file, line, f"no time of inference: {told!r}")
         return None
     return start <= (time if time.tzinfo else time.replace(tzinfo=UTC)) < end
