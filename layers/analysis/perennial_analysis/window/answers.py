@@ -18,7 +18,7 @@ from perennial_analysis.readers.payloads import Row, UnreadablePayload, aligned,
 from perennial_analysis.window.request import Request
 
 Answer = tuple[str | None, float]
-"""The predicted label, None where there is none, and the score, NaN where there is none."""
+"""The predicted label as `spell` has it, None where there is none, and the score, NaN where there is none."""
 
 NOTHING: Answer = (None, math.nan)
 LABELS = ("predicted_label", "prediction", "label", "predicted_class", "class")
@@ -44,9 +44,9 @@ class Reader:
 
     def __init__(self, request: Request) -> None:
         self.regression = request.problem == "regression"
-        self.classes = {} if self.regression else {name: name for name in request.classes}
-        self.spelled = {spell(name): name for name in self.classes}
-        self.names = list(self.classes)
+        self.names = [] if self.regression else [spell(name) or name for name in request.classes]
+        self.classes = {} if self.regression else dict(zip(request.classes, self.names, strict=True))
+        self.classes |= {name: name for name in self.names}
         self.binary = request.problem == "binary_classification" and len(self.names) == 2
         self.threshold = float(request.settings.get("threshold", THRESHOLD))
 
@@ -55,7 +55,7 @@ class Reader:
         first, comma, second = line.partition(",")
         if first in self.classes and comma:
             try:
-                return first, float(second)
+                return self.classes[first], float(second)
             except ValueError:
                 pass
         return self.of_cells(line.split(","))
@@ -65,7 +65,9 @@ class Reader:
         if side.encoding == "JSON" and side.data:
             try:
                 found = [
-                    self._complete(each.predicted_label, each.score)
+                    self._complete(
+                        self.classes.get(each.predicted_label or "", each.predicted_label), each.score
+                    )
                     for each in _OURS.decode(side.data).predictions
                 ]
                 if count is None or len(found) == count:
@@ -91,6 +93,8 @@ class Reader:
         first = self._class(cells[0])
         if len(cells) == 1:
             return self._complete(first, math.nan if first else _number(cells[0]), cells[0])
+        if first is None and isinstance(cells[0], str):
+            first = self.classes.get(cells[0])  # a class may be called 7.5; beside a score it is one
         second = self._class(cells[1])
         if first is None and second is not None:
             return self._complete(second, _number(cells[0]))
@@ -120,7 +124,7 @@ class Reader:
         """The class that a cell names, if it names one."""
         if not isinstance(cell, str | int | float) or _is_fraction(cell):
             return None
-        return self.classes.get(str(cell)) or self.spelled.get(spell(cell))
+        return self.classes.get(str(cell)) or self.classes.get(spell(cell))
 
     def _complete(self, label: str | None, score: float, told: Any = None) -> Answer:
         """A score alone tells the class of a binary problem; a word that is no class is told as it is."""
@@ -138,7 +142,8 @@ class Reader:
         if count is None:
             scores = [_number(cell) for cell in cells]
             shares = len(cells) == len(self.names) and math.isclose(sum(scores), 1.0, abs_tol=1e-6)
-            if shares or any(map(math.isnan, scores)) or any(map(self._class, cells)):
+            named = cells[0] in self.classes or any(map(self._class, cells))
+            if shares or any(map(math.isnan, scores)) or named:
                 return rows
         return [[cell] for cell in cells] if count in (None, len(cells)) else rows
 
