@@ -78,7 +78,7 @@ def data_quality(
             "comparisons.json": write_comparisons(report),
         },
         {"features": changes, "drifted_features": drifted},
-        {"drifted_features": drifted, **_per_feature(request, current, report)},
+        {} if not_judged else {"drifted_features": drifted, **_per_feature(request, current, report)},
         sections=sections(changes, report, current, known),
     )
 

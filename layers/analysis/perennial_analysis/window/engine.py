@@ -13,7 +13,7 @@ from perennial_analysis.window.html.page import page
 from perennial_analysis.window.model_quality import model_quality
 from perennial_analysis.window.part import Part, joined
 from perennial_analysis.window.request import Request, Source
-from perennial_analysis.window.summary import Broken, Summary, Window
+from perennial_analysis.window.summary import JUDGED, Broken, Summary, Window
 
 Monitor = Callable[[Request, Mapping[str, bytes], Sequence[Part], Part], Findings]
 MONITORS: Mapping[str, Monitor] = {
@@ -67,9 +67,12 @@ def finish(request: Request, baseline: Mapping[str, bytes], parts: Sequence[Part
 
 
 def _datapoints(request: Request, summary: Summary, findings: Findings) -> tuple[Datapoint, ...]:
-    """Stamped with the window's end; `records` and `violations` always, so that silence is a number too."""
+    """Stamped with the window's end; `records` always, so that silence is a number too. A window that was not judged
+    has no violations, not none: a zero would clear an alarm."""
     schedule = {"Endpoint": request.endpoint, "MonitoringSchedule": request.schedule}
-    aggregates = {"records": float(summary.records), "violations": float(len(summary.violations))}
+    aggregates = {"records": float(summary.records)}
+    if summary.status in JUDGED:
+        aggregates["violations"] = float(len(summary.violations))
     found: list[tuple[str, Mapping[str, str], float]] = [
         (name, {}, value) for name, value in sorted({**aggregates, **findings.metrics}.items())
     ]

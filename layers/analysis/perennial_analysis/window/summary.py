@@ -15,6 +15,7 @@ from perennial_analysis.window.request import LABEL, OUTPUT, SCORE, MonitorName
 VERSION = 1
 FIGURES = 6
 Status = Literal["ok", "violations", "empty", "too_few", "no_baseline"]
+JUDGED: tuple[Status, ...] = ("ok", "violations")
 ViolationKind = Literal["schema", "drift", "missing", "domain", "quality", "bias"]
 KINDS: dict[str, ViolationKind] = {
     "missing_column_check": "schema",

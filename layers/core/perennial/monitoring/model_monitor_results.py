@@ -58,9 +58,12 @@ def empty(request: Request, why: str) -> Summary:
 
 
 def datapoints(summary: Summary, request: Request) -> list[Datapoint]:
-    """The aggregates that our alarms look at; Model Monitor puts the others itself."""
-    values = {"records": summary.records, "violations": len(summary.violations)}
-    if summary.drifted_features is not None:
+    """The aggregates that our alarms look at; Model Monitor puts the others itself. Of an empty window only that it
+    is empty: no violations of what nobody judged would clear an alarm."""
+    values = {"records": summary.records}
+    if summary.status != "empty":
+        values["violations"] = len(summary.violations)
+    if summary.status != "empty" and summary.drifted_features is not None:
         values["drifted_features"] = summary.drifted_features
     dimensions = {"Endpoint": request.endpoint, "MonitoringSchedule": request.schedule}
     namespace = NAMESPACES[request.monitor]
