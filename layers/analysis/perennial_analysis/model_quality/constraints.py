@@ -2,8 +2,9 @@
 
 The constraints file is Model Monitor's: each threshold is the baseline's own value. Taken literally, every
 second unchanged window would violate it. The baseline's standard errors are kept in a file beside it, and a
-window violates a threshold only when it is worse by more than 3 standard errors of the difference (baseline's
-and window's together). A threshold set by hand has no error of its own: only the window's counts.
+window violates a threshold only when it is worse by more standard errors of the difference (baseline's and window's
+together) than chance gives any of its metrics: FALSE_ALARMS of unchanged windows violate something, however many
+metrics there are. A threshold set by hand has no error of its own: only the window's counts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 from perennial_analysis.model_quality.confusion import CONSTANT
@@ -18,7 +20,9 @@ from perennial_analysis.model_quality.statistics import VERSION, Quality
 
 BELOW, ABOVE = "LessThanThreshold", "GreaterThanThreshold"
 SMALLER_IS_BETTER = frozenset({"false_positive_rate", "false_negative_rate", "mae", "mse", "rmse"})
-SIGMAS = 3.0
+FALSE_ALARMS = 0.005
+"""The share of unchanged windows in which a metric may violate its threshold."""
+FEWEST_SIGMAS = 3.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,7 @@ class Comparison:
     """One metric of a window beside its threshold; `error` is that of the difference between the two.
 
     `excess` says by how many errors the window is worse: negative when it is better, NaN when it cannot be told.
+    By more than `sigmas` it violates the threshold.
     """
 
     metric: str
@@ -33,6 +38,7 @@ class Comparison:
     threshold: float
     operator: str
     error: float
+    sigmas: float = FEWEST_SIGMAS
 
     @property
     def excess(self) -> float:
@@ -43,7 +49,7 @@ class Comparison:
 
     @property
     def violated(self) -> bool:
-        return self.excess > SIGMAS
+        return self.excess > self.sigmas
 
     def violation(self) -> dict[str, str]:
         return {
@@ -51,6 +57,11 @@ class Comparison:
             "description": f"Metric {self.metric} with {self.value} was {self.operator} {self.threshold}",
             "metric_name": self.metric,
         }
+
+
+def sigmas(metrics: int) -> float:
+    """How many standard errors chance may give the worst of so many metrics (Bonferroni)."""
+    return max(FEWEST_SIGMAS, -NormalDist().inv_cdf(FALSE_ALARMS / max(1, metrics)))
 
 
 def suggest(baseline: Quality) -> dict[str, Any]:
@@ -98,6 +109,7 @@ def compare(
         raise ValueError(f"the constraints hold no {section}, but {found}")
     found_at_baseline = (errors or {}).get("metrics", {})
     compared = []
+    beyond = sigmas(len(constraints[section] or {}))
     for name, constraint in sorted((constraints[section] or {}).items()):
         threshold, operator = float(constraint["threshold"]), constraint["comparison_operator"]
         if operator not in (BELOW, ABOVE):
@@ -108,7 +120,7 @@ def compare(
         known = found_at_baseline.get(name, {})
         of_baseline = known.get("standard_error") if known.get("threshold") == threshold else None
         error = math.hypot(window.errors.get(name, math.nan), of_baseline or 0.0)
-        compared.append(Comparison(name, value, threshold, operator, error))
+        compared.append(Comparison(name, value, threshold, operator, error, beyond))
     return compared
 
 

@@ -15,7 +15,6 @@ from perennial_analysis.model_quality.confusion import CONSTANT
 from perennial_analysis.model_quality.constraints import (
     ABOVE,
     BELOW,
-    SIGMAS,
     SMALLER_IS_BETTER,
     Comparison,
     compare,
@@ -88,11 +87,7 @@ def model_quality(
         files["constraints.json"] = written(known)
     if expected is not None:
         files["estimate.json"] = written(expected.document())
-    metrics = (
-        {name: each.value for name, each in figures.items()}
-        if judged or labelled_rows >= request.min_records
-        else {}
-    )
+    metrics = {name: each.value for name, each in figures.items()} if judged else {}
     labels = Labels(labelled_rows, found - labelled_rows, rows.joined.unmatched)
     return Findings(
         status,
@@ -215,7 +210,7 @@ def _allowed(comparison: Comparison) -> float | None:
     """The value at which the comparison trips."""
     if math.isnan(comparison.error):
         return rounded(comparison.threshold)
-    slack = SIGMAS * comparison.error
+    slack = comparison.sigmas * comparison.error
     return rounded(comparison.threshold + (-slack if comparison.operator == BELOW else slack))
 
 

@@ -1,8 +1,10 @@
 """The model quality monitor: labels joined when they come, an estimate until then."""
 
+from dataclasses import replace
+
 import msgspec
 import pytest
-from loans import START, captured, labelled, record, request, rows, side, source
+from loans import START, captured, labelled, record, request, rows, side, source, table
 
 from perennial_analysis.columns import numbers
 from perennial_analysis.window import Holdout, Request, analyze, baseline
@@ -130,7 +132,50 @@ def test_no_traffic_is_an_empty_window(files):
     """Nothing captured is said, and told as a number."""
     analysis = window([], labelled(rows(10, 3)), files)
     assert analysis.summary.status == "empty"
-    assert {each.name: each.value for each in analysis.datapoints} == {"records": 0.0, "violations": 0.0}
+    assert {each.name: each.value for each in analysis.datapoints} == {"records": 0.0}
+
+
+@pytest.mark.parametrize(("share", "known"), [(0.1, True), (1.0, False)])
+def test_what_was_not_judged_has_no_metric_but_its_coverage(share, known, files):
+    """With too few labels, or without a baseline, nobody says that nothing is violated: only how many labels came."""
+    analysis = window(captured(rows(500, 3)), labelled(rows(500, 3), share=share), files if known else {})
+    assert analysis.summary.status == ("too_few" if known else "no_baseline")
+    assert {each.name: each.value for each in analysis.datapoints} == {
+        "records": 500,
+        "label_coverage": share,
+    }
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+@pytest.mark.parametrize("classes", [("0.0", "1.0"), ("2.5", "10.0"), ("False", "True"), ("01", "02")])
+def test_classes_may_be_called_like_numbers(classes, quoted, files):
+    """A class that pandas wrote as 1.0 is the baseline's 1, in quoted lines as well: neither drift nor lost answers."""
+    names = dict(zip(("no", "yes"), classes, strict=True))
+    renamed = [
+        replace(each, labels=[names[label] for label in each.labels])
+        for each in (rows(3000, 2), rows(900, 3))
+    ]
+    known, current = renamed
+    made = baseline(
+        table(known),
+        Holdout(known.labels, [names[each] for each in known.predicted], known.scores),
+        problem="binary_classification",
+        target="granted",
+        classes=classes,
+    )
+    records = captured(current)
+    for each in records:
+        given, answer = each["captureData"]["endpointInput"], each["captureData"]["endpointOutput"]
+        if quoted:
+            cells = given["data"].strip().split(",")
+            given["data"] = ",".join([*cells[:2], f'"{cells[2]}"', *cells[3:]]) + "\n"
+        label, _, score = answer["data"].partition(",")
+        answer["data"] = f"{names[label]},{score}"
+    labels = labelled(current)
+    for monitor in ("data_quality", "model_quality"):
+        asked = Request(**{**request(monitor).__dict__, "classes": classes})
+        found = analyze(asked, made, [source(records)], [source(labels, "labels/one.jsonl")]).summary
+        assert (found.status, found.violations) == ("ok", ()), found.reason
 
 
 def other(problem: str, classes: tuple[str, ...]) -> Request:
