@@ -80,9 +80,8 @@ def hashed_drift(current: Hashed, baseline: Hashed, least: float, tail: float) -
 
 
 def hashed_bins(current: Hashed, baseline: Hashed) -> tuple[Floats, Floats]:
-    """Counts of both by hash, thin bins joined, those that the baseline has least in first."""
-    order = np.argsort(baseline.buckets, kind="stable")
-    return _joined(current.buckets[order].astype(np.float64), baseline.buckets[order].astype(np.float64))
+    """Counts of both by hash, thin bins joined."""
+    return _joined(current.buckets.astype(np.float64), baseline.buckets.astype(np.float64))
 
 
 def psi_excess(current: Floats, baseline: Floats, least: float, tail: float) -> Excess | None:
@@ -120,13 +119,21 @@ def bins(current: Sketch, baseline: Sketch) -> tuple[Floats, Floats]:
 
 def category_bins(current: Mapping[str, int], baseline: Mapping[str, int]) -> tuple[Floats, Floats]:
     """Counts of both by the baseline's categories. Those that it has seldom or never are one bin: how many of them
-    come is known (Good and Turing), not which."""
-    keys = sorted(baseline, key=lambda key: (baseline[key], key))
-    frequent = [key for key in keys if baseline[key] > SELDOM]
+    come is known (Good and Turing), not which.
+
+    In the order of their names: in that of their counts, those joined first would all be rare by chance in part, and
+    come more often again.
+    """
+    frequent = [key for key in sorted(baseline) if baseline[key] > SELDOM]
     counts = np.array([0, *(current.get(key, 0) for key in frequent)], dtype=np.float64)
     expected = np.array([0, *(baseline[key] for key in frequent)], dtype=np.float64)
     counts[0] = sum(current.values()) - counts.sum()
-    expected[0] = sum(baseline.values()) - expected.sum()
+    rows = sum(baseline.values())
+    if len(frequent) > 0:
+        # What was seen at most so often has the share of what was seen at most once more often than that.
+        seldom = sum(count for count in baseline.values() if count <= SELDOM + 1)
+        expected[1:] *= (rows - seldom) / expected.sum() if seldom < rows else 1.0
+    expected[0] = rows - expected.sum()
     return _joined(counts, expected)
 
 

@@ -79,6 +79,21 @@ def test_a_small_baseline_is_taken_for_one(reference):
     assert noisy <= 1
 
 
+def test_many_rare_categories_are_quiet():
+    """Eighty plants, each seen about five times in training: those that were rarer by chance come more often again."""
+    noisy = 0
+    for seed in range(40):
+        chance = np.random.default_rng([13, seed])
+        before = profile({"plant": texts("plant", _plants(chance, 410))})
+        after = profile({"plant": texts("plant", _plants(chance, 300))}, before)
+        noisy += bool(check(after, suggest(before), before).violations)
+    assert noisy <= 1
+
+
+def _plants(chance, size):
+    return [f"plant {number}" for number in chance.integers(0, 80, size)]
+
+
 def _others(chance, size):
     """A column with gaps and one with rare categories."""
     gaps = np.where(chance.random(size) < 0.02, np.nan, chance.normal(size=size))
