@@ -32,4 +32,6 @@ def lambda_handler(event: Trigger, context: LambdaContext) -> dict[str, object]:
         return report(None, logger, metrics)
     because = f"version {package.model_package_version} is {package.model_approval_status}"
     approved = package.model_package_version if package.model_approval_status == "Approved" else None
-    return report(deploy_model(model, world(), because=because, approved=approved), logger, metrics)
+    at = package.last_modified_time or event.time
+    decision = deploy_model(model, world(), because=because, approved=approved, approved_at=at)
+    return report(decision, logger, metrics)

@@ -14,7 +14,7 @@ from fakes_monitoring import InMemoryAnalyst, InMemoryMetrics, InMemoryModelMoni
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
-from perennial.errors import ChannelFailed, Conflict
+from perennial.errors import ChannelFailed, Conflict, EndpointRefused
 from perennial.events import ActionDetail
 from perennial.names import Names
 from perennial.ports import LedgerEntry
@@ -23,6 +23,7 @@ from perennial.training import Platform, TrainingJob
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = Names("perennial")
 PLATFORM = Platform("data", "image@sha256:1", "arn:aws:iam::123456789012:role/train", "abc123")
+ACTIVITIES = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
 _ANYTHING: Mapping[str, Any] = {}
 
 
@@ -251,6 +252,8 @@ class InMemoryEndpoints:
     config_requests: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     deployments: list[Mapping[str, Any] | None] = field(default_factory=list)
+    answer: str | EndpointRefused = ""
+    invoked: list[tuple[str, str]] = field(default_factory=list)
 
     def get(self, name: str) -> EndpointState | None:
         return self.endpoints.get(name)
@@ -288,6 +291,12 @@ class InMemoryEndpoints:
         self.calls.append(("delete", name, ""))
         del self.endpoints[name]
 
+    def invoke(self, name: str, body: str) -> str:
+        self.invoked.append((name, body))
+        if isinstance(self.answer, EndpointRefused):
+            raise self.answer
+        return self.answer
+
     def configs(self, model: str) -> Sequence[tuple[str, datetime]]:
         return [
             (name, NOW + timedelta(minutes=age))
@@ -313,6 +322,7 @@ class InMemoryEndpoints:
 class InMemoryScaling:
     targets: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
+    states: dict[str, dict[str, bool]] = field(default_factory=dict)
 
     def apply(self, target: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
         changed = self.targets.get(target["ResourceId"]) != (target, policy)
@@ -322,6 +332,16 @@ class InMemoryScaling:
     def remove(self, resource_id: str) -> None:
         self.removed.append(resource_id)
         self.targets.pop(resource_id, None)
+        self.states.pop(resource_id, None)
+
+    def suspended(self, resource_id: str) -> Mapping[str, bool] | None:
+        if resource_id not in self.targets:
+            return None
+        return {**dict.fromkeys(ACTIVITIES, False), **self.states.get(resource_id, {})}
+
+    def suspend(self, resource_id: str, state: Mapping[str, bool]) -> None:
+        assert resource_id in self.targets, "AWS wants bounds for a target that is not registered"
+        self.states[resource_id] = {**self.states.get(resource_id, {}), **state}
 
 
 @dataclass

@@ -20,6 +20,7 @@ class InMemoryAlarms:
     tags: dict[str, str] = field(default_factory=dict)
     put_count: int = 0
     states: list[tuple[str, str, str]] = field(default_factory=list)
+    history: list[tuple[str, datetime, str]] = field(default_factory=list)  # every change to ALARM
     time: datetime = BEGINNING
 
     def get(self, names: Sequence[str]) -> Sequence[Alarm]:
@@ -43,6 +44,9 @@ class InMemoryAlarms:
             del self.standing[name]
         return ours
 
+    def rang(self, names: Sequence[str], since: datetime) -> Mapping[str, str]:
+        return {name: why for name, at, why in self.history if name in names and at >= since}
+
     def set_state(self, name: str, state: AlarmState, reason: str, data: str = "") -> None:
         self.states.append((name, state, data))
 
@@ -50,6 +54,8 @@ class InMemoryAlarms:
         """What CloudWatch does to an alarm."""
         known = self.standing.get(name) or Alarm(name, "INSUFFICIENT_DATA", at, at)
         self.standing[name] = replace(known, state=state, since=at, reason=reason)
+        if state == "ALARM":
+            self.history.append((name, at, reason))
 
 
 @dataclass

@@ -17,6 +17,7 @@ from perennial.deployment import (
     reconcile,
     settle,
 )
+from perennial.losses import Loss
 
 CONFIG = config()
 HASH = CONFIG.endpoint_hash
@@ -34,8 +35,12 @@ def endpoint(status, config_name, reason="", modified=NOW):
     return EndpointState("perennial-mortgage", status, config_name, reason, modified)
 
 
-def rollout(status, version, age=timedelta(hours=1), reason="an alarm fired"):
-    return Rollout(name(version), version, NOW - age, status, reason)
+def rollout(status, version, age=timedelta(hours=1), reason="an alarm fired", lost=()):
+    """`lost` are versions whose rollouts ended badly; that of a rollout which did is among them."""
+    ended = [*lost, version] if status in ("failed", "rolled_back") else lost
+    began = NOW - age
+    losses = tuple(Loss(one, name(one), "rolled_back", reason, began.isoformat()) for one in ended)
+    return Rollout(name(version), version, began, status, reason, lost=losses)
 
 
 MOMENT = timedelta(seconds=5)
@@ -96,9 +101,21 @@ A, P, R = "Approved", "PendingManualApproval", "Rejected"
             [A, A], endpoint("InService", name(1)), rollout("started", 1), "wait", 2, id="not settled yet"
         ),
         pytest.param(
-            [A, A], endpoint("InService", name(1)), rollout("rolled_back", 2), "nothing", 2, id="rolled back"
+            [A, A], endpoint("InService", name(1)), rollout("rolled_back", 2), "nothing", 1, id="rolled back"
         ),
-        pytest.param([A, A], None, rollout("failed", 2), "nothing", 2, id="failed at creation"),
+        pytest.param([A], None, rollout("failed", 1), "nothing", 1, id="failed at creation"),
+        pytest.param([A, A], None, rollout("failed", 2), "create", 1, id="the newest that did not fail"),
+        pytest.param(
+            [A, A, R],
+            endpoint("InService", name(3)),
+            rollout("succeeded", 3, lost=[2]),
+            "update",
+            1,
+            id="never back to what was rolled back",
+        ),
+        pytest.param(
+            [A], endpoint("Failed", name(1), "ping"), rollout("failed", 1), "nothing", 1, id="failed for good"
+        ),
         pytest.param(
             [A, A, A], endpoint("Failed", name(2), "ping"), rollout("failed", 2), "delete", 3, id="broken"
         ),

@@ -24,7 +24,7 @@ def rule(version: int, found: PackageVersion | None, wanted: Approval, rollout: 
         return Ruling("refuse", f"there is no version {version}")
     who = f" ({found.decided})" if found.decided else ""
     if found.approval == wanted:
-        lost = rollout and rollout.version == version and rollout.status in ("failed", "rolled_back")
+        lost = rollout is not None and any(loss.version == version for loss in rollout.lost)
         if wanted == "Approved" and lost:
             return Ruling("set", f"version {version} is approved once more: its rollout is tried again")
         return Ruling("nothing", f"version {version} is {wanted} already{who}")

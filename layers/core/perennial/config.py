@@ -66,7 +66,7 @@ class ModelConfig(Section):
             raise ValueError("monitors.bias: these metrics are defined for binary_classification")
         self._check_quality_monitor()
         if not self.endpoint.serverless:
-            why = rollout_plan.refusal(self.endpoint.rollout, self.endpoint.instances)
+            why = rollout_plan.refusal(self.endpoint.rollout, self.endpoint.instances, self.endpoint.instance)
             if why:
                 raise ValueError(f"endpoint.rollout: {why}")
         if self.target in self.schema_.features or self.target in self.schema_.drop:

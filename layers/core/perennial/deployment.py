@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from perennial import layout, rollout_plan
 from perennial.config import ModelConfig
+from perennial.losses import Loss, barring
 from perennial.names import Names
 
 VARIANT = "AllTraffic"  # guardrails need the same variant name in every config
@@ -32,7 +33,10 @@ class PackageVersion:
 
 @dataclass(frozen=True)
 class EndpointState:
-    """An endpoint as DescribeEndpoint tells it. `instances` is how many it should have by now; serverless: 0."""
+    """An endpoint as DescribeEndpoint tells it. `instances` is how many it should have by now; serverless: 0.
+
+    `variants` are the names of what serves; none is told while it is created.
+    """
 
     name: str
     status: str
@@ -40,6 +44,7 @@ class EndpointState:
     failure_reason: str = ""
     modified_at: datetime | None = None
     instances: int = 0
+    variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class Rollout:
     """Our last attempt at this endpoint, as we remember it.
 
     `starting` is written before SageMaker is asked and `started` once it has accepted, so a handler killed
-    in between is simply done again. `told` follows once a person can know how it ended.
+    in between is simply done again. `told` follows once a person can know how it ended. `lost` are all rollouts, this
+    one or earlier, that ended badly and were not approved anew.
     """
 
     config_name: str
@@ -56,6 +62,7 @@ class Rollout:
     status: Literal["starting", "started", "succeeded", "failed", "rolled_back"]
     reason: str = ""
     told: bool = False
+    lost: tuple[Loss, ...] = ()
 
     @property
     def untold(self) -> bool:
@@ -82,15 +89,28 @@ def reconcile(
     names: Names,
     now: datetime,
 ) -> DeploymentPlan:
-    """Compare the newest approved version and its config with what the endpoint has."""
+    """Compare the newest approved version that is not barred by a loss, and its config, with what the endpoint has."""
     approved = [version for version in versions if version.approval == "Approved"]
     if not approved:
         return _without_approved(endpoint, names)
-    target = max(approved, key=lambda version: version.version)
+    current = names.parse_endpoint_config(endpoint.config_name) if endpoint else None
+    losses = rollout.lost if rollout else ()
+    bars: dict[int, Loss] = {}
+    for version in approved:
+        config_name = names.endpoint_config(config.model, version.version, config.endpoint_hash)
+        if loss := barring(losses, version.version, config_name):
+            bars[version.version] = loss
+    serving = current.version if current else None
+    # New settings that failed bar no version that serves well with its old ones.
+    kept = {number for number, loss in bars.items() if loss.settings_only and number == serving}
+    eligible = [version for version in approved if version.version not in bars or version.version in kept]
+    target = max(eligible or approved, key=lambda version: version.version)
     wanted = names.endpoint_config(config.model, target.version, config.endpoint_hash)
+    passed_over = bars.get(max(version.version for version in approved))
 
     def answer(action: Any, reason: str, needs_person: bool = False) -> DeploymentPlan:
-        return DeploymentPlan(action, reason, target, wanted, needs_person)
+        told = f"{reason}; {passed_over}" if passed_over else reason
+        return DeploymentPlan(action, told, target, wanted, needs_person)
 
     if endpoint and endpoint.status in IN_PROGRESS:
         if endpoint.config_name == wanted and rollout and rollout.status == "succeeded":
@@ -111,13 +131,9 @@ def reconcile(
         and now - rollout.started_at < ACCEPTANCE
     ):
         return answer("wait", f"the rollout of version {rollout.version} began a moment ago")
-    if rollout and rollout.config_name == wanted and rollout.status in ("failed", "rolled_back"):
-        words = "failed" if rollout.status == "failed" else "was rolled back"
-        return answer(
-            "nothing",
-            f"version {target.version} {words} ({rollout.reason}); it is tried again after a new approval",
-            needs_person=True,
-        )
+    if target.version in bars:
+        left = f"the endpoint keeps serving version {serving}" if serving else "no version is left to serve"
+        return answer("nothing", left, needs_person=True)
     if endpoint is None:
         return answer("create", f"version {target.version} is approved and there is no endpoint yet")
     if endpoint.status in BROKEN:
@@ -127,16 +143,15 @@ def reconcile(
         )
     if endpoint.config_name == wanted:
         return answer("nothing", f"version {target.version} is in service")
-    current = names.parse_endpoint_config(endpoint.config_name)
     if current is None:
-        serving = f"config {endpoint.config_name}, which is not ours"
+        serves = f"config {endpoint.config_name}, which is not ours"
     elif current.version == target.version:
-        serving = "the same version with other settings"
+        serves = "the same version with other settings"
     elif current.version > target.version:
-        serving = f"version {current.version}, which is no longer approved"
+        serves = f"version {current.version}, which is no longer approved"
     else:
-        serving = f"version {current.version}"
-    return answer("update", f"version {target.version} is the newest approved; the endpoint serves {serving}")
+        serves = f"version {current.version}"
+    return answer("update", f"version {target.version} is the newest approved; the endpoint serves {serves}")
 
 
 def _without_approved(endpoint: EndpointState | None, names: Names) -> DeploymentPlan:
@@ -227,12 +242,32 @@ def config_request(name: str, model_name: str, config: ModelConfig, bucket: str)
     return request
 
 
-def deployment_config(config: ModelConfig, endpoint: EndpointState) -> dict[str, Any] | None:
-    """The DeploymentConfig of an update; None lets SageMaker use its default (serverless knows no guardrails)."""
+def traffic_plan(config: ModelConfig, endpoint: EndpointState) -> rollout_plan.TrafficPlan:
+    """How an update of this endpoint moves its traffic: as configured, or the nearest that SageMaker carries out."""
     if config.endpoint.serverless:
+        return rollout_plan.TrafficPlan(None, "a serverless endpoint moves all traffic at once")
+    if endpoint.variants and endpoint.variants != (VARIANT,):
+        others = ", ".join(endpoint.variants)
+        return rollout_plan.TrafficPlan(
+            None,
+            f"the endpoint's variant is {others} and not {VARIANT}, so SageMaker moves all traffic at once",
+        )
+    instances = endpoint.instances if keeps_counts(config, endpoint) else config.endpoint.instances
+    return rollout_plan.nearest(config.endpoint.rollout, instances, config.endpoint.instance)
+
+
+def deployment_config(
+    config: ModelConfig, endpoint: EndpointState, alarms: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """The DeploymentConfig of an update, undone by these alarms; None lets SageMaker use its default."""
+    plan = traffic_plan(config, endpoint)
+    if plan.rollout is None:
         return None
     instances = endpoint.instances if keeps_counts(config, endpoint) else config.endpoint.instances
-    return rollout_plan.deployment_config(config.endpoint.rollout, instances)
+    request = rollout_plan.deployment_config(plan.rollout, instances)
+    if alarms:
+        request["AutoRollbackConfiguration"] = {"Alarms": [{"AlarmName": name} for name in alarms]}
+    return request
 
 
 def keeps_counts(config: ModelConfig, endpoint: EndpointState) -> bool:

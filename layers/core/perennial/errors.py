@@ -4,6 +4,7 @@
     ├── ConfigError       model.yaml cannot be used; every problem names its line, key and remedy
     ├── NotAvailable      the account does not have what was asked for, such as a service closed to new customers
     ├── NameTooLong       a model's name does not fit SageMaker's 63 characters behind this stack's prefix
+    ├── EndpointRefused   a model answered a request with an error, or not in time
     ├── ChannelFailed     a channel did not take a message; says whether trying again may help
     └── TransientError    trying again may help: raised out of the handler, so that Lambda's retry is the retry
         └── Conflict      somebody else changed the same state first
@@ -40,6 +41,10 @@ class ChannelFailed(PerennialError):
         super().__init__(reason)
         self.transient = transient
         self.retry_after = retry_after
+
+
+class EndpointRefused(PerennialError):
+    """A model answered a request with an error, or not in time."""
 
 
 class NotAvailable(PerennialError):

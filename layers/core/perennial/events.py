@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel, to_pascal
 
 from perennial.decision import Severity
@@ -89,6 +89,7 @@ class ModelPackageDetail(_Detail):
     model_package_version: int
     model_approval_status: str | None = None
     updated_model_package_fields: tuple[str, ...] | None = None
+    last_modified_time: AwareDatetime | None = None
 
     @property
     def approval_changed(self) -> bool:

@@ -120,6 +120,9 @@ class Endpoints(Protocol):
         """False when an update is in progress already. `keep_counts` retains what scaling reached."""
 
     def delete(self, name: str) -> None: ...
+    def invoke(self, name: str, body: str) -> str:
+        """What the endpoint answers to JSON, as text. Raises EndpointRefused when the model does not answer it."""
+
     def configs(self, model: str) -> Sequence[tuple[str, datetime]]: ...
     def forget(self, config_name: str) -> None:
         """Delete an endpoint config and the model of the same name."""
@@ -132,6 +135,11 @@ class Scaling(Protocol):
         """Register target and policy; False when both were so already."""
 
     def remove(self, resource_id: str) -> None: ...
+    def suspended(self, resource_id: str) -> Mapping[str, bool] | None:
+        """Which of its activities are suspended, by SuspendedState's keys; None when it is not registered."""
+
+    def suspend(self, resource_id: str, state: Mapping[str, bool]) -> None:
+        """Suspend activities, or resume them; the others and the bounds stay as they are."""
 
 
 class Hints(Protocol):

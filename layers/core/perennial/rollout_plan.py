@@ -5,6 +5,7 @@ Limits: CreateEndpoint's DeploymentConfig in the API reference, and the guide's 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from perennial.sections import Rollout
@@ -20,8 +21,22 @@ def instances_needed(rollout: Rollout) -> int:
     return 1 if rollout.type == "all_at_once" else FEWEST
 
 
-def refusal(rollout: Rollout, instances: int) -> str | None:
+@dataclass(frozen=True)
+class TrafficPlan:
+    """How an update moves traffic; None is SageMaker's default: all at once, unguarded. `difference` from what was
+    asked for, in words; empty when there is none."""
+
+    rollout: Rollout | None
+    difference: str = ""
+
+
+def refusal(rollout: Rollout, instances: int, instance: str = "") -> str | None:
     """Why this plan cannot be carried out with so many instances, and the nearest one that can; None if it can."""
+    if _unguarded(instance) and (rollout.type != "all_at_once" or rollout.bake_minutes):
+        return (
+            f"{instance} gets every update from SageMaker all at once and without a bake: the nearest is "
+            "rollout.type all_at_once with bake_minutes 0"
+        )
     if instances < instances_needed(rollout):
         return (
             f"{rollout.type} needs at least {FEWEST} instances to split traffic between, there is {instances}: "
@@ -30,12 +45,27 @@ def refusal(rollout: Rollout, instances: int) -> str | None:
     if rollout.type == "linear" and rollout.percent < 10:
         return f"linear steps are 10 to 50 percent, not {rollout.percent}: the nearest is percent 10"
     if _waits(rollout, instances) + SHORTEST > LONGEST:
-        longest = (LONGEST - SHORTEST) // (60 * _steps(rollout, instances))
         return (
             f"{_steps(rollout, instances)} steps of {rollout.bake_minutes} minutes take longer than the 8 hours that "
-            f"SageMaker gives an update: the nearest is bake_minutes {longest}, or a larger percent"
+            f"SageMaker gives an update: the nearest is bake_minutes {_longest_bake(rollout, instances)}, or a larger percent"
         )
     return None
+
+
+def nearest(rollout: Rollout, instances: int, instance: str = "") -> TrafficPlan:
+    """The plan itself, or the nearest that can be carried out with the instances that there are by now."""
+    why = refusal(rollout, instances, instance)
+    if why is None:
+        return TrafficPlan(rollout)
+    if _unguarded(instance):
+        return TrafficPlan(None, why)
+    if instances < instances_needed(rollout):
+        return TrafficPlan(rollout.model_copy(update={"type": "all_at_once"}), f"all_at_once instead: {why}")
+    if rollout.type == "linear" and rollout.percent < 10:
+        rollout = rollout.model_copy(update={"percent": 10})
+    bake = min(rollout.bake_minutes, _longest_bake(rollout, instances))
+    changed = rollout.model_copy(update={"bake_minutes": bake})
+    return TrafficPlan(changed, f"percent {changed.percent} and bake_minutes {bake} instead: {why}")
 
 
 def deployment_config(rollout: Rollout, instances: int) -> dict[str, Any]:
@@ -84,3 +114,12 @@ def _steps(rollout: Rollout, instances: int) -> int:
 
 def _waits(rollout: Rollout, instances: int) -> int:
     return _steps(rollout, instances) * rollout.bake_minutes * 60
+
+
+def _longest_bake(rollout: Rollout, instances: int) -> int:
+    return (LONGEST - SHORTEST) // (60 * _steps(rollout, instances))
+
+
+def _unguarded(instance: str) -> bool:
+    """What the guide's page "Exclusions" names: SageMaker falls back to all at once, and says nothing."""
+    return instance.startswith("ml.inf1.")

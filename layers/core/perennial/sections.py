@@ -131,10 +131,14 @@ class Rollout(Section):
 
 
 class RollbackOn(Section):
-    """What undoes a rollout while it bakes (checked, takes effect with the rollout alarms)."""
+    """What undoes a rollout while it bakes, and rings on the endpoint at other times."""
 
-    p99_ms: float | None = Field(500, gt=0)
-    error_percent: float | None = Field(1, ge=0, le=100)
+    p99_ms: float | None = Field(
+        500, gt=0, description="of the model's latency, one request in a hundred above; null watches none"
+    )
+    error_percent: float | None = Field(
+        1, ge=0, le=100, description="of the requests, ending in 5xx; null watches none"
+    )
 
 
 def _kind(value: Any) -> Any:

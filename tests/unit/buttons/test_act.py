@@ -10,6 +10,7 @@ from fakes import NOW, InMemoryWorld, config
 from perennial.deployment import EndpointState, Rollout
 from perennial.errors import ChannelFailed, TransientError
 from perennial.events import ActionDetail, SlackMessage
+from perennial.losses import Loss
 from perennial.reactions.act import act, approve, mute, reject, unmute
 
 URL = "https://hooks.slack.com/actions/T1/1/x"
@@ -129,7 +130,9 @@ def test_a_version_that_is_not_there_is_refused(world):
 @pytest.mark.parametrize("status", ["failed", "rolled_back"])
 def test_a_failed_rollout_may_be_approved_once_more(world, status):
     """A new approval of the same version tries its rollout again."""
-    world.state.rollouts["mortgage"] = Rollout("perennial-mortgage-v2-0123ab", 2, NOW, status)
+    name = "perennial-mortgage-v2-0123ab"
+    loss = Loss(2, name, status, "an alarm fired", NOW.isoformat())
+    world.state.rollouts["mortgage"] = Rollout(name, 2, NOW, status, lost=(loss,))
     assert approve("mortgage", 2, world, by="@ada").outcome == "approved"
 
 

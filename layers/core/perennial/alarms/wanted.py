@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 from perennial import layout
+from perennial.alarms.endpoint_metrics import dimensions, error_share, slowest
 from perennial.alarms.intent import (
     INTENTS,
     ON_ENDPOINT,
@@ -28,7 +29,6 @@ from perennial.alarms.intent import (
     spoken,
 )
 from perennial.config import ModelConfig
-from perennial.deployment import VARIANT
 from perennial.monitoring.monitors import MonitorName, is_captured, schedule_name
 from perennial.names import Names
 
@@ -37,7 +37,6 @@ NAMESPACES: Mapping[MonitorName, str] = {
     "model_quality": "aws/sagemaker/Endpoints/model-metrics",
     "bias": "aws/sagemaker/Endpoints/bias-metrics",
 }
-ENDPOINT_NAMESPACE = "AWS/SageMaker"
 HOUR = timedelta(hours=1)
 ANALYSIS_TAKES = timedelta(minutes=15)  # from a window being due to its datapoint: the sweep looks every ten
 FEW_REQUESTS = 20  # a minute with fewer has no error rate worth waking anybody
@@ -180,13 +179,8 @@ def _latency(config: ModelConfig, names: Names) -> Request | None:
     return {
         "AlarmDescription": f"{config.model}: one request in a hundred takes longer than {limit:g} ms in the model, in 3 of "
         f"5 minutes. Look at ModelLatency of endpoint {names.endpoint(config.model)} and at its log.",
-        "Namespace": ENDPOINT_NAMESPACE,
-        "MetricName": "ModelLatency",
-        "Dimensions": _variant(config, names),
-        "ExtendedStatistic": "p99",
-        "Threshold": limit * 1000.0,  # ModelLatency is in microseconds
+        **slowest(dimensions(names, config.model), limit),
         **_MINUTES,
-        "Period": 60,
     }
 
 
@@ -194,32 +188,11 @@ def _errors(config: ModelConfig, names: Names) -> Request | None:
     limit = config.endpoint.rollback_on.error_percent
     if limit is None:
         return None
-
-    def total(identity: str, metric: str) -> dict[str, Any]:
-        measured = {
-            "Namespace": ENDPOINT_NAMESPACE,
-            "MetricName": metric,
-            "Dimensions": _variant(config, names),
-        }
-        stat = {"Metric": measured, "Period": 60, "Stat": "Sum"}
-        return {"Id": identity, "MetricStat": stat, "ReturnData": False}
-
-    share = {
-        "Id": "share",
-        "Expression": f"IF(invocations >= {FEW_REQUESTS}, 100 * errors / invocations, 0)",
-        "Label": "errors in percent of invocations",
-        "ReturnData": True,
-    }
     return {
         "AlarmDescription": f"{config.model}: more than {limit:g} % of the requests end in an error of the model (5xx), in 3 "
         f"of 5 minutes with at least {FEW_REQUESTS} requests. Look at the log /aws/sagemaker/Endpoints/"
         f"{names.endpoint(config.model)}.",
-        "Metrics": [
-            share,
-            total("errors", "Invocation5XXErrors"),
-            total("invocations", "Invocations"),
-        ],
-        "Threshold": float(limit),
+        **error_share(dimensions(names, config.model), limit, FEW_REQUESTS, ", 0"),
         **_MINUTES,
     }
 
@@ -230,10 +203,3 @@ _MINUTES = {
     "ComparisonOperator": "GreaterThanThreshold",
     "TreatMissingData": "notBreaching",
 }
-
-
-def _variant(config: ModelConfig, names: Names) -> list[dict[str, str]]:
-    return [
-        {"Name": "EndpointName", "Value": names.endpoint(config.model)},
-        {"Name": "VariantName", "Value": VARIANT},
-    ]

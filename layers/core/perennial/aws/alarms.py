@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from perennial.alarms.standing import Alarm, AlarmState
@@ -39,6 +41,18 @@ class CloudWatchAlarms:
         if ours:
             self._cloudwatch.delete_alarms(AlarmNames=ours)
         return ours
+
+    def rang(self, names: Sequence[str], since: datetime) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for name in names:
+            pages = self._cloudwatch.get_paginator("describe_alarm_history").paginate(
+                AlarmName=name, HistoryItemType="StateUpdate", StartDate=since, ScanBy="TimestampAscending"
+            )
+            for item in (item for page in pages for item in page["AlarmHistoryItems"]):
+                state = json.loads(item["HistoryData"])["newState"]
+                if state["stateValue"] == "ALARM":
+                    found.setdefault(name, state.get("stateReason", ""))
+        return found
 
     def set_state(self, name: str, state: AlarmState, reason: str, data: str = "") -> None:
         extra = {"StateReasonData": data} if data else {}

@@ -28,11 +28,27 @@ class ApplicationAutoScaling:
             changed = True
         return changed
 
-    def _same_target(self, target: Mapping[str, Any]) -> bool:
+    def suspended(self, resource_id: str) -> Mapping[str, bool] | None:
+        found = self._target(resource_id)
+        return None if found is None else found.get("SuspendedState", {})
+
+    def suspend(self, resource_id: str, state: Mapping[str, bool]) -> None:
+        self._autoscaling.register_scalable_target(
+            ServiceNamespace=NAMESPACE,
+            ResourceId=resource_id,
+            ScalableDimension=DIMENSION,
+            SuspendedState=dict(state),
+        )
+
+    def _target(self, resource_id: str) -> Mapping[str, Any] | None:
         found = self._autoscaling.describe_scalable_targets(
-            ServiceNamespace=NAMESPACE, ResourceIds=[target["ResourceId"]], ScalableDimension=DIMENSION
+            ServiceNamespace=NAMESPACE, ResourceIds=[resource_id], ScalableDimension=DIMENSION
         )["ScalableTargets"]
-        return bool(found) and all(found[0].get(key) == target[key] for key in _WHAT_WE_SET)
+        return found[0] if found else None
+
+    def _same_target(self, target: Mapping[str, Any]) -> bool:
+        found = self._target(target["ResourceId"])
+        return found is not None and all(found.get(key) == target[key] for key in _WHAT_WE_SET)
 
     def _same_policy(self, policy: Mapping[str, Any]) -> bool:
         found = self._autoscaling.describe_scaling_policies(

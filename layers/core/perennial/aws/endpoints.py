@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from perennial.aws.clients import client, code, message
 from perennial.deployment import EndpointState
-from perennial.errors import TransientError
+from perennial.errors import EndpointRefused, TransientError
 from perennial.names import Names
+
+SMOKE_TEST = "perennial-smoke-test"  # the inference id in the captured traffic
 
 
 class SageMakerEndpoints:
-    def __init__(self, names: Names, execution_role: str, sagemaker: Any = None) -> None:
+    def __init__(self, names: Names, execution_role: str, sagemaker: Any = None, runtime: Any = None) -> None:
         self._names = names
         self._role = execution_role
         self._sagemaker = sagemaker or client("sagemaker")
+        self._given_runtime = runtime
 
     def get(self, name: str) -> EndpointState | None:
         try:
@@ -34,6 +37,7 @@ class SageMakerEndpoints:
             endpoint.get("FailureReason", ""),
             endpoint.get("LastModifiedTime"),
             sum(variant.get("DesiredInstanceCount", 0) for variant in endpoint.get("ProductionVariants", [])),
+            tuple(variant["VariantName"] for variant in endpoint.get("ProductionVariants", [])),
         )
 
     def instance_type(self, config_name: str) -> str | None:
@@ -84,6 +88,30 @@ class SageMakerEndpoints:
 
     def delete(self, name: str) -> None:
         self._sagemaker.delete_endpoint(EndpointName=name)
+
+    def invoke(self, name: str, body: str) -> str:
+        try:
+            answer = self._runtime.invoke_endpoint(
+                EndpointName=name,
+                ContentType="application/json",
+                Accept="application/json",
+                InferenceId=SMOKE_TEST,
+                Body=body.encode(),
+            )
+            return str(answer["Body"].read().decode(errors="replace"))
+        except ReadTimeoutError as error:
+            raise EndpointRefused("no answer in time") from error
+        except ClientError as error:
+            if code(error) != "ModelError":
+                raise TransientError(message(error)) from error
+            said = error.response.get("OriginalMessage") or message(error)
+            raise EndpointRefused(
+                f"status {error.response.get('OriginalStatusCode')}, {said[:200]}"
+            ) from error
+
+    @property
+    def _runtime(self) -> Any:
+        return self._given_runtime or client("sagemaker-runtime")
 
     def configs(self, model: str) -> Sequence[tuple[str, datetime]]:
         pages = self._sagemaker.get_paginator("list_endpoint_configs").paginate(

@@ -24,6 +24,7 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import Rollout
 from perennial.errors import Conflict
+from perennial.losses import Loss
 from perennial.ports import LedgerEntry
 
 _ANYTHING: Mapping[str, Any] = {}
@@ -142,14 +143,19 @@ class TableState:
         value = self.get(model, "rollout")
         if value is None:
             return None
-        return Rollout(**{**value, "started_at": datetime.fromisoformat(value["started_at"])})
+        lost = tuple(Loss(**loss) for loss in value.get("lost", ()))
+        started_at = datetime.fromisoformat(value["started_at"])
+        return Rollout(**{**value, "started_at": started_at, "lost": lost})
 
     def put_rollout(self, model: str, rollout: Rollout, *, expected: Rollout | None) -> None:
         self.put(model, "rollout", _document(rollout), expected=_document(expected) if expected else None)
 
 
 def _document(rollout: Rollout) -> dict[str, Any]:
-    return asdict(rollout) | {"started_at": rollout.started_at.isoformat()}
+    document = asdict(rollout) | {"started_at": rollout.started_at.isoformat()}
+    if not rollout.lost:
+        del document["lost"]
+    return document
 
 
 def _dump(value: Mapping[str, Any]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
-from perennial import scaling
+from perennial import losses, scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import (
@@ -15,26 +16,47 @@ from perennial.deployment import (
     deployment_config,
     keeps_counts,
     reconcile,
+    traffic_plan,
 )
 from perennial.ports import World
+from perennial.reactions import guards
 
 
-def deploy_model(model: str, world: World, *, because: str, approved: int | None = None) -> Decision | None:
+def deploy_model(
+    model: str,
+    world: World,
+    *,
+    because: str,
+    approved: int | None = None,
+    approved_at: datetime | None = None,
+) -> Decision | None:
     """`approved` is the version whose approval just changed: a new approval is a new chance after a failure.
 
+    `approved_at` tells it from a late copy of the approval that led to the failure.
     Raises Conflict when another rollout was written down at the same time: Lambda's retry sees that one.
     """
     config = world.catalog.get(model)
     if config is None:
         return None
     known = world.state.rollout(model)
-    forgiven = known and approved == known.version and known.status in ("failed", "rolled_back")
+    if known and approved is not None:
+        known = _forgive(known, approved, approved_at, model, world)
     endpoint = world.endpoints.get(world.names.endpoint(model))
     versions = world.registry.versions(model)
-    plan = reconcile(versions, endpoint, None if forgiven else known, config, world.names, world.now())
+    plan = reconcile(versions, endpoint, known, config, world.names, world.now())
     decision = _carry_out(plan, endpoint, known, config, world, because)
     world.ledger.record(decision)
     return decision
+
+
+def _forgive(known: Rollout, version: int, approved_at: datetime | None, model: str, world: World) -> Rollout:
+    """Kept at once: the endpoint may be busy now, and the sweep's later look knows of no approval."""
+    lost = losses.forgiven(known.lost, version, approved_at)
+    if lost == known.lost:
+        return known
+    fresh = replace(known, lost=lost)
+    world.state.put_rollout(model, fresh, expected=known)
+    return fresh
 
 
 def _carry_out(
@@ -53,7 +75,8 @@ def _carry_out(
             model, because, outcome, plan.reason, "warning" if plan.needs_person else None, details
         )
     name = world.names.endpoint(model)
-    starting = Rollout(plan.config_name, plan.version.version, world.now(), "starting")
+    lost = known.lost if known else ()
+    starting = Rollout(plan.config_name, plan.version.version, world.now(), "starting", lost=lost)
     if plan.action == "delete":
         # Written down as begun: what was forgiven by a new approval stays so until the new endpoint is there.
         world.state.put_rollout(model, starting, expected=known)
@@ -71,13 +94,8 @@ def _carry_out(
         accepted = world.endpoints.create(name, plan.config_name, model)
     else:
         current = endpoint or EndpointState(name, "InService", "")
-        _make_way(current, config, world)
-        accepted = world.endpoints.update(
-            name,
-            plan.config_name,
-            deployment_config(config, current),
-            keep_counts=keeps_counts(config, current),
-        )
+        details |= _traffic(config, current)
+        accepted = _update(current, plan.config_name, config, world)
     if not accepted:
         return Decision(
             model, because, "deployment_waits", "SageMaker is busy with another rollout", None, details
@@ -85,6 +103,29 @@ def _carry_out(
     world.state.put_rollout(model, replace(starting, status="started"), expected=starting)
     kind = "endpoint_creation_started" if plan.action == "create" else "endpoint_update_started"
     return Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
+
+
+def _traffic(config: ModelConfig, endpoint: EndpointState) -> dict[str, str]:
+    """How the update moves traffic, and why otherwise than asked for, for the ledger."""
+    plan = traffic_plan(config, endpoint)
+    told = {"rollout": plan.rollout.type if plan.rollout else "all_at_once"}
+    return told | ({"instead": plan.difference} if plan.difference else {})
+
+
+def _update(endpoint: EndpointState, config_name: str, config: ModelConfig, world: World) -> bool:
+    """Guarded first, then asked for: an alarm that SageMaker is told of must be there."""
+    _make_way(endpoint, config, world)
+    guarded = deployment_config(config, endpoint) is not None
+    alarms = guards.put_up(config, config_name, world, alarmed=guarded)
+    accepted = world.endpoints.update(
+        endpoint.name,
+        config_name,
+        deployment_config(config, endpoint, alarms),
+        keep_counts=keeps_counts(config, endpoint),
+    )
+    if not accepted:
+        guards.take_down(config.model, world)
+    return accepted
 
 
 def _make_way(endpoint: EndpointState, config: ModelConfig, world: World) -> None:

@@ -7,10 +7,22 @@ from dataclasses import replace
 from typing import Literal
 
 from perennial import scaling
+from perennial.alarms.rollback import Watch
 from perennial.config import ModelConfig
 from perennial.decision import Decision
-from perennial.deployment import EndpointState, Rollout, Settlement, forgotten, reconcile, settle
+from perennial.deployment import (
+    IN_PROGRESS,
+    EndpointState,
+    Rollout,
+    Settlement,
+    forgotten,
+    reconcile,
+    settle,
+)
+from perennial.losses import Loss, remembered
 from perennial.ports import World
+from perennial.reactions import guards
+from perennial.reactions.smoke_tests import Tested, smoke_test
 from perennial.reactions.watch_alarms import settle_alarms
 from perennial.registration import history_metadata
 
@@ -29,28 +41,48 @@ def settle_endpoint(model: str, world: World, *, because: str, untold: bool = Fa
     endpoint = world.endpoints.get(world.names.endpoint(model))
     rollout = world.state.rollout(model)
     if untold and rollout and rollout.untold:
-        return _tell(rollout, model, world, because)
+        return _tell(rollout, guards.watched(rollout, world), model, world, because)
     settlement = settle(endpoint, rollout, world.now())
     if settlement.outcome is None or rollout is None:
-        decision = _adjusted(endpoint, rollout, config, world, because)
-        if decision:
-            world.ledger.record(decision)
-        if _serves(endpoint, rollout):
-            decision = settle_alarms(config, world, because=because) or decision
-        # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
-        versions = world.registry.versions(model)
-        plan = reconcile(versions, endpoint, rollout, config, world.names, world.now())
-        if plan.action in ("create", "update", "delete"):
-            world.hints.send(model, "deploy_model", because)
-    elif settlement.outcome == "succeeded" and endpoint is not None:
-        decision = _succeeded(endpoint, rollout, config, world, because)
-    else:
-        decision = _lost(rollout, settlement, world, model, because)
+        return _between_rollouts(endpoint, rollout, config, world, because)
+    watch = guards.watched(rollout, world)
+    if settlement.outcome != "succeeded" or endpoint is None:
+        return _lost(rollout, settlement, endpoint, watch, config, world, because)
+    tested = smoke_test(model, rollout.version, world)
+    if tested.failure is None:
+        return _succeeded(endpoint, rollout, tested, watch, config, world, because)
+    _reject(rollout, tested.failure, model, world)
+    nonsense = Settlement("failed", f"the smoke test failed, so it was rejected: {tested.failure}")
+    return _lost(rollout, nonsense, endpoint, watch, config, world, because)
+
+
+def _between_rollouts(
+    endpoint: EndpointState | None, rollout: Rollout | None, config: ModelConfig, world: World, because: str
+) -> Decision | None:
+    """Scaling, alarms and what a killed handler left are put right; what waits is woken."""
+    decision = _adjusted(endpoint, rollout, config, world, because)
+    if decision:
+        world.ledger.record(decision)
+    if _rests(endpoint, rollout):
+        decision = settle_alarms(config, world, because=because) or decision
+    # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
+    versions = world.registry.versions(config.model)
+    plan = reconcile(versions, endpoint, rollout, config, world.names, world.now())
+    if plan.action in ("create", "update", "delete"):
+        world.hints.send(config.model, "deploy_model", because)
+    elif plan.action == "nothing" and not (endpoint and endpoint.status in IN_PROGRESS):
+        guards.take_down(config.model, world)
     return decision
 
 
 def _succeeded(
-    endpoint: EndpointState, rollout: Rollout, config: ModelConfig, world: World, because: str
+    endpoint: EndpointState,
+    rollout: Rollout,
+    tested: Tested,
+    watch: Watch,
+    config: ModelConfig,
+    world: World,
+    because: str,
 ) -> Decision:
     """Every step may be repeated; the rollout is marked as settled last."""
     scaled = _apply_scaling(config, endpoint, world)
@@ -59,29 +91,77 @@ def _succeeded(
     removed = _prune(config.model, endpoint.config_name, world)
     won = replace(rollout, status="succeeded")
     world.state.put_rollout(config.model, won, expected=rollout)
-    more = {"scaling": scaled or "", "removed": ", ".join(removed)}
-    return _tell(won, config.model, world, because, {key: value for key, value in more.items() if value})
+    more = {"scaling": scaled or "", "removed": ", ".join(removed), "smoke_test": tested.words}
+    return _tell(
+        won, watch, config.model, world, because, {key: value for key, value in more.items() if value}
+    )
 
 
-def _lost(rollout: Rollout, settlement: Settlement, world: World, model: str, because: str) -> Decision:
+def _reject(rollout: Rollout, failure: str, model: str, world: World) -> None:
+    package = world.registry.get(model, rollout.version)
+    if package and package.approval != "Rejected":
+        why = f"rejected by perennial at {world.now():%Y-%m-%d %H:%M} UTC: {failure}"
+        world.registry.decide(package.arn, "Rejected", why)
+
+
+def _lost(
+    rollout: Rollout,
+    settlement: Settlement,
+    endpoint: EndpointState | None,
+    watch: Watch,
+    config: ModelConfig,
+    world: World,
+    because: str,
+) -> Decision:
+    model = config.model
     status: Literal["failed", "rolled_back"] = "failed" if settlement.outcome == "failed" else "rolled_back"
-    outcome = OUTCOMES[status]
-    _write_history(rollout, world.names.endpoint(model), outcome, "Candidate", model, world)
-    lost = replace(rollout, status=status, reason=settlement.reason[:500])
+    cause = watch.cause()
+    reason = f"{settlement.reason}; {cause}" if cause else settlement.reason
+    serving = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
+    if endpoint and endpoint.status == "InService" and serving:
+        _apply_scaling(config, endpoint, world)  # it may have made way for another instance type
+    by = f" by alarm {' and '.join(watch.fired)}" if watch.fired else ""
+    _write_history(rollout, world.names.endpoint(model), status + by, "Candidate", model, world)
+    settings_only = bool(
+        endpoint
+        and serving
+        and serving.version == rollout.version
+        and endpoint.config_name != rollout.config_name
+    )
+    loss = Loss(
+        rollout.version,
+        rollout.config_name,
+        status,
+        reason[:500],
+        rollout.started_at.isoformat(),
+        settings_only,
+    )
+    lost = replace(rollout, status=status, reason=reason[:500], lost=remembered(rollout.lost, loss))
     world.state.put_rollout(model, lost, expected=rollout)
-    return _tell(lost, model, world, because)
+    return _tell(lost, watch, model, world, because)
 
 
 def _tell(
-    ended: Rollout, model: str, world: World, because: str, more: Mapping[str, str] | None = None
+    ended: Rollout,
+    watch: Watch,
+    model: str,
+    world: World,
+    because: str,
+    more: Mapping[str, str] | None = None,
 ) -> Decision:
     """Tell how a rollout ended and wake the next; only then is it told, so a handler killed before tells it again."""
     name = world.names.endpoint(model)
     details = {"version": str(ended.version), "endpoint": name, "config": ended.config_name, **(more or {})}
+    if watch.fired:
+        details["alarm"] = ", ".join(watch.fired)
+    if watch.blind:
+        details["without_data"] = ", ".join(watch.blind)
     if ended.status == "succeeded":
         reason = (
             f"version {ended.version} serves on {name}: it is InService with our config {ended.config_name}"
         )
+        if watch.blind:
+            reason += f". {len(watch.blind)} of its rollback alarms never had data (too few requests), so they proved nothing"
         decision = Decision(model, because, OUTCOMES[ended.status], reason, "info", details)
         next_because = f"version {ended.version} is in service"
     else:
@@ -90,6 +170,7 @@ def _tell(
         decision = Decision(model, because, OUTCOMES[ended.status], reason, "error", details)
         next_because = f"the rollout of version {ended.version} ended as {ended.status}"
     world.ledger.record(decision)
+    guards.take_down(model, world)
     world.state.put_rollout(model, replace(ended, told=True), expected=ended)
     world.hints.send(model, "deploy_model", next_because)
     return decision
@@ -99,16 +180,16 @@ def _adjusted(
     endpoint: EndpointState | None, rollout: Rollout | None, config: ModelConfig, world: World, because: str
 ) -> Decision | None:
     """A changed `scaling` section, or scaling that somebody removed, is put right without a rollout."""
-    if endpoint is None or not _serves(endpoint, rollout):
+    if endpoint is None or not _rests(endpoint, rollout):
         return None
     scaled = _apply_scaling(config, endpoint, world)
     return Decision(config.model, because, "scaling_changed", scaled, "info") if scaled else None
 
 
-def _serves(endpoint: EndpointState | None, rollout: Rollout | None) -> bool:
-    """Whether our last rollout won and nothing is under way."""
-    won = rollout is not None and rollout.status == "succeeded"
-    return won and endpoint is not None and endpoint.status == "InService"
+def _rests(endpoint: EndpointState | None, rollout: Rollout | None) -> bool:
+    """Whether a rollout of ours has ended, whatever serves since, and nothing is under way."""
+    ended = rollout is not None and rollout.status not in ("starting", "started")
+    return ended and endpoint is not None and endpoint.status == "InService"
 
 
 def _apply_scaling(config: ModelConfig, endpoint: EndpointState, world: World) -> str | None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from perennial import layout
 from perennial.config import ModelConfig
-from perennial.deployment import reconcile, settle
+from perennial.deployment import IN_PROGRESS, reconcile, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
+from perennial.reactions.guards import are_up
 from perennial.reactions.settle_endpoint import UNTOLD
 from perennial.reactions.waiting import is_due
 from perennial.reactions.watch_alarms import overdue_alarms
@@ -76,5 +77,8 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     floor = Floor.read(world.state.get(model, FLOOR))
     if floor and endpoint and floor.is_over(now):
         due.append(Due("settle_endpoint", "the raised least number of instances is over"))
+    settled = endpoint is None or endpoint.status not in IN_PROGRESS
+    if are_up(model, world) and settled and deployment.action == "nothing" and not due:
+        due.append(Due("settle_endpoint", "a rollout left its alarms or its hold on scaling"))
     served = rollout is not None and rollout.status == "succeeded" and endpoint is not None
     return due + due_monitors(config, endpoint, world) + (overdue_alarms(config, world) if served else [])

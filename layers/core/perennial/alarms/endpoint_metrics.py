@@ -1,0 +1,55 @@
+"""What alarms watch of an endpoint's own metrics, as parts of PutMetricAlarm requests. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from perennial.deployment import VARIANT
+from perennial.names import Names
+
+NAMESPACE = "AWS/SageMaker"
+PERIOD = 60  # seconds: SageMaker sends these metrics every minute
+
+
+def dimensions(names: Names, model: str, config_name: str | None = None) -> list[dict[str, str]]:
+    """Of the endpoint's variant; with a config's name, of what that config serves alone."""
+    found = [
+        {"Name": "EndpointName", "Value": names.endpoint(model)},
+        {"Name": "VariantName", "Value": VARIANT},
+    ]
+    return found + ([{"Name": "EndpointConfigName", "Value": config_name}] if config_name else [])
+
+
+def slowest(of: list[dict[str, str]], limit_ms: float) -> dict[str, Any]:
+    """The time that one request in a hundred exceeds in the model."""
+    return {
+        "Namespace": NAMESPACE,
+        "MetricName": "ModelLatency",
+        "Dimensions": of,
+        "ExtendedStatistic": "p99",
+        "Threshold": limit_ms * 1000.0,  # ModelLatency is in microseconds
+        "Period": PERIOD,
+    }
+
+
+def error_share(of: list[dict[str, str]], limit_percent: float, least: int, otherwise: str) -> dict[str, Any]:
+    """The share of requests that end in an error of the model, in minutes with at least so many requests.
+
+    `otherwise` is what a minute with fewer counts as: `, 0` for a good one, nothing for one without data.
+    """
+
+    def total(identity: str, metric: str) -> dict[str, Any]:
+        measured = {"Namespace": NAMESPACE, "MetricName": metric, "Dimensions": of}
+        stat = {"Metric": measured, "Period": PERIOD, "Stat": "Sum"}
+        return {"Id": identity, "MetricStat": stat, "ReturnData": False}
+
+    share = {
+        "Id": "share",
+        "Expression": f"IF(invocations >= {least}, 100 * errors / invocations{otherwise})",
+        "Label": "errors in percent of invocations",
+        "ReturnData": True,
+    }
+    return {
+        "Metrics": [share, total("errors", "Invocation5XXErrors"), total("invocations", "Invocations")],
+        "Threshold": float(limit_percent),
+    }
