@@ -41,7 +41,7 @@ async def create(hosting: Hosting, endpoint: Endpoint) -> None:
     try:
         generation = await build(hosting, endpoint, endpoint.config, endpoint.desired)
         endpoint.serving = generation
-        await _start(generation, endpoint.desired)
+        await _start(hosting, generation, endpoint.desired)
     except (ArtifactError, RollBack) as error:
         if endpoint.serving is not None:
             await _close(hosting, endpoint.serving)
@@ -82,11 +82,11 @@ async def _take(
 ) -> None:
     """Bring up what the step needs, shift its share of the traffic, and bake."""
     old = endpoint.in_service
-    await _start(new, _share_of(pending.desired, step.capacity))
+    await _start(hosting, new, _share_of(pending.desired, step.capacity))
     _stage(hosting, endpoint, pending, plan, "ActivatingTraffic")
     new.share, old.share = step.share, 1.0 - step.share
     if step.capacity < 1.0:
-        await _start(old, _share_of(endpoint.desired, 1.0 - step.capacity))
+        await _start(hosting, old, _share_of(endpoint.desired, 1.0 - step.capacity))
     if step.wait:
         _stage(hosting, endpoint, pending, plan, "Baking")
         await _bake(hosting.world.scaled(step.wait), plan.alarms)
@@ -109,7 +109,7 @@ async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, pla
     if plan.guarded:
         enter(hosting, endpoint, "RollingBack")
     if new is not None:
-        await _start(old, endpoint.desired)
+        await _start(hosting, old, endpoint.desired)
         old.share, new.share = 1.0, 0.0
         _stage(hosting, endpoint, pending, plan, "Deleting")
         await _close(hosting, new)
@@ -122,7 +122,7 @@ async def rescale(hosting: Hosting, endpoint: Endpoint, wanted: dict[str, Desire
     serving, before = endpoint.in_service, endpoint.desired
     endpoint.desired = wanted
     try:
-        await _start(serving, wanted)
+        await _start(hosting, serving, wanted)
         for name, variant in serving.variants.items():
             variant.weight = wanted[name].weight
     except RollBack as error:
@@ -141,11 +141,13 @@ async def delete(hosting: Hosting, endpoint: Endpoint) -> None:
     shutil.rmtree(hosting.world.home / "endpoints" / endpoint.name, ignore_errors=True)
 
 
-async def _start(generation: Generation, wanted: dict[str, Desired]) -> None:
+async def _start(hosting: Hosting, generation: Generation, wanted: dict[str, Desired]) -> None:
     """Scale every variant; RollBack names the first that did not become healthy."""
 
     async def scale(name: str) -> None:
         try:
+            if hosting.world.faults.strikes("unhealthy", generation.config_name):
+                raise StartError("a fault of the twin")
             await generation.variants[name].fleet.scale(wanted[name].count)
         except StartError as error:
             raise RollBack(

@@ -1,8 +1,13 @@
 """SageMaker Runtime: InvokeEndpoint, passed on to a real server."""
 
+import asyncio
+import json
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from twin.faults import Faults
 from twin.protocol import AwsError, Call, RawResponse, Service
 from twin.sagemaker import hosting_state
 from twin.sagemaker.capture_record import Payload
@@ -14,6 +19,7 @@ Request = dict[str, Any]
 
 BODY_LIMIT = 25 * 1024 * 1024
 SERVERLESS_BODY_LIMIT = 4 * 1024 * 1024
+SLOWER = 1.0  # seconds that the fault "slow-answers" adds
 
 # What SageMaker hands on to the container; it strips every other header.
 FORWARDED = {
@@ -43,7 +49,7 @@ def register(service: Service, world: World) -> None:
         headers = {header: request[member] for member, header in FORWARDED.items() if member in request}
         headers.setdefault("Content-Type", "application/octet-stream")
         try:
-            reply = await forward(variant, body, headers)
+            reply = await _answer(world.faults, endpoint, variant, body, headers)
         except NoCapacity as error:
             variant.meter.record(503, model=0, overhead=time.perf_counter() - started, from_model=False)
             raise AwsError("ServiceUnavailable", "The service is currently unavailable.", 503) from error
@@ -62,6 +68,24 @@ def register(service: Service, world: World) -> None:
                 request.get("CustomAttributes"),
             )
         return RawResponse(reply.body, _answer_headers(variant, reply))
+
+
+async def _answer(
+    faults: Faults, endpoint: Endpoint, variant: Variant, body: bytes, headers: Mapping[str, str]
+) -> Reply:
+    """The model's answer, or what a fault makes of it. Faults name one config, so that one version alone is ill."""
+    config = next(one.config_name for one in endpoint.generations if variant in one.variants.values())
+    reply = await forward(variant, body, headers)
+    if faults.strikes("slow-answers", config):
+        await asyncio.sleep(SLOWER)
+        reply = replace(reply, latency=reply.latency + SLOWER)
+    if faults.strikes("failing-answers", config):
+        return replace(reply, status=500, body=b"a fault of the twin")
+    as_json = reply.status == 200 and "json" in reply.headers.get("Content-Type", "")
+    if as_json and faults.strikes("nonsense", config):
+        count = len(json.loads(reply.body)["predictions"])
+        return replace(reply, body=json.dumps({"predictions": [{"score": 0.5}] * count}).encode())
+    return reply
 
 
 def _answer_headers(variant: Variant, reply: Reply) -> dict[str, str]:
