@@ -83,7 +83,7 @@ def test_broken_records_are_counted():
     [
         pytest.param("x" * 200_000 + ",", "CSV", "not CSV", id="a cell without end"),
         pytest.param("{", "JSON", "not JSON", id="cut"),
-        pytest.param("[" * 5000 + "]" * 5000, "JSON", "not JSON", id="lists in lists in lists"),
+        pytest.param("[" * 100_000 + "]" * 100_000, "JSON", "not JSON", id="lists in lists in lists"),
         pytest.param("/w==", "BASE64", "not BASE64 text", id="bytes that are no text"),
         pytest.param(7, "BASE64", "not BASE64 text", id="a number for BASE64"),
     ],
