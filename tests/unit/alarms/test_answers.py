@@ -196,6 +196,31 @@ class TestEachIntent:
         put(world, empty[0])
         assert "no_data" == answer_hint("mortgage", "silence", "sweep-2", world).outcome
 
+    def test_a_usual_night_wakes_nobody_and_the_morning_after_it_does(self, world):
+        """The same episode: no news while the hours were silent the day before, too, then told as traffic stays away."""
+        put(world, *(document(status="empty", start=AT - (n + 24) * HOUR, records=0) for n in range(3)))
+        put(world, document(start=AT - 20 * HOUR), document(start=AT - 3 * HOUR))
+        put(world, *(document(status="empty", start=AT - n * HOUR, records=0) for n in range(3)))
+        night = ring(world, "silence")
+        assert ("alarm_ignored", None) == (night.outcome, night.news)
+        assert "as at this time" in night.reason
+        for later in (1, 2, 3):
+            world.time += HOUR
+            put(world, document(start=AT + (later - 24) * HOUR))
+            put(world, document(status="empty", start=AT + later * HOUR, records=0))
+            told = answer_hint("mortgage", "silence", f"sweep-{later}", world)
+            assert ("no_data" if later == 3 else "nothing") == told.outcome
+        assert "warning" == told.news
+
+    def test_a_night_that_ends_is_no_news_either(self, world):
+        """Who heard nothing of the silence hears nothing of its end."""
+        put(world, *(document(status="empty", start=AT - (n + 24) * HOUR, records=0) for n in range(3)))
+        put(world, document(start=AT - 20 * HOUR), document(start=AT - 3 * HOUR))
+        put(world, *(document(status="empty", start=AT - n * HOUR, records=0) for n in range(3)))
+        ring(world, "silence")
+        world.time += HOUR
+        assert ring(world, "silence", 2, "OK").news is None
+
     def test_silence_that_no_report_explains(self, world):
         """An alarm that rings on is told in the end, whatever the reports say."""
         assert "alarm_ignored" == ring(world, "silence").outcome

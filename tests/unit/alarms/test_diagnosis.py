@@ -1,6 +1,7 @@
 """What an alarm means, by the newest reports."""
 
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from samples import AT, HOUR, document, drifted, lost, report, violation
 
 from perennial.alarms.attribution import why_not_the_version
 from perennial.alarms.diagnosis import diagnose, not_running, what_follows
-from perennial.alarms.reports import Report, Reports
+from perennial.alarms.reports import A_DAY, A_WEEK, Report, Reports, silent
 from perennial.deployment import Rollout
 from perennial.monitoring.summary import Summary
 
@@ -183,6 +184,69 @@ def test_silence_takes_three_windows():
     found = of("silence", Reports(data_quality=read(*empty)))
     assert ("no_data", "warning") == (found.outcome, found.severity)
     assert "since 2026-03-01 09:00 UTC" in found.reason
+
+
+def silence(at, traffic, hours=60):
+    """What an alarm on silence means at a time, to a model whose hours have traffic where `traffic` says so."""
+
+    def records(start):
+        return 500 if traffic(start) else 0
+
+    starts = [at - back * HOUR for back in range(1, hours)]
+    found = [
+        document(status="ok" if records(start) else "empty", start=start, records=records(start))
+        for start in starts
+    ]
+    kept = silent(read(*found))
+    before = {
+        start - back: records(start - back) for start in starts[: len(kept)] for back in (A_DAY, A_WEEK)
+    }
+    return of("silence", Reports(data_quality=read(*found), earlier=before))
+
+
+MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def by_day(at):
+    return 6 <= at.hour < 22
+
+
+def on_weekdays(at):
+    return by_day(at) and at.weekday() < 5
+
+
+@pytest.mark.parametrize(
+    ("traffic", "out", "hour", "outcome"),
+    [
+        pytest.param(by_day, None, 26, "alarm_ignored", id="every night"),
+        pytest.param(by_day, None, 29, "alarm_ignored", id="every night, at its end"),
+        pytest.param(by_day, 12, 15, "no_data", id="three hours of the day"),
+        pytest.param(by_day, 30, 31, "alarm_ignored", id="a late morning"),
+        pytest.param(by_day, 30, 33, "no_data", id="no morning at all"),
+        pytest.param(on_weekdays, None, 5 * 24 + 12, "alarm_ignored", id="Saturday"),
+        pytest.param(on_weekdays, None, 6 * 24 + 12, "alarm_ignored", id="Sunday"),
+        pytest.param(on_weekdays, 7 * 24, 7 * 24 + 9, "no_data", id="no Monday"),
+        pytest.param(lambda at: at.hour == 12, None, 20, "alarm_ignored", id="once a day"),
+        pytest.param(lambda at: at.hour == 12, 24, 24 + 13, "no_data", id="not this day"),
+        pytest.param(lambda at: True, 12, 15, "no_data", id="always"),
+    ],
+)
+def test_silence_is_news_only_at_hours_that_used_to_have_traffic(traffic, out, hour, outcome):
+    """A quiet night wakes nobody while nights are quiet; a morning without traffic does. `out` is when traffic ends."""
+    ends = MONDAY + timedelta(hours=out) if out is not None else None
+    found = silence(MONDAY + timedelta(hours=hour), lambda at: traffic(at) and (ends is None or at < ends))
+    assert (outcome, outcome == "no_data") == (found.outcome, found.severity is not None)
+    assert not found.pending
+
+
+def test_a_silence_is_no_witness_for_itself():
+    """In the first week a whole day without traffic makes the next one no usual one."""
+    now = MONDAY + timedelta(days=1, hours=15)
+    starts = [now - back * HOUR for back in range(1, 40)]
+    found = [document(status="empty", start=start, records=0) for start in starts]
+    before = {start - A_DAY: 0 for start in starts}
+    told = of("silence", Reports(data_quality=read(*found), earlier=before))
+    assert "no_data" == told.outcome
 
 
 def test_the_analysis_itself():

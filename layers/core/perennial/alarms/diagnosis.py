@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from perennial.alarms.intent import Intent, reactions
-from perennial.alarms.reports import Report, Reports, telling
+from perennial.alarms.reports import A_DAY, Report, Reports, silent, telling, usually_silent
 from perennial.config import ModelConfig
 from perennial.decision import Severity
 from perennial.monitoring.summary import Summary
@@ -188,6 +188,8 @@ def _label_coverage(reports: Reports, config: ModelConfig) -> Diagnosis:
 
 
 def _silence(reports: Reports) -> Diagnosis:
+    """Nobody calls a model at night that nobody called the nights before. Told is a silence of three windows that used
+    to have traffic, or of a whole day in which any had."""
     newest = next((r for r in (reports.data_quality, reports.model_quality, reports.bias) if r), ())
     windows = newest[:SILENT_WINDOWS]
     talking = next((report for report in windows if report.summary.records), None)
@@ -195,12 +197,23 @@ def _silence(reports: Reports) -> Diagnosis:
         seen = f"{len(windows)} reports" if not talking else f"{talking.summary.records} records"
         reason = f"not silent for {SILENT_WINDOWS} windows yet: {seen}"
         return Diagnosis("alarm_ignored", reason, None, "early", pending=True)
-    since = windows[-1].summary.window.start
+    stretch = silent(newest)
+    since = stretch[-1].summary.window.start
+    usual = [usually_silent(report, stretch, reports.earlier) for report in stretch]
+    day = [each for each, report in zip(usual, stretch, strict=True) if _within_a_day(report, stretch[0])]
+    all_day = stretch[0].summary.window.end - since >= A_DAY
+    if any(usual[:SILENT_WINDOWS]) and not (all_day and not all(day)):
+        reason = f"nothing was captured since {since:%Y-%m-%d %H:%M} UTC, as at this time of the day or week before"
+        return Diagnosis("alarm_ignored", reason, None, "usual", windows[0])
     reason = (
         f"nothing was captured since {since:%Y-%m-%d %H:%M} UTC: either nobody calls the endpoint, or capture has stopped. "
         "The analysis itself runs"
     )
     return Diagnosis("no_data", reason, "warning", "silence", windows[0])
+
+
+def _within_a_day(report: Report, newest: Report) -> bool:
+    return newest.summary.window.end - report.summary.window.start <= A_DAY
 
 
 def _unexplained(reports: Sequence[Report]) -> Diagnosis:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import takewhile
 
 from perennial.monitoring.summary import Summary
+
+A_DAY, A_WEEK = timedelta(days=1), timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -32,11 +35,16 @@ class Report:
 
 @dataclass(frozen=True)
 class Reports:
-    """The newest reports of each monitor, the newest first."""
+    """The newest reports of each monitor, the newest first.
+
+    `earlier` has the records of the windows a day and a week before those that are silent, by start, where there is a
+    report of them.
+    """
 
     data_quality: Sequence[Report] = field(default_factory=tuple)
     model_quality: Sequence[Report] = field(default_factory=tuple)
     bias: Sequence[Report] = field(default_factory=tuple)
+    earlier: Mapping[datetime, int] = field(default_factory=dict)
 
     def newest(self) -> Report | None:
         """The newest of any monitor."""
@@ -47,6 +55,21 @@ class Reports:
 def telling(reports: Sequence[Report]) -> Report | None:
     """The newest report with violations; a window without any may have come since the alarm's."""
     return next((report for report in reports if report.summary.status == "violations"), None)
+
+
+def silent(reports: Sequence[Report]) -> list[Report]:
+    """The newest windows, newest first, until one with traffic."""
+    return list(takewhile(lambda report: not report.summary.records, reports))
+
+
+def usually_silent(report: Report, stretch: Sequence[Report], earlier: Mapping[datetime, int]) -> bool:
+    """Whether a silent window's hour was silent before: a week ago, or while there is no report of then, a day ago,
+    with traffic since. The same silence is no witness for itself."""
+    start = report.summary.window.start
+    if (records := earlier.get(start - A_WEEK)) is not None:
+        return not records
+    same = stretch[-1].summary.window.start <= start - A_DAY
+    return earlier.get(start - A_DAY) == 0 and not same
 
 
 def changed_since(reports: Iterable[Report]) -> datetime | None:

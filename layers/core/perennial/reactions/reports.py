@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from perennial import layout
 from perennial.alarms.intent import Intent, monitor_of
-from perennial.alarms.reports import Report, Reports, changed_since
+from perennial.alarms.reports import A_DAY, A_WEEK, Report, Reports, changed_since, silent
 from perennial.config import ModelConfig
 from perennial.monitoring.monitors import MonitorName, monitors_of
 from perennial.monitoring.summary import Summary
@@ -28,10 +28,17 @@ def newest(model: str, monitor: MonitorName, world: World) -> Iterator[Report]:
         body = world.bucket.read(folder + "summary.json")
         if body is None:
             continue
-        try:
-            yield Report(folder, Summary.model_validate_json(body))
-        except ValidationError as error:
-            logger.warning("%ssummary.json cannot be read: %s", folder, error)
+        summary = _summary(body)
+        if summary is not None:
+            yield Report(folder, summary)
+
+
+def _summary(body: bytes) -> Summary | None:
+    try:
+        return Summary.model_validate_json(body)
+    except ValidationError as error:
+        logger.warning("a summary.json cannot be read: %s", error)
+        return None
 
 
 def reports_for(intent: Intent, config: ModelConfig, world: World) -> Reports:
@@ -42,7 +49,34 @@ def reports_for(intent: Intent, config: ModelConfig, world: World) -> Reports:
     if intent == "model-quality" and quality and "data_quality" in found:
         since = min(report.summary.window.start for report in quality)
         found["data_quality"] = list(_since(since, model, world))
-    return Reports(**found)
+    heard = monitor_of(config, intent) if intent == "silence" else None
+    if heard is None:
+        return Reports(**found)
+    found[heard] = list(_until_traffic(model, heard, world))
+    return Reports(**found, earlier=_earlier(model, heard, silent(found[heard]), world))
+
+
+def _until_traffic(model: str, monitor: MonitorName, world: World) -> Iterator[Report]:
+    """At least a few, and back to the newest window with traffic."""
+    for place, report in enumerate(islice(newest(model, monitor, world), MOST)):
+        yield report
+        if report.summary.records and place + 1 >= FEW:
+            return
+
+
+def _earlier(
+    model: str, monitor: MonitorName, stretch: Sequence[Report], world: World
+) -> dict[datetime, int]:
+    """The records of the same hours a day and a week before, where there are reports."""
+    found = {}
+    for report in stretch:
+        for back in (A_DAY, A_WEEK):
+            start = report.summary.window.start - back
+            body = world.bucket.read(layout.report_prefix(model, monitor, start) + "summary.json")
+            summary = _summary(body) if body else None
+            if summary is not None:
+                found[start] = summary.records
+    return found
 
 
 def traffic_changed_since(config: ModelConfig, world: World) -> datetime | None:
