@@ -294,7 +294,8 @@ def test_labels():
     assert [] == analyzed(world)
     tick(world, NOW + 3 * HOUR + 10 * MINUTE)
     assert ["0.jsonl", "2.jsonl"] == world.analyst.asked[0][3]
-    assert [NOW + HOUR] == [point.timestamp for point in world.metrics.points]
+    # Dated to when the labels were due, not to the window's end: alarms look back a week at most.
+    assert [NOW + 3 * HOUR] == [point.timestamp for point in world.metrics.points]
 
 
 class TestProcessingJob:

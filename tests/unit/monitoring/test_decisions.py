@@ -216,3 +216,10 @@ def test_publishable(now, expected):
     """A metric is dated to the end of its window, if CloudWatch takes it."""
     point = Datapoint("aws/sagemaker/Endpoints/data-metrics", "records", {}, 1.0, T + HOUR)
     assert expected == [found.timestamp for found in publishable([point], now)]
+
+
+def test_metrics_that_waited_for_labels_are_dated_to_when_those_were_due():
+    """Labels that take a month leave a metric that CloudWatch still takes; asked for before, it is dated to now."""
+    point = Datapoint("aws/sagemaker/Endpoints/model-metrics", "violations", {}, 1.0, T)
+    for now, dated in ((T + 30 * DAY + HOUR, T + 30 * DAY), (T + DAY, T + DAY)):
+        assert [dated] == [found.timestamp for found in publishable([point], now, 30 * DAY)]

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Literal, get_args
 
 from perennial.config import ModelConfig
-from perennial.monitoring.monitors import MonitorName, delay, monitors_of
+from perennial.monitoring.monitors import MonitorName, delay, label_delay, monitors_of
 from perennial.names import Names
 from perennial.sections_watching import Reaction
 
@@ -83,11 +83,12 @@ def monitor_of(config: ModelConfig, intent: Intent) -> MonitorName | None:
 
 
 def cadence(config: ModelConfig, intent: Intent) -> tuple[timedelta, timedelta]:
-    """How long a window of the alarm's metric is, and how long after its end its analysis is due, labels included."""
+    """How long a window of the alarm's metric is, and how long after its date a datapoint is due: a window that waits
+    for labels is dated to when they are due, so that only the delay of capture is left."""
     monitor = monitor_of(config, intent)
     if monitor is None:
         return timedelta(minutes=1), timedelta(0)
-    return monitors_of(config)[monitor].period, delay(config, monitor)
+    return monitors_of(config)[monitor].period, delay(config, monitor) - label_delay(config, monitor)
 
 
 def spoken(span: timedelta) -> str:

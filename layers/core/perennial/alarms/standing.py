@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from perennial.alarms.intent import Intent, alarm_names, cadence, parse_alarm
+from perennial.alarms.intent import Intent, alarm_names, cadence, monitor_of, parse_alarm
 from perennial.alarms.wanted import ANALYSIS_TAKES, Request, Wanted
 from perennial.config import ModelConfig
+from perennial.monitoring.monitors import label_delay
 from perennial.names import Names
 
 AlarmState = Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
@@ -85,7 +86,9 @@ def without_data(
             continue
         period, lag = cadence(config, parsed.intent)
         windows = request["EvaluationPeriods"] + UNDER_WAY  # it looks back over those on their way, too
-        due = windows * period + lag % period + ANALYSIS_TAKES
+        monitor = monitor_of(config, parsed.intent)
+        labels = label_delay(config, monitor) if monitor else timedelta(0)
+        due = windows * period + lag % period + labels + ANALYSIS_TAKES
         never = alarm.state == "INSUFFICIENT_DATA" and alarm.since <= alarm.put_at + A_MOMENT
         if never and now - alarm.put_at > due:
             silent[parsed.intent] = alarm

@@ -1,7 +1,7 @@
 """The alarms that a configuration wants, as PutMetricAlarm requests. Pure.
 
-A monitor gives one datapoint a window, dated to the window's end, and it arrives late: by the
-capture's delay, by that of labels. So an alarm looks back over as many windows as may still be on their way, and asks for 2 of 3 that arrived.
+A monitor gives one datapoint a window, dated to the window's end, or to when its labels are due, and it arrives late: by
+the capture's delay. So an alarm looks back over as many windows as may still be on their way, and asks for 2 of 3 that arrived.
 CloudWatch looks back a day, or seven with windows of an hour or more: where three windows do not fit, fewer count.
 
 What is missing is no news (`ignore`: the state stays), other than for `silence`, whose point it is. Endpoint metrics
@@ -98,7 +98,7 @@ def wanted(config: ModelConfig, names: Names, bucket: str) -> Wanted:
         if found is None:
             impossible[intent] = (
                 f"windows of {spoken(period)} arrive {spoken(lag)} late, and CloudWatch looks back a day at most (seven with "
-                "windows of an hour or more): shorten the delay (of capture or of labels) or choose other windows"
+                "windows of an hour or more): shorten the delay of capture or choose other windows"
             )
             continue
         requests[intent] = _complete(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
 from perennial.config import ModelConfig
@@ -114,9 +114,15 @@ def datapoints_of(document: bytes) -> list[Datapoint]:
     ]
 
 
-def publishable(datapoints: Sequence[Datapoint], now: datetime) -> list[Datapoint]:
-    """The metrics that CloudWatch takes: none of the future, none older than two weeks."""
-    moved = [replace(point, timestamp=min(point.timestamp, now)) for point in datapoints]
+def publishable(
+    datapoints: Sequence[Datapoint], now: datetime, late: timedelta = timedelta(0)
+) -> list[Datapoint]:
+    """The metrics that CloudWatch takes: none of the future, none older than two weeks.
+
+    `late` is how long the window waited for its labels. Metrics are dated to when they were due: alarms look back a
+    week at most, and would never see those of a window whose labels take longer.
+    """
+    moved = [replace(point, timestamp=min(point.timestamp + late, now)) for point in datapoints]
     return [point for point in moved if now - point.timestamp < OLDEST]
 
 

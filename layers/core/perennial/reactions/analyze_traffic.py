@@ -14,7 +14,7 @@ from perennial.errors import Conflict
 from perennial.monitoring import claims, windows
 from perennial.monitoring.analysis import REPORT, SUMMARY, Analyzed, content_type, publishable
 from perennial.monitoring.claims import Document
-from perennial.monitoring.monitors import monitors_of
+from perennial.monitoring.monitors import label_delay, monitors_of
 from perennial.monitoring.sizing import size
 from perennial.monitoring.summary import Summary
 from perennial.monitoring.windows import Asked
@@ -206,7 +206,8 @@ def _keep(turn: Turn, claim: Document, analyzed: Analyzed, world: World, **more:
     summary = Summary.model_validate_json(analyzed.files[SUMMARY])
     for name in sorted(analyzed.files, key=lambda name: name == SUMMARY):
         world.bucket.write(turn.folder + name, analyzed.files[name], content_type(name))
-    points = publishable(analyzed.datapoints, world.now())
+    late = label_delay(turn.watch.config, turn.watch.monitor)
+    points = publishable(analyzed.datapoints, world.now(), late)
     world.metrics.put(points)
     if analyzed.datapoints and not points:
         more["metrics"] = "not sent: CloudWatch takes nothing older than two weeks"

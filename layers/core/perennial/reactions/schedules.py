@@ -14,7 +14,7 @@ from perennial.monitoring.analysis import SUMMARY, publishable
 from perennial.monitoring.engines import Choice, answered, choose
 from perennial.monitoring.images import image_uri
 from perennial.monitoring.model_monitor import KINDS, Definition, Execution, definition
-from perennial.monitoring.monitors import MonitorName, schedule_name
+from perennial.monitoring.monitors import MonitorName, label_delay, schedule_name
 from perennial.monitoring.summary import Summary
 from perennial.monitoring.windows import Window
 from perennial.ports import World
@@ -137,7 +137,8 @@ def _read(watch: Watch, run: Execution, world: World) -> Decision:
     for name, body in files.items():
         world.bucket.write(folder + name, body)
     world.bucket.write(folder + SUMMARY, summary.model_dump_json(indent=1).encode())
-    world.metrics.put(publishable(results.datapoints(summary, request), world.now()))
+    late = label_delay(watch.config, watch.monitor)
+    world.metrics.put(publishable(results.datapoints(summary, request), world.now(), late))
     outcome = "window_empty" if failed else "window_analyzed"
     decision = Decision(
         watch.model, fact, outcome, summary.reason, None, _details(watch, window, summary, folder)
