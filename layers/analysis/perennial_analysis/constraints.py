@@ -144,9 +144,8 @@ def _suggestion(feature: Feature, monitoring: Monitoring) -> dict[str, Any]:
         and feature.variation > 2 * monitoring.comparison_threshold
     ):
         threshold = round(feature.variation / 2, 4)
-        document["monitoringConfigOverrides"] = {
-            "distribution_constraints": {"comparison_threshold": threshold}
-        }
+        which = "comparison_threshold" if feature.kind in NUMERIC else "categorical_comparison_threshold"
+        document["monitoringConfigOverrides"] = {"distribution_constraints": {which: threshold}}
         document["note"] = RHYTHM
     counts = feature.words.counts if feature.words else None
     if counts and len(counts) <= min(MOST_CATEGORIES, feature.present // FEWEST_PER_CATEGORY):

@@ -60,6 +60,7 @@ class Gathered:
     hashed: list[Hashed] = field(default_factory=list)
     order: Order = field(default_factory=Order)
     rhythm: Rhythm = field(default_factory=Rhythm)
+    places: dict[str, int] = field(default_factory=dict)
 
     def add(self, column: Column) -> None:
         if column.kind in NUMERIC and self.known and self.known.kind == "String":
@@ -104,12 +105,29 @@ class Gathered:
             self.hashed = [add_hashed([*self.hashed, hash_words(counts, self._known_hashed())])]
             self.distinct = max(self.distinct, len(counts))
             return
+        if self.known is None and len(self.counts) <= MOST_CATEGORIES:
+            self._add_places(column, counts)
         for word, count in counts.items():
             self.counts[word] = self.counts.get(word, 0) + count
         self.distinct = len(self.counts)
         if self.distinct > MOST_DISTINCT:
             self.hashed = [hash_words(self.counts, self._known_hashed())]
             self.counts = None
+
+    def _add_places(self, column: Column, counts: Mapping[str, int]) -> None:
+        """Categories as numbers, in the order of their names: weekdays come and go as hours do."""
+        for word in sorted(counts):
+            self.places.setdefault(word, len(self.places))
+        if len(self.places) > MOST_CATEGORIES:
+            return
+        values = np.full(len(column), np.nan)
+        if column.coded is not None:
+            held = ~column.missing
+            of_words = np.array([self.places.get(word, 0) for word in column.coded.words], dtype=np.float64)
+            values[held] = of_words[column.coded.codes[held]]
+        else:
+            values[:] = [math.nan if word is None else self.places[word] for word in column.values.tolist()]
+        self.rhythm.add(values, _finite_sorted(values))
 
     def _known_hashed(self) -> Hashed | None:
         return self.known.words.hashed if self.known and self.known.words else None
@@ -147,6 +165,7 @@ class Gathered:
         elif not self.moments.count:
             role = role_of_words(present, self.distinct, self.counts or ())
             words = self._words(role is None)
+            variation = self.rhythm.variation() if words.counts else 0.0
         else:  # some chunks held numbers, whose texts are gone
             words = Words(self.distinct, None)
         return Feature(

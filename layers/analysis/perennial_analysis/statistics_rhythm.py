@@ -1,4 +1,4 @@
-"""How much a numeric column varies within its own baseline: by the hour, the day, the week.
+"""How much a column of numbers or categories varies within its own baseline: by the hour, the day, the week.
 
 A temperature differs between night and noon, so an hour of it differs from the whole, and nobody wants to be paged for
 that. Where the baseline's rows are in the order of time, consecutive ones show it. Their distributions are compared with

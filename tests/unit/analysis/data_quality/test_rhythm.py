@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from perennial_analysis.check import check
-from perennial_analysis.columns import numbers
+from perennial_analysis.columns import numbers, texts
 from perennial_analysis.constraints import read_constraints, suggest, write_constraints
 from perennial_analysis.statistics import profile, profile_chunks
 
 DAYS, PER_HOUR = 28, 60
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def hours(chance, first, count, moved=0.0):
@@ -20,6 +21,9 @@ def hours(chance, first, count, moved=0.0):
         "temperature": numbers("temperature", 10 + 5 * day + 2 * noise[0] + 20 * moved),
         "load": numbers("load", np.exp(1 + 0.5 * day - 0.7 * weekend + 0.4 * noise[1])),
         "hour": numbers("hour", hour % 24, "Integral"),
+        "weekday": texts("weekday", [WEEKDAYS[place] for place in hour // 24 % 7]),
+        "channel": texts("channel", np.where(chance.random(len(hour)) < 0.4 + 0.3 * (day > 0), "app", "web")),
+        "plan": texts("plan", np.where(chance.random(len(hour)) < 0.3 + 0.4 * moved, "basic", "gold")),
         "timeless": numbers("timeless", noise[2] + moved),
     }
 
@@ -45,9 +49,9 @@ def test_no_hour_of_the_week_alarms(given):
 
 
 def test_what_leaves_its_rhythm_is_told(given):
-    """A temperature beyond all hours is seen at any hour; so is a shift of what has no rhythm."""
+    """A temperature beyond all hours is seen at any hour; so is a shift of numbers and categories without a rhythm."""
     for first in range(24 * DAYS, 24 * (DAYS + 1), 4):
-        assert {"temperature", "timeless"} <= violations(given, first, moved=1.0)
+        assert {"temperature", "timeless", "plan"} <= violations(given, first, moved=1.0)
 
 
 def test_the_constraints_say_why(given):
@@ -55,7 +59,9 @@ def test_the_constraints_say_why(given):
     features = given[1].features
     assert "comes and goes" in features["temperature"].note
     assert features["temperature"].monitoring.comparison_threshold > 0.5
-    assert features["timeless"].note is None
+    assert "comes and goes" in features["weekday"].note
+    assert features["weekday"].monitoring.categorical_comparison_threshold > 0.5
+    assert features["timeless"].note is features["plan"].note is None
     assert features["timeless"].monitoring.comparison_threshold == 0.02
 
 
@@ -69,6 +75,8 @@ def test_only_what_returns_has_a_rhythm(kind):
         "in three parts": chance.normal(size=45_000) + np.repeat([0, 2, 4], 15_000),
     }[kind]
     assert profile({"x": numbers("x", values)}).features["x"].variation == 0
+    names = texts("x", [f"{value:06.1f}" for value in np.round(values / np.ptp(values) * 40)])
+    assert profile({"x": names}).features["x"].variation == 0
 
 
 def test_a_rhythm_is_found_over_chunks():
