@@ -27,9 +27,9 @@ class Environment:
     packages: Path
 
 
-def environment(name: str) -> Environment:
-    """Raises Trouble where it cannot be installed."""
-    target, requirements = VENVS / f"bench-{name}", HERE / "pins" / f"{name}.txt"
+def environment(name: str, requirements: Path | None = None) -> Environment:
+    """From pins/, or from another file. Raises Trouble where it cannot be installed."""
+    target, requirements = VENVS / f"bench-{name}", requirements or HERE / "pins" / f"{name}.txt"
     made = Environment(
         target / "bin" / "python",
         target / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages",

@@ -2,7 +2,7 @@
 
 Those that install others' packages (1.2 GB, and minutes for the rivals) run only when named:
 
-    make bench ONLY="rivals agreement real_streams"
+    make bench ONLY="rivals agreement real_streams serving"
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 
 def main() -> None:
     helpers = ("run", "loop_data", "environments")
-    beside_others = ("rivals", "agreement", "real_streams")
+    beside_others = ("rivals", "agreement", "real_streams", "serving")
     chosen = os.environ.get("ONLY", "").split() or sorted(
         path.stem for path in HERE.glob("*.py") if path.stem not in (*helpers, *beside_others)
     )
