@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 from container_jobs import Job, Server, serving
 
@@ -282,13 +283,17 @@ print(slowest, count)
 
 def test_overload(loans: Job) -> None:
     """A hundred heavy requests at once: what is beyond the bound is told to come back, and /ping never waits."""
-    body = GOOD * 60_000
+    body = GOOD * 30_000
     with serving(loans.base) as server:
         server.wait_for_ping(200)
+        server.client.timeout = httpx.Timeout(120)  # a busy machine is slow, which is not what this is about
         before = memory(server)
         command = [sys.executable, "-c", PINGS, str(server.client.base_url)]
         with (
-            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as pings,
+            # A session of its own: Linux gives it its own share of a busy machine.
+            subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            ) as pings,
             ThreadPoolExecutor(100) as clients,
         ):
             answers = list(clients.map(lambda _: server.invoke(body), range(100)))

@@ -14,13 +14,12 @@ from perennial_container.serving.meter import CONTENT_TYPE, Meter
 from perennial_container.serving.model import ServedModel
 
 MOST_REQUESTS = 64
-LEAST_BYTES_IN_FLIGHT = 32 * 1024 * 1024
 
 
 def create_app(model: ServedModel, *, body_limit: int, body_seconds: float) -> Front:
     """The application; it starts to load the model when it starts. `body_limit` is in bytes,
     `body_seconds` what the rest of a body may take."""
-    admission = Admission(MOST_REQUESTS, max(LEAST_BYTES_IN_FLIGHT, body_limit))
+    admission = Admission(MOST_REQUESTS, body_limit)
     meter = Meter()
     control = control_plane(model, admission, meter)
     limits = Limits(body_limit, body_seconds)

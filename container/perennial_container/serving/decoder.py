@@ -23,7 +23,9 @@ from perennial_container.table import Matrix
 
 FEW = 64  # rows; more are converted column by column
 CHUNK = 8192  # rows that are text at the same time
-PIECE = 64 * 1024  # bytes of CSV that are Python's numbers at the same time: they stay in the cache
+PIECE = (
+    16 * 1024
+)  # bytes of CSV read in one go: they stay in the cache, and the event loop need not wait long
 OF_NUMBERS = b"0123456789+-.eE, \t\r\n"
 NUMBERS = frozenset({int, float})
 
