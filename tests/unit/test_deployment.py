@@ -121,7 +121,7 @@ A, P, R = "Approved", "PendingManualApproval", "Rejected"
         ),
         pytest.param(
             [A, A],
-            endpoint("InService", name(1)),
+            endpoint("InService", name(1), modified=NOW - timedelta(hours=2)),
             rollout("starting", 2),
             "update",
             2,
@@ -129,8 +129,11 @@ A, P, R = "Approved", "PendingManualApproval", "Rejected"
         ),
         pytest.param([A], None, rollout("starting", 1, MOMENT), "create", 1, id="killed a moment ago"),
         pytest.param(
+            [A, A], endpoint("InService", name(1)), rollout("starting", 2), "wait", 2, id="to be settled"
+        ),
+        pytest.param(
             [A, A, A],
-            endpoint("InService", name(1)),
+            endpoint("InService", name(1), modified=NOW - timedelta(hours=2)),
             rollout("starting", 2, MOMENT),
             "wait",
             3,
@@ -165,7 +168,18 @@ def test_reconcile(approvals, actual, known, action, version):
         pytest.param(
             endpoint("InService", name(2)), rollout("starting", 2), "succeeded", id="killed after asking"
         ),
-        pytest.param(endpoint("InService", name(1)), rollout("starting", 2), None, id="killed before asking"),
+        pytest.param(
+            endpoint("InService", name(1), modified=NOW - timedelta(hours=2)),
+            rollout("starting", 2),
+            None,
+            id="killed before asking",
+        ),
+        pytest.param(
+            endpoint("InService", name(1)),
+            rollout("starting", 2),
+            "rolled_back",
+            id="killed after asking, rolled back",
+        ),
         pytest.param(
             endpoint("Failed", name(2), "ping", modified=NOW - timedelta(hours=2)),
             rollout("starting", 2),

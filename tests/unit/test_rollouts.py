@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -28,6 +29,8 @@ def world():
     made.registry.add("mortgage", "Approved")
     deploy_model("mortgage", made, because="v1")
     end(made)
+    made.endpoints.endpoints[ENDPOINT] = replace(made.endpoints.endpoints[ENDPOINT], modified_at=NOW)
+    made.time = NOW + timedelta(minutes=1)
     made.registry.add("mortgage", "Approved")
     return made
 
@@ -100,7 +103,7 @@ class TestGuards:
         with pytest.raises(TimeoutError):
             deploy_model("mortgage", world, because="v2")
         world.registry.set_approval("mortgage", 2, "Rejected")
-        world.time = LATER
+        world.time += timedelta(minutes=5)
         assert "settle_endpoint" in [due.reaction for _, due in sweep(world).due]
         settle_endpoint("mortgage", world, because="sweep")
         assert ([], []) == (rollback_alarms(world), suspended(world))

@@ -122,7 +122,7 @@ def reconcile(
             "wait",
             f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins",
         )
-    if rollout and rollout.status == "started":
+    if rollout and (rollout.status == "started" or _was_asked(endpoint, rollout)):
         return answer("wait", f"the rollout of version {rollout.version} is being settled")
     if (
         rollout
@@ -188,7 +188,7 @@ def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetim
         return Settlement(None, "the broken endpoint makes way first")
     if endpoint and ours:
         return Settlement("failed", endpoint.failure_reason or f"the endpoint is {endpoint.status}")
-    if rollout.status == "starting":
+    if rollout.status == "starting" and not _was_asked(endpoint, rollout):
         return Settlement(None, "SageMaker was not asked yet")
     if untouched and now - rollout.started_at < ACCEPTANCE:
         return Settlement(None, "SageMaker was asked a moment ago")
@@ -203,6 +203,14 @@ def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetim
     return Settlement(
         "rolled_back", f"the endpoint is InService with {endpoint.config_name}, not ours: {why}"
     )
+
+
+def _was_asked(endpoint: EndpointState | None, rollout: Rollout) -> bool:
+    """Whether a rollout that its handler died over has begun and ended all the same: the endpoint changed since, and
+    scaling, which changes it, too, is held still."""
+    if rollout.status != "starting" or endpoint is None or endpoint.status in IN_PROGRESS:
+        return False
+    return endpoint.modified_at is not None and endpoint.modified_at > rollout.started_at
 
 
 def production_variant(config: ModelConfig, model_name: str) -> dict[str, Any]:

@@ -97,6 +97,8 @@ def _carry_out(
         details |= _traffic(config, current)
         accepted = _update(current, plan.config_name, config, world)
     if not accepted:
+        if known:  # what changes the endpoint from now on is no rollout of ours
+            world.state.put_rollout(model, known, expected=starting)
         return Decision(
             model, because, "deployment_waits", "SageMaker is busy with another rollout", None, details
         )

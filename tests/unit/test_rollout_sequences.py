@@ -1,0 +1,308 @@
+"""Whatever happens in whatever order, two sweeps later the newest approved healthy version is in service.
+
+SageMaker, people, and an event bus that loses, repeats and reorders: a state machine drives the real reactions.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from fakes import ACTIVITIES, NAMES, NOW, InMemoryEndpoints, InMemoryHints, InMemoryWorld, config
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from perennial.errors import Conflict
+from perennial.reactions.deploy_model import deploy_model
+from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
+from perennial.reactions.sweep import sweep
+from perennial.scaling import resource_id
+
+MODEL = "mortgage"
+ENDPOINT = NAMES.endpoint(MODEL)
+INSTANCES = ("ml.m5.large", "ml.c5.large", "ml.c5.xlarge")
+MOMENT = timedelta(minutes=3)
+
+
+class Killed(BaseException):
+    """What a handler does not see coming."""
+
+
+class SageMaker(InMemoryEndpoints):
+    """Endpoints that remember what they are asked to become, and refuse what must never be asked of them."""
+
+    def __init__(self, world):
+        super().__init__()
+        self.world = world
+        self.pending = None
+        self.won, self.barred = (
+            set(),
+            set(),
+        )  # versions that won once; that lost, and were not approved since it began
+        self.approved_at, self.began_at = {}, world.time
+
+    def create(self, name, config_name, model):
+        made = super().create(name, config_name, model)
+        if made:
+            self._begin(config_name)
+        return made
+
+    def update(self, name, config_name, deployment, *, keep_counts=True):
+        assert name in self.endpoints
+        made = super().update(name, config_name, deployment, keep_counts=keep_counts)
+        if made:
+            self._begin(config_name)
+            for alarm in (deployment or {}).get("AutoRollbackConfiguration", {}).get("Alarms", ()):
+                assert alarm["AlarmName"] in self.world.alarms.standing
+        return made
+
+    def _begin(self, config_name):
+        assert self.pending is None, "two rollouts at once"
+        version = NAMES.parse_endpoint_config(config_name).version
+        self.pending, self.began_at = config_name, self.world.time
+        assert version not in self.barred, f"version {version} was lost and not approved since"
+        found = self.world.registry.get(MODEL, version)
+        assert found.approval == "Approved", f"version {version} is {found.approval}"
+
+    def finish(self, won):
+        """The endpoint's rollout, or its creation, ends."""
+        before, wanted = self.endpoints[ENDPOINT], self.pending
+        version = NAMES.parse_endpoint_config(wanted).version
+        if won:
+            self.won.add(version)
+        elif version not in self.won and self.approved_at[version] <= self.began_at:
+            self.barred.add(version)
+        self.pending, at = None, self.world.time
+        if won:
+            after = replace(before, status="InService", config_name=wanted, modified_at=at, instances=2)
+        elif before.status == "Creating":
+            after = replace(before, status="Failed", failure_reason="ping", modified_at=at)
+        else:
+            after = replace(before, status="InService", modified_at=at)
+        self.endpoints[ENDPOINT] = replace(after, variants=("AllTraffic",))
+
+
+class Rollouts(RuleBasedStateMachine):
+    """People, SageMaker and the bus."""
+
+    def __init__(self):
+        super().__init__()
+        self.world = InMemoryWorld()
+        self.cloud = self.world.endpoints = SageMaker(self.world)
+        self.world.catalog.put(config(), NOW)
+        self.bus = []  # events on their way, each a thing to do
+        self.ill = set()  # versions that never win
+
+    # --- people ---
+
+    @rule(ill=st.booleans())
+    def approve_new(self, ill):
+        version = len(self.world.registry.versions(MODEL)) + 1
+        if ill:
+            self.ill.add(version)
+        self.world.registry.add(MODEL, "Approved")
+        self._approved(version)
+
+    @precondition(lambda self: self.world.registry.versions(MODEL))
+    @rule(data=st.data(), approval=st.sampled_from(["Approved", "Rejected"]))
+    def decide(self, data, approval):
+        version = data.draw(st.integers(1, len(self.world.registry.versions(MODEL))))
+        self.world.registry.set_approval(MODEL, version, approval)
+        if approval == "Approved":
+            self._approved(version)
+        else:
+            self.bus.append((deploy_model, {"because": "rejected"}))
+
+    def _approved(self, version):
+        """Now; the copy of an approval keeps its time."""
+        self.world.time += timedelta(seconds=1)
+        at = self.world.time
+        self.cloud.barred.discard(version)
+        self.cloud.approved_at[version] = at
+        self.bus.append((deploy_model, {"because": "approved", "approved": version, "approved_at": at}))
+        self.world.time += timedelta(seconds=1)
+
+    @rule(instance=st.sampled_from(INSTANCES))
+    def change_configuration(self, instance):
+        self.world.catalog.put(config(endpoint={"instance": instance}), NOW)
+        self.bus.append((deploy_model, {"because": "configuration"}))
+
+    # --- SageMaker ---
+
+    @precondition(lambda self: self.cloud.pending)
+    @rule()
+    def end(self):
+        self._end()
+
+    def _end(self):
+        version = NAMES.parse_endpoint_config(self.cloud.pending).version
+        self.world.time += MOMENT
+        self.cloud.finish(version not in self.ill)
+        self.bus.append((settle_endpoint, {"because": "endpoint changed"}))
+
+    @precondition(lambda self: self._status() == "InService" and not self.cloud.pending)
+    @rule()
+    def scale(self):
+        """Busy with no rollout of ours, and back."""
+        before = self.cloud.endpoints[ENDPOINT]
+        self.cloud.endpoints[ENDPOINT] = replace(before, status="Updating")
+        self._handle(deploy_model, {"because": "in between"})
+        self.cloud.endpoints[ENDPOINT] = replace(before, modified_at=self.world.time)
+
+    # --- the bus ---
+
+    @precondition(lambda self: self.bus)
+    @rule(data=st.data(), twice=st.booleans())
+    def deliver(self, data, twice):
+        """Any of them next, perhaps not for the last time."""
+        index = data.draw(st.integers(0, len(self.bus) - 1))
+        function, arguments = self.bus[index] if twice else self.bus.pop(index)
+        self._handle(function, arguments)
+
+    @precondition(lambda self: self.bus)
+    @rule(data=st.data())
+    def drop(self, data):
+        """Never to arrive."""
+        self.bus.pop(data.draw(st.integers(0, len(self.bus) - 1)))
+
+    @precondition(lambda self: self.bus)
+    @rule(data=st.data(), call=st.integers(0, 12))
+    def die(self, data, call):
+        """A handler is killed at one of its calls that change something."""
+        function, arguments = self.bus.pop(data.draw(st.integers(0, len(self.bus) - 1)))
+        with self._killing(call):
+            self._handle(function, arguments)
+
+    @rule(minutes=st.integers(1, 30))
+    def wait(self, minutes):
+        self.world.time += timedelta(minutes=minutes)
+
+    @rule()
+    def sweep(self):
+        self._sweep()
+
+    def _sweep(self):
+        self.world.hints = InMemoryHints()
+        swept = sweep(self.world)
+        assert not swept.failed
+        for _, due in swept.due:
+            if due.reaction == "deploy_model":
+                self._handle(deploy_model, {"because": due.because})
+            elif due.reaction == "settle_endpoint":
+                self._handle(settle_endpoint, {"because": due.because, "untold": due.subject == UNTOLD})
+
+    def _handle(self, function, arguments):
+        """As Lambda does: what it hands on is on the bus, too; a conflict is retried."""
+        self.world.hints = InMemoryHints()
+        before = self.world.state.rollout(MODEL)
+        try:
+            function(MODEL, self.world, **arguments)
+        except Conflict:
+            self.bus.append((function, arguments))
+        except Killed:
+            pass
+        after = self.world.state.rollout(MODEL)
+        assert before is None or after is not None
+        for _, reaction, _ in self.world.hints.sent:
+            if reaction == "deploy_model":
+                self.bus.append((deploy_model, {"because": "hint"}))
+
+    def _killing(self, call):
+        return _Killing(self.world, call)
+
+    def _status(self):
+        endpoint = self.cloud.endpoints.get(ENDPOINT)
+        return endpoint.status if endpoint else None
+
+    # --- what always holds ---
+
+    @invariant()
+    def never_again_without_approval(self):
+        """No rollout of a version that is remembered as lost begins after it was lost."""
+        rollout = self.world.state.rollout(MODEL)
+        if rollout and rollout.status in ("starting", "started"):
+            barred = {loss.version for loss in rollout.lost if not loss.settings_only}
+            assert rollout.version not in barred
+
+    @invariant()
+    def the_memory_is_true(self):
+        """A rollout that counts as won is of a version that can win."""
+        rollout = self.world.state.rollout(MODEL)
+        assert not (rollout and rollout.status == "succeeded" and rollout.version in self.ill)
+
+    def teardown(self):
+        """Events that were not delivered by now are lost. Each time that SageMaker is done, two sweeps do."""
+        self.bus.clear()
+        for _ in range(3 * len(self.world.registry.versions(MODEL)) + 3):
+            if self.cloud.pending:
+                self._end()
+                self.bus.clear()
+            for _ in range(2):
+                self.world.time += timedelta(minutes=10)
+                self._sweep()
+                self._deliver_all()
+            if not self.cloud.pending:
+                break
+        self._is_right()
+
+    def _deliver_all(self):
+        while self.bus:
+            self._handle(*self.bus.pop(0))
+
+    def _is_right(self):
+        approved = [v.version for v in self.world.registry.versions(MODEL) if v.approval == "Approved"]
+        rollout = self.world.state.rollout(MODEL)
+        lost = {loss.version for loss in rollout.lost} if rollout else set()
+        healthy = [version for version in approved if version not in lost]
+        assert not self.cloud.pending
+        endpoint = self.cloud.endpoints.get(ENDPOINT)
+        serving = NAMES.parse_endpoint_config(endpoint.config_name).version if endpoint else None
+        if healthy:
+            assert endpoint is not None
+            assert ("InService", max(healthy)) == (endpoint.status, serving)
+        assert [] == [name for name in self.world.alarms.standing if "-rollback-" in name]
+        held = self.world.scaling.suspended(resource_id(ENDPOINT)) or {}
+        assert not any(held.get(each) for each in ACTIVITIES)
+
+
+class _Killing:
+    """For the length of a `with`: the handler dies before its `call`-th change of the world."""
+
+    CHANGES = (
+        ("state", "put_rollout"),
+        ("state", "put"),
+        ("ledger", "record"),
+        ("alarms", "put"),
+        ("alarms", "delete"),
+        ("scaling", "apply"),
+        ("scaling", "suspend"),
+        ("scaling", "remove"),
+        ("endpoints", "create"),
+        ("endpoints", "update"),
+        ("endpoints", "delete"),
+        ("registry", "add_history"),
+    )
+
+    def __init__(self, world, call):
+        self.world, self.left = world, call
+
+    def __enter__(self):
+        self.real = {(port, name): getattr(getattr(self.world, port), name) for port, name in self.CHANGES}
+        for (port, name), function in self.real.items():
+            setattr(getattr(self.world, port), name, self._counted(function))
+
+    def _counted(self, function):
+        def call(*arguments, **named):
+            if self.left == 0:
+                raise Killed
+            self.left -= 1
+            return function(*arguments, **named)
+
+        return call
+
+    def __exit__(self, *_):
+        for (port, name), function in self.real.items():
+            setattr(getattr(self.world, port), name, function)
+
+
+Rollouts.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestRollouts = Rollouts.TestCase
