@@ -405,6 +405,22 @@ class TestEndpoints:
             world.scaling.remove(resource_id(name))
         assert world.scaling.apply(target_request(config, name), policy_request(config, name)) is True
 
+    def test_scaling_is_held_still(self, world: World, model: str) -> None:
+        """What is suspended stays so through other changes, and only what is named is resumed."""
+        config_name, name = self.prepared(world, model, 1), NAMES.endpoint(model)
+        resource = resource_id(name)
+        assert world.scaling.suspended(resource) is None
+        world.endpoints.create(name, config_name, model)
+        world.settle(name, config_name)
+        for settings in (fakes.config(model=model), fakes.config(model=model, scaling={"max": 7})):
+            world.scaling.apply(target_request(settings, name), policy_request(settings, name))
+            world.scaling.suspend(resource, dict.fromkeys(fakes.ACTIVITIES, True))
+        assert world.scaling.suspended(resource) == dict.fromkeys(fakes.ACTIVITIES, True)
+        world.scaling.suspend(resource, {fakes.ACTIVITIES[0]: False})
+        assert world.scaling.suspended(resource) == {
+            each: each != fakes.ACTIVITIES[0] for each in fakes.ACTIVITIES
+        }
+
     def test_a_deleted_endpoint(self, world: World, model: str) -> None:
         """What was deleted is gone, and may be created anew."""
         config_name, name = self.prepared(world, model, 1), NAMES.endpoint(model)

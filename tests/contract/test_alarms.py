@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import fakes
 import pytest
 
+from perennial.alarms import rollback
 from perennial.alarms.intent import alarm_names
 from perennial.alarms.standing import changes
 from perennial.alarms.wanted import wanted
@@ -105,3 +107,25 @@ def test_a_new_alarm_has_no_data(alarms: Any, model: str) -> None:
     assert silence.since.tzinfo is not None
     assert abs((silence.since - silence.put_at).total_seconds()) <= 2
     assert alarms.get(["perennial-none-silence"]) == []
+
+
+def test_the_alarms_of_a_rollout(alarms: Any, model: str) -> None:
+    """They are put for one config, tell that they rang though they are quiet by now, and go with their rollout."""
+    config_name = NAMES.endpoint_config(model, 1, "0123ab")
+    names = rollback.alarm_names(NAMES, config_name)
+    for request in rollback.requests(fakes.config(model=model), NAMES, config_name):
+        alarms.put(request)
+    standing = alarms.get(names)
+    began = min(alarm.put_at for alarm in standing) - timedelta(seconds=5)
+    assert rollback.watch(standing, alarms.rang(names, began)) == rollback.Watch({}, tuple(names))
+    move = getattr(alarms, "become", None)  # only a test moves memory
+    for state in ("ALARM", "OK"):
+        if move:
+            move(names[0], state, alarms.time, "too slow")
+        else:
+            alarms.set_state(names[0], state, "too slow")
+    seen = rollback.watch(alarms.get(names), alarms.rang(names, began))
+    assert (dict(seen.fired), seen.blind) == ({names[0]: "too slow"}, (names[1],))
+    assert alarms.rang(names, began + timedelta(hours=1)) == {}
+    assert sorted(alarms.delete(names, model)) == sorted(names)
+    assert alarms.get(names) == []

@@ -6,6 +6,7 @@ from botocore.validate import validate_parameters
 from fakes import NAMES, NOW, config
 
 from perennial import scaling
+from perennial.alarms import rollback
 from perennial.deployment import EndpointState, config_request, deployment_config
 from perennial.evaluation import Evaluation
 from perennial.gate import Verdict
@@ -77,10 +78,18 @@ def test_endpoint_config(kind):
 def test_deployment_config(rollout):
     """UpdateEndpoint takes each rollout type's configuration."""
     deployment = deployment_config(
-        config(endpoint={"rollout": rollout}), EndpointState("e", "InService", "c")
+        config(endpoint={"rollout": rollout}), EndpointState("e", "InService", "c"), ["a", "b"]
     )
     request = {"EndpointName": "e", "EndpointConfigName": "c", "DeploymentConfig": deployment}
     check("sagemaker", "UpdateEndpoint", request)
+
+
+def test_rollback_alarms():
+    """PutMetricAlarm takes the alarms of a rollout."""
+    requests = rollback.requests(config(), NAMES, NAMES.endpoint_config("mortgage", 1, "0123ab"))
+    for request in requests:
+        check("cloudwatch", "PutMetricAlarm", request)
+    assert len(requests) == 2
 
 
 def test_scaling():

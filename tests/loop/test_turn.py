@@ -14,7 +14,12 @@ def first(stack: Stack) -> Model:
     """A model whose first version, learnt from noisy data, is in service."""
     model = stack.model("turn").configure(
         gate={"metric": "auc", "minimum": 0.5, "minimum_gain": 0.0},
-        endpoint={**SMALL, "instances": 2, "rollout": {"type": "canary", "percent": 50, "bake_minutes": 2}},
+        endpoint={
+            **SMALL,
+            "instances": 2,
+            "rollout": {"type": "canary", "percent": 50, "bake_minutes": 2},
+            "rollback_on": {"p99_ms": 10_000},  # a busy machine is no reason to go back
+        },
         monitors={"bias": {"facet": "region", "privileged": "north"}},
     )
     model.drop("first", drop_of(400, noise=0.35, parts=3))
