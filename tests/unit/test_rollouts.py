@@ -10,10 +10,11 @@ import pytest
 from fakes import ACTIVITIES, NAMES, NOW, InMemoryWorld, config
 
 from perennial.errors import EndpointRefused
+from perennial.reactions.adjust_scaling import adjust_scaling
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.sweep import sweep
-from perennial.scaling import resource_id
+from perennial.scaling import RAISED_FOR, resource_id
 from perennial.smoke_test import Sample, nonsense
 
 ENDPOINT = NAMES.endpoint("mortgage")
@@ -138,6 +139,21 @@ class TestGuards:
         assert TARGET not in world.scaling.targets
         rolled_back(world)
         assert TARGET in world.scaling.targets
+
+    @pytest.mark.parametrize("finish", [end, rolled_back], ids=["succeeded", "rolled back"])
+    def test_a_floor_that_was_raised_meanwhile(self, world, finish):
+        """It is registered when the rollout has ended, whatever its end, and taken back when it is over."""
+        deploy_model("mortgage", world, because="v2")
+        adjust_scaling("mortgage", world, because="latency")
+        settle_endpoint("mortgage", world, because="scaling")
+        assert 1 == world.scaling.targets[TARGET][0]["MinCapacity"]
+        finish(world)
+        assert 2 == world.scaling.targets[TARGET][0]["MinCapacity"]
+        world.time += RAISED_FOR
+        assert "settle_endpoint" in [due.reaction for _, due in sweep(world).due]
+        settle_endpoint("mortgage", world, because="sweep")
+        assert (1, []) == (world.scaling.targets[TARGET][0]["MinCapacity"], suspended(world))
+        assert "settle_endpoint" not in [due.reaction for _, due in sweep(world).due]
 
 
 class TestTruth:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from perennial import layout
 from perennial.config import ModelConfig
-from perennial.deployment import IN_PROGRESS, reconcile, settle
+from perennial.deployment import BROKEN, IN_PROGRESS, reconcile, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
 from perennial.reactions.configure_model import unseen
@@ -80,5 +80,6 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     settled = endpoint is None or endpoint.status not in IN_PROGRESS
     if are_up(model, world) and settled and deployment.action == "nothing" and not due:
         due.append(Due("settle_endpoint", "a rollout left its alarms or its hold on scaling"))
-    served = rollout is not None and rollout.status == "succeeded" and endpoint is not None
+    ended = rollout is not None and rollout.status not in ("starting", "started")
+    served = ended and endpoint is not None and endpoint.status not in BROKEN
     return due + due_monitors(config, endpoint, world) + (overdue_alarms(config, world) if served else [])
