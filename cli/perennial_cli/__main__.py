@@ -20,7 +20,10 @@ CHANNELS = ("slack", "email", "html", "teams", "pagerduty", "generic")
 
 def models(stack: Stack, options: argparse.Namespace) -> None:
     """List the models: newest version, what serves, last decision."""
-    for model in stack.models():
+    found = stack.models()
+    if not found:
+        print("no model yet: upload a models/<name>/model.yaml")
+    for model in found:
         versions, endpoint = stack.versions(model), stack.endpoint(model)
         newest = versions[0] if versions else None
         version = (
@@ -35,7 +38,10 @@ def models(stack: Stack, options: argparse.Namespace) -> None:
 
 def ledger(stack: Stack, options: argparse.Namespace) -> None:
     """Show a model's newest decisions with their reasons."""
-    for entry in stack.ledger(options.model, options.most):
+    found = stack.ledger(options.model, options.most)
+    if not found:
+        raise SystemExit(f"perennial: nothing was ever decided about {options.model}; see `perennial models`")
+    for entry in found:
         print(f"{entry['at'][:19]}  {entry['decision']:<26} {entry['reason']}\n{'':<21}{entry['fact']}")
 
 

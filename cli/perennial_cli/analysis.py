@@ -98,6 +98,8 @@ def reports(stack: Stack, options: argparse.Namespace) -> None:
                 f"{summary['records']:>9} records  {summary['reason']}"
             )
             print(f"{'':<36}s3://{bucket}/{key.removesuffix('summary.json')}report.html")
+    if not shown and options.model not in stack.models():
+        raise SystemExit(f"perennial: there is no model {options.model}; see `perennial models`")
     if not shown:
         print(f"{options.model} has no reports yet")
 

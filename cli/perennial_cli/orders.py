@@ -17,6 +17,10 @@ from botocore.httpsession import URLLib3Session
 
 from perennial_cli.stack import Stack
 
+MUTABLE = (
+    "all",
+    *("data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors"),
+)
 PAUSE = 0.5  # seconds between two looks at a drill
 SECONDS = 60.0  # for one request
 
@@ -125,7 +129,7 @@ def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> N
     muting = command("mute", mute)
     muting.add_argument("model")
     muting.add_argument("--hours", type=float, default=24, help="how long (24)")
-    muting.add_argument("--what", default="all", help="an alarm's intent, such as data-quality (all)")
+    muting.add_argument("--what", default="all", choices=MUTABLE, help="an alarm's intent (all)")
     command("unmute", unmute).add_argument("model")
     drill = command("fire-drill", fire_drill)
     drill.add_argument("--model", help="whose channels; may be left out when there is one model")

@@ -1,11 +1,14 @@
 """The operator's command reads what AWS leaves in the dead-letter queue, and says what it can do."""
 
 import json
+from typing import ClassVar
 
 import pytest
 
-from perennial_cli.__main__ import parser
+from perennial.alarms.intent import INTENTS
+from perennial_cli.__main__ import ledger, models, parser
 from perennial_cli.dead_letters import parse
+from perennial_cli.orders import MUTABLE
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:perennial-RegisterModel"
 EVENT = {
@@ -58,3 +61,31 @@ def test_the_subject_is_what_the_event_is_about(detail, subject):
 def test_every_command_is_known(line):
     """Commands and their options parse."""
     assert callable(parser().parse_args(line.split()).run)
+
+
+def test_what_may_be_muted():
+    """Every alarm's intent, and everything; any other word is refused with the list of those."""
+    assert ("all", *INTENTS) == MUTABLE
+    with pytest.raises(SystemExit):
+        parser().parse_args(["mute", "m", "--what", "noise"])
+    assert "errors" == parser().parse_args(["mute", "m", "--what", "errors"]).what
+
+
+class NoModels:
+    """A stack in which nothing was ever configured."""
+
+    outputs: ClassVar = {"DataBucket": "data"}
+
+    def models(self):
+        return []
+
+    def ledger(self, model, most):
+        return []
+
+
+def test_nothing_is_said_to_be_nothing(capsys):
+    """An empty list is a sentence, and a model that there is not is an error."""
+    models(NoModels(), parser().parse_args(["models"]))
+    assert "no model yet" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="perennial models"):
+        ledger(NoModels(), parser().parse_args(["ledger", "nosuch"]))

@@ -41,7 +41,8 @@ def _model(wanted: str | None, world: World) -> str:
     if wanted is None and len(models) == 1:
         return models[0]
     if wanted is None:
-        raise Refused(422, "model_needed", f"name one of the {len(models)} models, whose channels are tried")
+        which = f"name one of the {len(models)} models" if models else "there is no model yet"
+        raise Refused(422, "model_needed", f"{which}, whose channels are tried")
     if wanted not in models:
         raise Refused(404, "no_such_model", f"there is no model {wanted}")
     return wanted
