@@ -293,7 +293,7 @@ def test_labels():
     tick(world, NOW + 3 * HOUR)
     assert [] == analyzed(world)
     tick(world, NOW + 3 * HOUR + 10 * MINUTE)
-    assert ["0.jsonl", "2.jsonl"] == world.analyst.asked[0][3]
+    assert ["2026/03/01/12/0.jsonl", "2026/03/01/14/2.jsonl"] == world.analyst.asked[0][3]
     # Dated to when the labels were due, not to the window's end: alarms look back a week at most.
     assert [NOW + 3 * HOUR] == [point.timestamp for point in world.metrics.points]
 

@@ -30,7 +30,7 @@ STAGES = {"pre_training": "Pre-training", "post_training": "Post-Training"}
 
 def bias(request: Request, baseline: Mapping[str, bytes], parts: Sequence[Part], whole: Part) -> Findings:
     """Joined parts beside the baseline's bias_analysis.json."""
-    rows = labelled(parts)
+    rows = labelled(parts, request)
     facet = str(request.settings.get("facet", ""))
     known = document(baseline, "bias_analysis.json")
     usable = np.array(
@@ -47,7 +47,7 @@ def bias(request: Request, baseline: Mapping[str, bytes], parts: Sequence[Part],
     figures = _figures(request, report, compared, tripped)
     status, reason = not_judged or _verdict(report, tripped, found)
     violations = tuple(Violation(each.metric, "bias_drift_check", "bias", _told(each)) for each in tripped)
-    labels = Labels(with_label, found - with_label, rows.joined.unmatched)
+    labels = Labels(with_label, found - with_label, rows.joined.unmatched, rows.joined.late)
     return Findings(
         status,
         reason,

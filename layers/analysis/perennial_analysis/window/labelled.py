@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +13,11 @@ import numpy.typing as npt
 from perennial_analysis.ground_truth import Event, GroundTruth, Join, join
 from perennial_analysis.window.collecting import keep_label
 from perennial_analysis.window.part import Names, Part, Predictions, Truth
+from perennial_analysis.window.request import Request
 
 Texts = npt.NDArray[np.object_]
+COLLECTED = re.compile(r"(?:^|/)(\d{4}/\d{2}/\d{2}/\d{2})/")
+"""The hour of collection in the path of a label file."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,9 @@ class Labelled:
         return len(self.scores)
 
 
-def labelled(parts: Sequence[Part]) -> Labelled:
-    """All answered rows, ordered by the ids of their records."""
+def labelled(parts: Sequence[Part], request: Request) -> Labelled:
+    """All answered rows, ordered by the ids of their records. Labels that were collected in an hour after the window's
+    were due are late: whoever analyses the window again has them, its first analysis had not."""
     chunks = [chunk for part in parts for chunk in part.predictions]
     events = [event for chunk in chunks for event in chunk.events]
     inferences = [inference for chunk in chunks for inference in chunk.inferences]
@@ -43,6 +49,8 @@ def labelled(parts: Sequence[Part]) -> Labelled:
         _truth(parts),
         [events[k] for k in order for _ in range(sizes[k])],
         [inferences[k] for k in order for _ in range(sizes[k])],
+        times=[request.end] * len(rows),
+        due=request.label_delay,
     )
     labels = np.full(len(rows), None, dtype=object)
     labels[found.rows] = found.labels
@@ -63,8 +71,17 @@ def _truth(parts: Sequence[Part]) -> GroundTruth:
                 keep_label(whole, name, label)
             whole.broken += part.truth.broken
             whole.repeated += part.truth.repeated
-    events = {name: Event(labels, None) for name, (_, labels) in whole.labels.items()}
+    events = {name: Event(labels, _collected(file)) for name, (file, labels) in whole.labels.items()}
     return GroundTruth(events, whole.broken, whole.repeated)
+
+
+def _collected(file: str) -> datetime | None:
+    """The beginning of the hour in which a file was collected, if its path tells."""
+    found = COLLECTED.search(file)
+    try:
+        return datetime.strptime(found[1], "%Y/%m/%d/%H").replace(tzinfo=UTC) if found else None
+    except ValueError:
+        return None
 
 
 def _facet(chunk: Predictions) -> Names:

@@ -46,7 +46,7 @@ def model_quality(
     request: Request, baseline: Mapping[str, bytes], parts: Sequence[Part], whole: Part
 ) -> Findings:
     """Joined parts beside the baseline's metrics; a line of the model's own settings counts as well."""
-    rows = labelled(parts)
+    rows = labelled(parts, request)
     predicted = _predicted(request, rows)
     usable = predicted & _usable(request, rows)
     found, labelled_rows = int(predicted.sum()), int(usable.sum())
@@ -88,7 +88,7 @@ def model_quality(
     if expected is not None:
         files["estimate.json"] = written(expected.document())
     metrics = {name: each.value for name, each in figures.items()} if judged else {}
-    labels = Labels(labelled_rows, found - labelled_rows, rows.joined.unmatched)
+    labels = Labels(labelled_rows, found - labelled_rows, rows.joined.unmatched, rows.joined.late)
     return Findings(
         status,
         reason,

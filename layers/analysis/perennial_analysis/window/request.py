@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO, Literal
 
 import msgspec
@@ -14,6 +14,9 @@ Problem = Literal["binary_classification", "multiclass_classification", "regress
 OUTPUT = "endpointOutput_"
 LABEL, SCORE = f"{OUTPUT}predicted_label", f"{OUTPUT}score"
 """How a baseline and a window name what the model answered."""
+
+
+UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 class UnreadableRequest(Exception):
@@ -63,6 +66,13 @@ class Request:
     def min_records(self) -> int:
         """A window with fewer rows is not judged."""
         return int(self.settings.get("min_records", 100))
+
+    @property
+    def label_delay(self) -> timedelta | None:
+        """How long labels may take after the window's end, such as `36h`; None where nobody said."""
+        told = str(self.settings.get("label_delay", ""))
+        number, unit = told[:-1], told[-1:]
+        return timedelta(**{UNITS[unit]: int(number)}) if unit in UNITS and number.isdigit() else None
 
     @property
     def positive(self) -> str | None:

@@ -75,11 +75,13 @@ class FeatureChange:
 
 @dataclass(frozen=True)
 class Labels:
-    """Predictions with and without a label, and label records of no prediction in the window."""
+    """Predictions with and without a label, and label records of no prediction in the window; of the predictions
+    with one those whose label came later than it was due."""
 
     joined: int
     missing: int
     unmatched: int
+    late: int = 0
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,7 @@ class Labels(_Part):
     joined: int = 0
     missing: int = 0
     unmatched: int = 0
+    late: int = 0
 
 
 class Quality(_Part):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from perennial import layout
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.errors import Conflict
@@ -179,7 +180,8 @@ def _begin(turn: Turn, claim: Document, world: World) -> Decision:
         running = analysis_jobs.start(turn.name, turn.folder, material, where.instances, claim, world)
         return _wait(turn, claim, running, "analysis_job_started", where.reason, world)
     baseline = baseline_files(material.version.files, world)
-    captures, labels = sources(material.captures, world), sources(material.labels, world)
+    captures = sources(material.captures, world)
+    labels = sources(material.labels, world, under=layout.ground_truth_prefix(turn.watch.model))
     return _keep(turn, claim, world.analyst.analyze(material.request, baseline, captures, labels), world)
 
 

@@ -121,9 +121,12 @@ def gather(watch: Watch, window: Window, world: World) -> Material:
     return Material(*asked_of(watch, window, world), captures, labels)
 
 
-def sources(found: Sequence[Listed], world: World) -> Iterator[Source]:
-    """The files in order, each opened when its turn comes."""
-    return (Source(item.key.rpartition("/")[2], partial(world.bucket.open, item.key)) for item in found)
+def sources(found: Sequence[Listed], world: World, under: str = "") -> Iterator[Source]:
+    """The files in order, each opened when its turn comes. Named by their place `under` a folder, which for labels
+    tells the hour of their collection; without one by their name alone."""
+    for item in found:
+        name = item.key.removeprefix(under) if under else item.key.rpartition("/")[2]
+        yield Source(name, partial(world.bucket.open, item.key))
 
 
 def baseline_files(uris: Mapping[str, str], world: World) -> Mapping[str, bytes]:

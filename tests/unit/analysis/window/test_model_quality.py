@@ -90,6 +90,24 @@ def test_late_labels_change_what_is_said(files):
     assert (early.summary.status, late.summary.status) == ("too_few", "violations")
 
 
+def test_labels_that_came_too_late_are_counted_when_the_window_is_analysed_again(files):
+    """Collected after they were due they are joined all the same, and told; of two for one record the later counts."""
+    found = rows(600, 3)
+    labels = labelled(found)
+    wrong = [{**each, "groundTruthData": {"data": "maybe", "encoding": "CSV"}} for each in labels[:50]]
+    files_of_labels = [
+        source(wrong, "2026/11/23/04/z.jsonl"),
+        source(labels[:400], "2026/11/23/05/a.jsonl"),
+        source(labels[400:], "2026/11/23/09/a.jsonl"),
+    ]
+    asked = request("model_quality", label_delay="2h")
+    analysis = analyze(asked, files, [source(captured(found))], files_of_labels)
+    told = analysis.summary.labels
+    assert (told.joined, told.missing, told.late) == (600, 0, 200)
+    assert msgspec.json.decode(analysis.files["labels.json"])["late"] == 200
+    assert b"200 came later than they were due" in analysis.files["report.html"]
+
+
 @pytest.mark.parametrize("batch", [1, 7])
 def test_labels_are_joined_by_inference_id_or_event_id(batch, files):
     """A label belongs to the record whose inference id it names, else to that of its event id, one for each row."""

@@ -52,7 +52,8 @@ def sections(
     told = NONE if coverage is None else f"{coverage:.1%}"
     parts.append(
         f"<h2>Labels</h2><p>{told} of predictions have a label: {labels.joined:,} joined, {labels.missing:,} still "
-        f"missing; {labels.unmatched:,} label records belong to no prediction of this window.</p>"
+        f"missing; {labels.unmatched:,} label records belong to no prediction of this window."
+        f"{f' {labels.late:,} came later than they were due.' if labels.late else ''}</p>"
     )
     return "".join(parts)
 
