@@ -124,7 +124,7 @@ class Reader:
         """The class that a cell names, if it names one."""
         if not isinstance(cell, str | int | float) or _is_fraction(cell):
             return None
-        return self.classes.get(str(cell)) or self.classes.get(spell(cell))
+        return self.classes.get(str(cell)) or self.classes.get(spell(cell) or "")
 
     def _complete(self, label: str | None, score: float, told: Any = None) -> Answer:
         """A score alone tells the class of a binary problem; a word that is no class is told as it is."""

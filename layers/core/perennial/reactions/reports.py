@@ -50,10 +50,16 @@ def reports_for(intent: Intent, config: ModelConfig, world: World) -> Reports:
         since = min(report.summary.window.start for report in quality)
         found["data_quality"] = list(_since(since, model, world))
     heard = monitor_of(config, intent) if intent == "silence" else None
-    if heard is None:
-        return Reports(**found)
-    found[heard] = list(_until_traffic(model, heard, world))
-    return Reports(**found, earlier=_earlier(model, heard, silent(found[heard]), world))
+    earlier: dict[datetime, int] = {}
+    if heard is not None:
+        found[heard] = list(_until_traffic(model, heard, world))
+        earlier = _earlier(model, heard, silent(found[heard]), world)
+    return Reports(
+        data_quality=found.get("data_quality", ()),
+        model_quality=found.get("model_quality", ()),
+        bias=found.get("bias", ()),
+        earlier=earlier,
+    )
 
 
 def _until_traffic(model: str, monitor: MonitorName, world: World) -> Iterator[Report]:
