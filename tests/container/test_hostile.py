@@ -1,5 +1,6 @@
 """Requests that are malformed, hostile or unlucky: each is refused in words, and harms nobody else."""
 
+import io
 import json
 import re
 import socket
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from container_jobs import Job, Server, serving
 
@@ -21,6 +23,7 @@ MEBIBYTE = 1024 * 1024
 MOST_MEMORY = 64 * MEBIBYTE
 PING_SECONDS = 0.1
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
+NPY = "application/x-npy"
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,18 @@ class Probe:
 
 def many(rows: int, last: bytes) -> bytes:
     return GOOD * rows + last
+
+
+def npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def npy_header(text: bytes) -> bytes:
+    """A file that has nothing but a header, of whatever it says."""
+    text += b" " * (-(len(text) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
 
 
 PROBES = {
@@ -125,6 +140,55 @@ PROBES = {
         LINES, b'[0.5, 3, "a", true]\n[0.5, "x", "a", true]', line=2, column="score"
     ),
     "JSON over several lines": Probe(LINES, b'[\n0.5, 3, "a", true]', line=1),
+    # JSON in other orientations
+    "a split table with a column missing": Probe(
+        JSON, b'{"columns": ["ratio", "score", "group"], "data": [[1, 2, "a"]]}', line=1, column="first"
+    ),
+    "a split table with a column twice": Probe(
+        JSON,
+        b'{"columns": ["ratio", "score", "group", "first", "ratio"], "data": []}',
+        line=1,
+        column="ratio",
+    ),
+    "a ragged split table": Probe(
+        JSON, b'{"columns": ["first", "group", "score", "ratio"], "data": [[true, "a", 1]]}', line=1
+    ),
+    "columns that are no names": Probe(JSON, b'{"columns": 3, "data": [[1]]}'),
+    "columns that are lists": Probe(JSON, b'{"columns": [["ratio"]], "data": [[1]]}'),
+    "data that is no list": Probe(JSON, b'{"columns": ["ratio", "score", "group", "first"], "data": 3}'),
+    "inputs that are an object": Probe(JSON, b'{"inputs": {"ratio": [1]}}'),
+    "records that are numbers": Probe(JSON, b'{"dataframe_records": [1]}', line=1),
+    # numpy
+    "no npy": Probe(NPY, GOOD),
+    "an empty npy": Probe(NPY, b""),
+    "npy of objects": Probe(NPY, npy(np.array([[0.5, 3, "a", True]], object))),
+    "npy of texts": Probe(NPY, npy(np.array([["0.5", "3", "a", "true"]]))),
+    "npy of complex numbers": Probe(NPY, npy(np.ones((1, 4), complex))),
+    "npy of records": Probe(NPY, npy(np.zeros(1, [("ratio", "f8"), ("score", "i4")]))),
+    "npy of one dimension": Probe(NPY, npy(np.ones(4))),
+    "npy of no dimension": Probe(NPY, npy(np.array(1.0))),
+    "npy of three dimensions": Probe(NPY, npy(np.ones((1, 4, 1)))),
+    "npy without rows": Probe(NPY, npy(np.ones((0, 4)))),
+    "npy of another width": Probe(NPY, npy(np.ones((2, 5)))),
+    "npy cut off": Probe(NPY, npy(np.ones((9, 4)))[:-8]),
+    "npy with more behind it": Probe(NPY, npy(np.ones((9, 4))) + b"\x00"),
+    "npy with infinity": Probe(
+        NPY, npy(np.array([[1.0, 3, 0, 1], [np.inf, 3, 0, 1]])), line=2, column="ratio"
+    ),
+    "npy with a number for a text": Probe(NPY, npy(np.array([[0.5, 3, 0, 1]])), line=1, column="group"),
+    "npy with a fraction where it must be whole": Probe(
+        NPY, npy(np.array([[0.5, 3.5, np.nan, 1]])), line=1, column="score"
+    ),
+    "npy that promises petabytes": Probe(
+        NPY, npy_header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (99999999999999, 4), }")
+    ),
+    "npy of negative shape": Probe(
+        NPY, npy_header(b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 4), }")
+    ),
+    "npy whose header is code": Probe(NPY, npy_header(b"__import__('os').abort()")),
+    "npy whose header is deep": Probe(NPY, npy_header(b"(" * 9000)),
+    "npy of an unknown version": Probe(NPY, b"\x93NUMPY\x09\x00" + b"\x00" * 100),
+    "a zip of npy": Probe(NPY, b"PK\x03\x04" + b"\x00" * 50),
     # what the headers say
     "no content type": Probe("", GOOD, 415),
     "an unknown content type": Probe("application/x-recordio-protobuf", GOOD, 415),

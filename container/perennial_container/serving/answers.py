@@ -10,6 +10,9 @@ import orjson
 from perennial_container.errors import RequestError
 from perennial_container.predictor import Predictions
 from perennial_container.serving.media import Form
+from perennial_container.serving.wishes import Parts
+
+LEFT = {"labels": ("predicted_label",), "probabilities": ("score", "probabilities")}
 
 
 class AnswerWriter:
@@ -19,11 +22,17 @@ class AnswerWriter:
         self._classes = classes
         self._quoted = [_quoted(label) for label in classes]
 
-    def write(self, predictions: Predictions, form: Form) -> bytes:
-        """The body in the chosen form; one entry or line per row, in the request's order."""
+    def write(self, predictions: Predictions, form: Form, parts: Parts = "both") -> bytes:
+        """The body in the chosen form; one entry or line per row, in the request's order.
+
+        `parts` leaves out labels or probabilities; a regression has nothing to leave out.
+        """
         if form == "csv":
-            return self._csv(predictions)
+            return self._csv(predictions) if parts == "both" else self._part_of_csv(predictions, parts)
         records = self._records(predictions)
+        if parts != "both" and self._classes:
+            left = LEFT[parts]
+            records = ({key: value for key, value in each.items() if key in left} for each in records)
         if form == "jsonlines":
             return b"".join(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE) for record in records)
         return orjson.dumps({"predictions": list(records)})
@@ -41,6 +50,16 @@ class AnswerWriter:
         every = predictions.probabilities.tolist()
         for label, score, probabilities in zip(labels, scores, every, strict=True):
             yield {"predicted_label": label, "score": score, "probabilities": probabilities}
+
+    def _part_of_csv(self, predictions: Predictions, parts: Parts) -> bytes:
+        if not self._classes:
+            return self._csv(predictions)
+        if parts == "labels":
+            return "".join(f"{self._quoted[place]}\n" for place in predictions.labels.tolist()).encode()
+        if not predictions.probabilities.size:
+            return "".join(f"{score!r}\n" for score in predictions.score.tolist()).encode()
+        rows = predictions.probabilities.tolist()
+        return "".join(f"{','.join(map(repr, row))}\n" for row in rows).encode()
 
     def _csv(self, predictions: Predictions) -> bytes:
         scores = predictions.score.tolist()

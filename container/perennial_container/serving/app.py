@@ -6,27 +6,31 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from perennial_container.cpu import available_cpus
 from perennial_container.errors import RequestError
 from perennial_container.serving.admission import Admission
 from perennial_container.serving.answers import write_error
 from perennial_container.serving.front import Front, Limits
 from perennial_container.serving.meter import CONTENT_TYPE, Meter
 from perennial_container.serving.model import ServedModel
+from perennial_container.serving.wishes import Parts
 
 MOST_REQUESTS = 64
+MEBIBYTE = 1024 * 1024
+MOST_BATCH_MEGABYTES = 100
 
 
-def create_app(model: ServedModel, *, body_limit: int, body_seconds: float) -> Front:
+def create_app(model: ServedModel, *, body_limit: int, body_seconds: float, parts: Parts = "both") -> Front:
     """The application; it starts to load the model when it starts. `body_limit` is in bytes,
     `body_seconds` what the rest of a body may take."""
     admission = Admission(MOST_REQUESTS, body_limit)
     meter = Meter()
-    control = control_plane(model, admission, meter)
-    limits = Limits(body_limit, body_seconds)
+    control = control_plane(model, admission, meter, body_limit)
+    limits = Limits(body_limit, body_seconds, parts)
     return Front(control, model, limits, admission, meter)
 
 
-def control_plane(model: ServedModel, admission: Admission, meter: Meter) -> FastAPI:
+def control_plane(model: ServedModel, admission: Admission, meter: Meter, body_limit: int) -> FastAPI:
     """Everything but `/invocations` and `/ping`."""
 
     @asynccontextmanager
@@ -41,6 +45,17 @@ def control_plane(model: ServedModel, admission: Admission, meter: Meter) -> Fas
         """For Prometheus, and for SageMaker's detailed observability."""
         text = meter.text(requests_in_flight=admission.requests, bytes_in_flight=admission.bytes)
         return Response(text, media_type=CONTENT_TYPE)
+
+    @app.get("/execution-parameters")
+    async def execution_parameters() -> dict[str, int | str]:
+        """For batch transform, which allows 100 MB of payloads at a time."""
+        megabytes = min(MOST_BATCH_MEGABYTES, max(1, body_limit // MEBIBYTE))
+        concurrent = max(1, min(available_cpus(), MOST_BATCH_MEGABYTES // megabytes))
+        return {
+            "MaxConcurrentTransforms": concurrent,
+            "BatchStrategy": "MULTI_RECORD",
+            "MaxPayloadInMB": megabytes,
+        }
 
     @app.api_route("/invocations", methods=["GET", "PUT", "PATCH", "DELETE"])
     @app.api_route("/ping", methods=["POST", "PUT", "PATCH", "DELETE"])

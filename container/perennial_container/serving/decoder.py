@@ -18,7 +18,8 @@ from perennial_container.encoding import FeatureEncoding
 from perennial_container.errors import CellError
 from perennial_container.serving.features import json_reader, text_reader, to_matrix
 from perennial_container.serving.media import ContentType
-from perennial_container.serving.rows import looks_like_header, read_rows
+from perennial_container.serving.npy import read_npy
+from perennial_container.serving.rows import BodyError, looks_like_header, read_rows
 from perennial_container.table import Matrix
 
 FEW = 64  # rows; more are converted column by column
@@ -48,8 +49,25 @@ class Decoder:
 
     def decode(self, body: bytes, kind: ContentType) -> Matrix:
         """Rows by features. Raises RequestError 400 naming the place of what cannot be read."""
+        if kind.form == "npy":
+            return self._array(read_npy(body, self._width))
         quick = self._csv(body, kind) if kind.form == "csv" else self._documents(body, kind)
         return self._slow(body, kind) if quick is None else quick
+
+    def _array(self, values: npt.NDArray[np.float64]) -> Matrix:
+        infinite = np.argwhere(np.isinf(values))
+        if len(infinite):
+            row, column = infinite[0]
+            name = self._names[column]
+            raise BodyError("wrong_type", f"{name!r} is infinite, expected a number", int(row) + 1, name)
+        missing = np.isnan(values)
+        matrix = self._checked(np.where(missing, 0.0, values)) if self._numeric else None
+        if matrix is not None:
+            return np.where(missing, self._fills, matrix)
+        cells = values.astype(object)
+        cells[missing] = None
+        rows = cells.tolist()
+        return to_matrix(rows, range(1, len(rows) + 1), self._encodings, text=False)
 
     def _slow(self, body: bytes, kind: ContentType) -> Matrix:
         """In chunks, so that a large body is never wholly text."""
@@ -139,7 +157,7 @@ class Decoder:
         else:
             document = orjson.loads(body)
             if type(document) is dict:
-                document = document.get("instances")
+                document = document.get("instances", document.get("inputs"))
         if type(document) is not list or not document:
             return None
         width = self._width

@@ -5,11 +5,14 @@ A framework's router, request and response objects cost more than the prediction
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
+
+import orjson
 
 from perennial_container.cpu import available_cpus
 from perennial_container.errors import RequestError
@@ -26,11 +29,13 @@ from perennial_container.serving.media import (
 )
 from perennial_container.serving.meter import Meter
 from perennial_container.serving.model import Served, ServedModel
+from perennial_container.serving.wishes import Parts, parts_wished
 
 log = logging.getLogger(__name__)
 
 INLINE_BYTES = 32 * 1024  # smaller bodies are not worth a thread
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
+INFERENCE = b"x-amzn-sagemaker-inference-id"
 JSON = (b"content-type", b"application/json")
 
 Scope = MutableMapping[str, Any]
@@ -41,10 +46,11 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one body: its size in bytes, and how long it may take once it has begun."""
+    """Of one body: its size in bytes, and how long it may take once it has begun; and what is answered unasked."""
 
     size: int
     seconds: float
+    parts: Parts = "both"
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Asked:
     form: Form
     length: int | None
     attributes: bytes | None
+    inference: bytes | None
+    parts: Parts
 
 
 class Front:
@@ -99,14 +107,15 @@ class Front:
                 content = await self._answer(served, body, asked)
         except RequestError as error:
             self._meter.answered(error.status)
+            _log_refusal(error, scope["headers"])
             headers = [JSON]
             if error.status in (503, 408):
                 headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
             await _respond(send, error.status, headers, write_error(error))
         except ClientGone:
             self._meter.answered(499)
-        except Exception:
-            log.exception("an invocation failed")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            _log_failure(error, scope["headers"])
             self._meter.answered(500)
             failure = RequestError(
                 500, "internal_error", "the prediction failed; the server's log has the reason"
@@ -120,11 +129,13 @@ class Front:
             ]
             if asked.attributes is not None:
                 headers.append((ATTRIBUTES, asked.attributes))
+            if asked.inference is not None:
+                headers.append((INFERENCE, asked.inference))
             await _respond(send, 200, headers, content)
 
     def _asked(self, headers: list[tuple[bytes, bytes]]) -> Asked:
         """Raises RequestError 406, 413 or 415."""
-        content_type = accept = encoding = length = attributes = None
+        content_type = accept = encoding = length = attributes = inference = None
         for name, value in headers:
             if name == b"content-type":
                 content_type = value
@@ -136,13 +147,16 @@ class Front:
                 encoding = value
             elif name == ATTRIBUTES:
                 attributes = value
+            elif name == INFERENCE:
+                inference = value
         if encoding:
             refuse_encoding(encoding.decode("latin-1"))
         kind, form = _media(content_type, accept)
         declared = int(length) if length and length.isdigit() else None
         if declared is not None and declared > self._limits.size:
             raise self._too_large()
-        return Asked(kind, form, declared, attributes)
+        parts = parts_wished(attributes, self._limits.parts)
+        return Asked(kind, form, declared, attributes, inference, parts)
 
     async def _body(self, asked: Asked, ticket: Ticket, receive: Receive) -> bytes:
         """Raises RequestError 408 and 413, and ClientGone."""
@@ -181,12 +195,14 @@ class Front:
     async def _answer(self, served: Served, body: bytes, asked: Asked) -> bytes:
         if len(body) > INLINE_BYTES:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, served.answer, body, asked.kind, asked.form)
+            return await loop.run_in_executor(
+                self._threads, served.answer, body, asked.kind, asked.form, asked.parts
+            )
         rows = served.decoder.decode(body, asked.kind)
         if self._batcher is None:
             self._batcher = Batcher(served.predict)
         predictions = await self._batcher.submit(rows)
-        return served.writer.write(predictions, asked.form)
+        return served.writer.write(predictions, asked.form, asked.parts)
 
     def _too_large(self) -> RequestError:
         return RequestError(
@@ -196,6 +212,29 @@ class Front:
 
 class ClientGone(Exception):
     """The client hung up before its request was whole."""
+
+
+def _log_refusal(error: RequestError, headers: list[tuple[bytes, bytes]]) -> None:
+    """The place but not the message, which may quote the payload."""
+    place = {"line": error.line, "column": error.column}
+    _log(logging.WARNING, headers, status=error.status, code=error.code, **place)
+
+
+def _log_failure(error: Exception, headers: list[tuple[bytes, bytes]]) -> None:
+    """Where it happened but not its message, which may quote the payload."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _log(logging.ERROR, headers, status=500, code="internal_error", error=type(error).__name__, where=where)
+
+
+def _log(level: int, headers: list[tuple[bytes, bytes]], **found: object) -> None:
+    """One line of JSON, for CloudWatch Logs Insights to take apart."""
+    inference = dict(headers).get(INFERENCE, b"").decode("latin-1") or None
+    document = {"event": "invocation", "inference_id": inference, **found}
+    log.log(
+        level,
+        "%s",
+        orjson.dumps({key: value for key, value in document.items() if value is not None}).decode(),
+    )
 
 
 @lru_cache(maxsize=256)

@@ -7,6 +7,7 @@ from typing import Literal
 from perennial_container.errors import RequestError
 
 Form = Literal["csv", "json", "jsonlines"]
+BodyForm = Form | Literal["npy"]
 
 FORMS: Mapping[str, Form] = {
     "text/csv": "csv",
@@ -15,12 +16,14 @@ FORMS: Mapping[str, Form] = {
     "application/x-jsonlines": "jsonlines",
     "application/jsonl": "jsonlines",
 }
+BODIES: Mapping[str, BodyForm] = {**FORMS, "application/x-npy": "npy"}
 NAMES: Mapping[Form, str] = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
     "jsonlines": "application/jsonlines",
 }
 SUPPORTED = "text/csv, application/json, application/jsonlines"
+READ = f"{SUPPORTED}, application/x-npy"
 CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -28,18 +31,18 @@ CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 class ContentType:
     """The form of a body; `header` says whether a CSV body has a header line, None if it must be seen."""
 
-    form: Form
+    form: BodyForm
     header: bool | None = None
 
 
 def parse_content_type(value: str | None) -> ContentType:
     """Read a Content-Type with its parameters. Raises RequestError 415."""
     name, parameters = _split(value or "")
-    if name not in FORMS:
+    if name not in BODIES:
         raise RequestError(
             415,
             "unsupported_media_type",
-            f"the content type {shortened(name or 'none')!r} is not one of {SUPPORTED}",
+            f"the content type {shortened(name or 'none')!r} is not one of {READ}",
         )
     charset = parameters.get("charset", "utf-8").lower()
     if charset not in CHARSETS:
@@ -47,7 +50,7 @@ def parse_content_type(value: str | None) -> ContentType:
             415, "unsupported_charset", f"the charset {shortened(charset)!r} is not supported; send UTF-8"
         )
     header = {"present": True, "absent": False}.get(parameters.get("header", "").lower())
-    return ContentType(FORMS[name], header)
+    return ContentType(BODIES[name], header)
 
 
 def refuse_encoding(value: str | None) -> None:
@@ -60,8 +63,9 @@ def refuse_encoding(value: str | None) -> None:
         )
 
 
-def choose_answer(accept: str | None, request: Form) -> Form:
-    """The best form that Accept allows; the request's own form wins ties. Raises RequestError 406."""
+def choose_answer(accept: str | None, body: BodyForm) -> Form:
+    """The best form that Accept allows; the body's own form wins ties. Raises RequestError 406."""
+    request: Form = "json" if body == "npy" else body
     if not accept or not accept.strip():
         return request
     ranges = [_split(part) for part in accept.split(",") if part.strip()]

@@ -12,6 +12,7 @@ from perennial_container.predictor import Predictions
 from perennial_container.serving.answers import AnswerWriter
 from perennial_container.serving.decoder import Decoder
 from perennial_container.serving.media import ContentType, Form
+from perennial_container.serving.wishes import Parts
 from perennial_container.table import Matrix
 
 log = logging.getLogger(__name__)
@@ -38,9 +39,9 @@ class Served:
     def predict(self, rows: Matrix) -> Predictions:
         return self.artefact.predictor.predict(rows)
 
-    def answer(self, body: bytes, kind: ContentType, form: Form) -> bytes:
+    def answer(self, body: bytes, kind: ContentType, form: Form, parts: Parts = "both") -> bytes:
         """One request's bytes to its response's bytes: decode, check, predict, encode."""
-        return self.writer.write(self.predict(self.decoder.decode(body, kind)), form)
+        return self.writer.write(self.predict(self.decoder.decode(body, kind)), form, parts)
 
 
 @dataclass

@@ -13,6 +13,8 @@ from perennial_container.serving.media import ContentType
 
 Row = Sequence[Any]
 
+ROWS_KEYS = ("instances", "inputs", "dataframe_records", "records")
+
 
 class BodyError(RequestError):
     """A body that cannot be read: always status 400."""
@@ -57,18 +59,36 @@ def read_csv(body: bytes, header: bool | None, features: Sequence[str]) -> Itera
 
 
 def read_json(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]:
-    """`{"instances": [...]}` or a bare list; each row is a list, or an object by feature name."""
+    """A list of rows, bare or in an object; each row is a list, or an object by feature name.
+
+    A split table, `{"columns": [...], "data": [[...]]}`, has its columns in any order, with others among them.
+    """
     document = _loads(body, None)
+    places: list[int] | None = None
     if isinstance(document, dict):
-        if "instances" not in document:
-            raise BodyError("no_instances", 'expected {"instances": [...]} or a list of rows')
-        document = document["instances"]
+        split = document.get("dataframe_split", document)
+        if isinstance(split, dict) and "columns" in split and "data" in split:
+            places, width, document = (
+                _split_places(split["columns"], features),
+                len(split["columns"]),
+                split["data"],
+            )
+        else:
+            key = next((key for key in ROWS_KEYS if key in document), None)
+            if key is None:
+                raise BodyError("no_instances", 'expected {"instances": [...]} or a list of rows')
+            document = document[key]
     if not isinstance(document, list):
         raise BodyError("no_instances", f"expected a list of rows, found {type_name(document)}")
     if not document:
         raise BodyError("empty_body", "the list of rows is empty")
     for number, value in enumerate(document, start=1):
-        yield _row(value, features, number), number
+        if places is None:
+            yield _row(value, features, number), number
+        elif not isinstance(value, list) or len(value) != width:
+            raise BodyError("wrong_column_count", f"expected a list of {width} values for a row", number)
+        else:
+            yield [value[place] for place in places], number
 
 
 def read_jsonlines(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]:
@@ -109,10 +129,16 @@ def looks_like_header(cells: Sequence[str], features: Sequence[str]) -> bool:
 def _places(header: Sequence[str], features: Sequence[str]) -> list[int]:
     for name in features:
         if name not in header:
-            raise BodyError("missing_column", f"the header lacks the column {name!r}", 1, name)
+            raise BodyError("missing_column", f"the columns lack {name!r}", 1, name)
         if header.count(name) > 1:
-            raise BodyError("duplicate_column", f"the header has the column {name!r} more than once", 1, name)
+            raise BodyError("duplicate_column", f"the columns have {name!r} more than once", 1, name)
     return [header.index(name) for name in features]
+
+
+def _split_places(columns: Any, features: Sequence[str]) -> list[int]:
+    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+        raise BodyError("no_instances", "expected a list of names for the columns of a split table")
+    return _places(columns, features)
 
 
 def _row(value: Any, features: Sequence[str], line: int) -> Row:

@@ -15,6 +15,7 @@ from perennial_container.paths import Paths
 from perennial_container.serving.app import create_app
 from perennial_container.serving.model import ServedModel
 from perennial_container.serving.protocol import BoundedHeads
+from perennial_container.serving.wishes import Parts, parse_parts
 
 MEBIBYTE = 1024 * 1024
 DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
@@ -34,6 +35,7 @@ class Settings:
     port: int = 8080
     body_limit: int = 25 * MEBIBYTE
     body_seconds: float = 10.0  # for the rest of a body whose beginning has arrived
+    parts: Parts = "both"
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
@@ -41,6 +43,7 @@ class Settings:
             host=environment.get("BIND_HOST") or cls.host,
             port=int(environment.get("SAGEMAKER_BIND_TO_PORT") or cls.port),
             body_limit=int(environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 25) * MEBIBYTE,
+            parts=parse_parts(environment.get("PERENNIAL_PREDICTIONS") or cls.parts),
             body_seconds=float(environment.get("BODY_TIMEOUT_SECONDS") or cls.body_seconds),
         )
 
@@ -52,7 +55,12 @@ def main() -> int:
     settings = Settings.from_env(os.environ)
     model = ServedModel(Paths.from_env(os.environ).model, available_cpus())
     config = uvicorn.Config(
-        create_app(model, body_limit=settings.body_limit, body_seconds=settings.body_seconds),
+        create_app(
+            model,
+            body_limit=settings.body_limit,
+            body_seconds=settings.body_seconds,
+            parts=settings.parts,
+        ),
         host=settings.host,
         port=settings.port,
         http=BoundedHeads,
