@@ -90,6 +90,7 @@ class Rollouts(RuleBasedStateMachine):
         self.cloud = self.world.endpoints = SageMaker(self.world)
         self.world.catalog.put(config(), NOW)
         self.bus = []  # events on their way, each a thing to do
+        self.approvals = []  # every approval's event, delivered or not
         self.ill = set()  # versions that never win
 
     # --- people ---
@@ -118,7 +119,8 @@ class Rollouts(RuleBasedStateMachine):
         at = self.world.time
         self.cloud.barred.discard(version)
         self.cloud.approved_at[version] = at
-        self.bus.append((deploy_model, {"because": "approved", "approved": version, "approved_at": at}))
+        self.approvals.append({"because": "approved", "approved": version, "approved_at": at})
+        self.bus.append((deploy_model, self.approvals[-1]))
         self.world.time += timedelta(seconds=1)
 
     @rule(instance=st.sampled_from(INSTANCES))
@@ -157,6 +159,13 @@ class Rollouts(RuleBasedStateMachine):
         index = data.draw(st.integers(0, len(self.bus) - 1))
         function, arguments = self.bus[index] if twice else self.bus.pop(index)
         self._handle(function, arguments)
+
+    @precondition(lambda self: self.approvals)
+    @rule(data=st.data())
+    def replay(self, data):
+        """An approval that was delivered long ago comes once more."""
+        index = data.draw(st.integers(0, len(self.approvals) - 1))
+        self._handle(deploy_model, self.approvals[index])
 
     @precondition(lambda self: self.bus)
     @rule(data=st.data())
