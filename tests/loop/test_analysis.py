@@ -149,7 +149,7 @@ def test_late_labels(watch: Model) -> None:
     traffic.write(rows)
     traffic.label(rows[:300])
     first = analyze(watch, "model_quality", hour)
-    assert first["labels"] == {"joined": 300, "missing": 100, "unmatched": 0}, first
+    assert first["labels"] == {"joined": 300, "missing": 100, "unmatched": 0, "late": 0}, first
     assert first["label_coverage"] == 0.75
     traffic.label(rows)
     analyze(watch, "model_quality", hour)
