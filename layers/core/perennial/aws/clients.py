@@ -18,6 +18,17 @@ def client(service: str) -> Any:
     return make(service, config=Config(retries={"mode": "standard", "max_attempts": 6}))
 
 
+@cache
+def invoking_client() -> Any:
+    """For InvokeEndpoint: one try, and an answer within a third of a Lambda's minute, so that a model that hangs is told."""
+    import boto3
+    from botocore.config import Config
+
+    make: Any = boto3.client
+    once = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 1})
+    return make("sagemaker-runtime", config=once)
+
+
 def code(error: ClientError) -> str:
     """AWS's error code, such as `ValidationException`."""
     return str(error.response.get("Error", {}).get("Code", ""))

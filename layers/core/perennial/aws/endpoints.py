@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from perennial.aws.clients import client, code, message
+from perennial.aws.clients import client, code, invoking_client, message
 from perennial.deployment import EndpointState
 from perennial.errors import EndpointRefused, TransientError
 from perennial.names import Names
@@ -111,7 +111,7 @@ class SageMakerEndpoints:
 
     @property
     def _runtime(self) -> Any:
-        return self._given_runtime or client("sagemaker-runtime")
+        return self._given_runtime or invoking_client()
 
     def configs(self, model: str) -> Sequence[tuple[str, datetime]]:
         pages = self._sagemaker.get_paginator("list_endpoint_configs").paginate(
