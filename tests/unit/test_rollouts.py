@@ -307,6 +307,21 @@ class TestSmokeTest:
         back = deploy_model("mortgage", world, because="hint")
         assert ("endpoint_update_started", "1") == (back.outcome, back.details["version"])
 
+    def test_one_error_is_no_verdict(self, world):
+        """A refusal is asked again; how many errors are too many is for the alarms to say."""
+        world.bucket.bodies["v2.tar.gz"] = archive()
+        said = [EndpointRefused("status 500, a moment's weakness"), answer(0.1, 0.9)]
+
+        def invoke(name, body):
+            first = said.pop(0)
+            if isinstance(first, EndpointRefused):
+                raise first
+            return first
+
+        world.endpoints.invoke = invoke
+        deploy_model("mortgage", world, because="v2")
+        assert "version_in_service" == end(world).outcome
+
     @pytest.mark.parametrize(
         "artefact", [None, b"no archive", archive({"version": 1})], ids=["gone", "broken", "foreign"]
     )
