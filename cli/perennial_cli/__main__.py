@@ -18,6 +18,9 @@ from perennial_cli.stack import Stack
 CHANNELS = ("slack", "email", "html", "teams", "pagerduty", "generic")
 
 
+INTERRUPTED = 130  # as a shell tells of SIGINT
+
+
 def models(stack: Stack, options: argparse.Namespace) -> None:
     """List the models: newest version, what serves, last decision."""
     found = stack.models()
@@ -153,6 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "" if os.environ.get("AWS_ENDPOINT_URL") else " (on the laptop twin: source .perennial/env first)"
         )
         sys.exit(f"perennial: {error}{hint}")
+    except KeyboardInterrupt:
+        print("perennial: interrupted; what was asked for goes on, and the ledger will tell", file=sys.stderr)
+        sys.exit(INTERRUPTED)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,18 @@
 """The operator's command reads what AWS leaves in the dead-letter queue, and says what it can do."""
 
 import json
+import os
+import signal
+import socket
+import subprocess
+import sys
 from typing import ClassVar
 
 import pytest
+from cloudformation import ROOT
 
 from perennial.alarms.intent import INTENTS
-from perennial_cli.__main__ import ledger, models, parser
+from perennial_cli.__main__ import INTERRUPTED, ledger, models, parser
 from perennial_cli.dead_letters import parse
 from perennial_cli.orders import MUTABLE
 
@@ -89,3 +95,23 @@ def test_nothing_is_said_to_be_nothing(capsys):
     assert "no model yet" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="perennial models"):
         ledger(NoModels(), parser().parse_args(["ledger", "nosuch"]))
+
+
+def test_an_interrupted_command_says_so():
+    """Ctrl-C while AWS is asked ends with one sentence and a shell's own exit code, not with a traceback."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        secrets = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+        settings = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1"}
+        command = subprocess.Popen(
+            [ROOT / "cli/perennial", "models"],
+            env={**os.environ, **secrets, **settings, "PERENNIAL_PYTHON": sys.executable},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        silent.settimeout(60)
+        asked, _ = silent.accept()
+        with asked:
+            command.send_signal(signal.SIGINT)
+            _, said = command.communicate(timeout=60)
+    assert (INTERRUPTED, True) == (command.returncode, said.startswith("perennial: interrupted"))

@@ -22,7 +22,10 @@ MOST_MOVED = 5
 MOST_FACTS = 60
 # These have their own place in the message, or are of no use to a person.
 _PLACED = frozenset(
-    {"action", "intent", "summary", "report", "log", "log-group", "version", "endpoint", "alarm"}
+    {
+        *("action", "intent", "summary", "report", "log", "log-group", "version", "endpoint", "alarm"),
+        *("config-hash", "endpoint-hash"),  # the ledger compares them; they tell a person nothing
+    }
 )
 _BUTTONS: Mapping[Action, Button] = {
     "approve": Button("approve", "Approve", "primary"),

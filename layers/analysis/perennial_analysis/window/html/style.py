@@ -52,7 +52,7 @@ summary .soft{white-space:nowrap;font-variant-numeric:tabular-nums}
 details>div:not(.m){padding:0 2px 14px;max-width:480px}
 summary::before{content:"+";color:var(--soft);width:.7em;flex:none}details[open]>summary::before{content:"\\2212"}
 summary>span:first-child{flex:1}
-.moved{display:flex;gap:10px;align-items:center;flex:none}.moved svg{width:72px;margin:0}.moved .soft{min-width:6.5em;text-align:right}
+.moved{display:flex;gap:10px;align-items:center;flex:none}.moved svg{width:72px;margin:0}.moved .soft{min-width:7.5em;text-align:right}
 .m{display:grid;grid-template-columns:minmax(0,1.5fr) minmax(0,1fr) minmax(0,1.9fr) minmax(0,.8fr) minmax(0,1.2fr);
 gap:0 16px;align-items:center;padding:7px 0;border-bottom:1px solid var(--line);font-variant-numeric:tabular-nums}
 .m:first-of-type{border-top:1px solid var(--line)}.m b{font-weight:500;overflow-wrap:anywhere}
