@@ -278,6 +278,12 @@ def test_bad_http_is_refused(hurried: Server, request_bytes: bytes, answer: byte
     assert hurried.invoke(GOOD).status_code == 200
 
 
+def test_a_client_that_closes_hears_why(hurried: Server) -> None:
+    """A body refused by its headers is answered, not reset, though the connection ends with the answer."""
+    head = HEAD + b"Connection: close\r\nContent-Length: 6000000\r\n\r\n"
+    assert raw(hurried, head, b"0" * 6_000_000).startswith(b"HTTP/1.1 413")
+
+
 def test_a_body_without_a_length_is_counted(hurried: Server) -> None:
     """A chunked body over the limit is refused while it arrives, and is not kept."""
     before = memory(hurried)

@@ -8,6 +8,7 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 INLINE_BYTES = 32 * 1024  # smaller bodies are not worth a thread
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 INFERENCE = b"x-amzn-sagemaker-inference-id"
+LINGER_SECONDS = 2
 JSON = (b"content-type", b"application/json")
 
 Scope = MutableMapping[str, Any]
@@ -99,11 +101,13 @@ class Front:
             await _respond(send, 200, [], b"")
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
+        whole = False
         try:
             served = self._model.ready()
             asked = self._asked(scope["headers"])
             with self._admission.admit(asked.length or 0) as ticket:
                 body = await self._body(asked, ticket, receive)
+                whole = True
                 content = await self._answer(served, body, asked)
         except RequestError as error:
             self._meter.answered(error.status)
@@ -111,7 +115,10 @@ class Front:
             headers = [JSON]
             if error.status in (503, 408):
                 headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
-            await _respond(send, error.status, headers, write_error(error))
+            if whole or not _closes(scope):
+                await _respond(send, error.status, headers, write_error(error))
+            else:
+                await _respond_and_linger(send, receive, error.status, headers, write_error(error))
         except ClientGone:
             self._meter.answered(499)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
@@ -247,3 +254,25 @@ async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], 
     headers.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _closes(scope: Scope) -> bool:
+    """Whether the connection ends with this answer while its client may still be sending."""
+    headers = dict(scope["headers"])
+    closes = headers.get(b"connection", b"").lower() == b"close" or scope.get("http_version") == "1.0"
+    return closes and b"expect" not in headers
+
+
+async def _respond_and_linger(
+    send: Send, receive: Receive, status: int, headers: list[tuple[bytes, bytes]], body: bytes
+) -> None:
+    """Answer, and read on for a while: a connection that is closed with something unread is reset, and its
+    client never sees the answer."""
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while (message := await receive())["type"] == "http.request" and message.get("more_body"):
+                continue
+    await send({"type": "http.response.body", "body": b""})
