@@ -76,6 +76,15 @@ def test_many_rows_are_read_as_few_are(rows):
     assert outcome(decoder, body * times, CSV) == outcome(decoder, body, CSV) * times
 
 
+@given(st.lists(st.tuples(st.sampled_from(["", "1.5"]), st.sampled_from(["", "3"])), min_size=1, max_size=9))
+def test_many_rows_with_empty_cells(rows):
+    """Empty cells of a long body are missing, as they are in a quoted one."""
+    decoder, times = Decoder(NUMBERS), FEW // len(rows) + 2
+    plain = written(rows, csv.QUOTE_MINIMAL) * times
+    quoted = written(rows, csv.QUOTE_ALL) * times
+    assert outcome(decoder, plain, CSV) == outcome(decoder, quoted, CSV)
+
+
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 3), st.floats(), st.sampled_from(["a", "b, c", "1", ""])
 )

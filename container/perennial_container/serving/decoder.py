@@ -60,12 +60,11 @@ class Decoder:
             row, column = infinite[0]
             name = self._names[column]
             raise BodyError("wrong_type", f"{name!r} is infinite, expected a number", int(row) + 1, name)
-        missing = np.isnan(values)
-        matrix = self._checked(np.where(missing, 0.0, values)) if self._numeric else None
+        matrix = self._checked(values) if self._numeric else None
         if matrix is not None:
-            return np.where(missing, self._fills, matrix)
+            return matrix
         cells = values.astype(object)
-        cells[missing] = None
+        cells[np.isnan(values)] = None
         rows = cells.tolist()
         return to_matrix(rows, range(1, len(rows) + 1), self._encodings, text=False)
 
@@ -108,13 +107,17 @@ class Decoder:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _piece(self, lines: bytes) -> npt.NDArray[np.float64]:
-        """Lines of plain numbers are JSON but for brackets, and no reader of CSV is as quick."""
+        """Lines of numbers are JSON but for brackets, and no reader of CSV is as quick; empty cells are NaN."""
         if lines.translate(None, OF_NUMBERS):
             raise ValueError("more than numbers")
+        text = b"[[%b]]" % lines.rstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"],[")
         try:
-            rows = orjson.loads(b"[[%b]]" % lines.rstrip(b"\r\n").replace(b"\n", b"],["))
+            rows = orjson.loads(text)
         except orjson.JSONDecodeError:
-            return self._loaded(lines)  # numbers that are none in JSON
+            nulled = _nulled(text)
+            if nulled == text:
+                return self._loaded(lines)  # numbers that are none in JSON
+            rows = [[np.nan if cell is None else cell for cell in row] for row in orjson.loads(nulled)]
         if set(map(len, rows)) != {self._width}:
             raise ValueError("another number of columns")
         cells = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * self._width)
@@ -164,11 +167,14 @@ class Decoder:
         return document if all(type(row) is list and len(row) == width for row in document) else None
 
     def _checked(self, values: npt.NDArray[np.float64]) -> Matrix | None:
-        """Finite numbers that 32 bits hold, whole where they must be; None if some need a closer look."""
+        """Numbers that 32 bits hold, whole where they must be, NaN for missing; None if some need a closer look."""
         with np.errstate(over="ignore"):
             matrix = values.astype(np.float32)
         if not np.isfinite(matrix).all():
-            return None
+            missing = np.isnan(values)
+            if np.isinf(matrix).any():
+                return None
+            matrix, values = np.where(missing, self._fills, matrix), np.where(missing, 0.0, values)
         if not self._whole:
             return matrix
         whole = values[:, self._whole]
@@ -192,6 +198,13 @@ def _pieces(body: bytes) -> Iterator[bytes]:
         end = body.find(b"\n", start + PIECE) + 1 or length
         yield body[start:end]
         start = end
+
+
+def _nulled(text: bytes) -> bytes:
+    """Lists with null for each cell that is empty."""
+    for _ in range(2):  # a cell between two empty ones is met by neither's first replacement
+        text = text.replace(b",,", b",null,")
+    return text.replace(b"[,", b"[null,").replace(b",]", b",null]")
 
 
 def _lines(body: bytes) -> Iterator[str]:
