@@ -5,10 +5,11 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 
 from perennial_container.errors import RequestError
-from perennial_container.predictor import Predictions
+from perennial_container.predictor import Doubles, Predictions
 from perennial_container.serving.media import Form
 from perennial_container.serving.wishes import Parts
 
@@ -21,6 +22,7 @@ class AnswerWriter:
     def __init__(self, classes: Sequence[str]) -> None:
         self._classes = classes
         self._quoted = [_quoted(label) for label in classes]
+        self._heads = [f"{label},".encode() for label in self._quoted]
 
     def write(self, predictions: Predictions, form: Form, parts: Parts = "both") -> bytes:
         """The body in the chosen form; one entry or line per row, in the request's order.
@@ -57,18 +59,22 @@ class AnswerWriter:
         if parts == "labels":
             return "".join(f"{self._quoted[place]}\n" for place in predictions.labels.tolist()).encode()
         if not predictions.probabilities.size:
-            return "".join(f"{score!r}\n" for score in predictions.score.tolist()).encode()
+            return b"\n".join([*_numbers(predictions.score), b""])
         rows = predictions.probabilities.tolist()
         return "".join(f"{','.join(map(repr, row))}\n" for row in rows).encode()
 
     def _csv(self, predictions: Predictions) -> bytes:
-        scores = predictions.score.tolist()
+        scores = _numbers(predictions.score)
         if not self._classes:
-            return "".join(f"{score!r}\n" for score in scores).encode()
-        quoted = self._quoted
-        labels = predictions.labels.tolist()
-        lines = [f"{quoted[place]},{score!r}\n" for place, score in zip(labels, scores, strict=True)]
-        return "".join(lines).encode()
+            return b"\n".join([*scores, b""])
+        heads = self._heads
+        lines = map(bytes.__add__, [heads[place] for place in predictions.labels.tolist()], scores)
+        return b"\n".join([*lines, b""])
+
+
+def _numbers(values: Doubles) -> list[bytes]:
+    """Each as the shortest text that reads as the same number, as in JSON."""
+    return orjson.dumps(np.ascontiguousarray(values), option=orjson.OPT_SERIALIZE_NUMPY)[1:-1].split(b",")
 
 
 def write_error(error: RequestError) -> bytes:

@@ -110,7 +110,9 @@ class Decoder:
         """Lines of numbers are JSON but for brackets, and no reader of CSV is as quick; empty cells are NaN."""
         if lines.translate(None, OF_NUMBERS):
             raise ValueError("more than numbers")
-        text = b"[[%b]]" % lines.rstrip(b"\r\n").replace(b"\r\n", b"\n").replace(b"\n", b"],[")
+        if b"\r" in lines:
+            lines = lines.replace(b"\r\n", b"\n")
+        text = b"[[%b]]" % lines.rstrip(b"\n").replace(b"\n", b"],[")
         try:
             rows = orjson.loads(text)
         except orjson.JSONDecodeError:
@@ -120,6 +122,9 @@ class Decoder:
             rows = [[np.nan if cell is None else cell for cell in row] for row in orjson.loads(nulled)]
         if set(map(len, rows)) != {self._width}:
             raise ValueError("another number of columns")
+        return self._cells_of(rows)
+
+    def _cells_of(self, rows: list[list[Any]]) -> npt.NDArray[np.float64]:
         cells = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * self._width)
         return cells.reshape(-1, self._width)
 
@@ -145,7 +150,7 @@ class Decoder:
             if rows is None:
                 return None
             if self._numeric and all(map(NUMBERS.issuperset, (map(type, row) for row in rows))):
-                return self._checked(np.array(rows, np.float64))
+                return self._checked(self._cells_of(rows))
             if len(rows) > FEW:
                 return None
             return self._filled(
