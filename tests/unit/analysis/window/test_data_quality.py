@@ -164,6 +164,15 @@ def test_another_windows_losses_are_not_ours(files):
     assert window([b"not json", timeless], files).summary.broken.count == 2
 
 
+def test_a_rollouts_own_request_is_nobodys_traffic(files):
+    """The smoke test of a new version is captured like any request, and left out."""
+    own = captured(rows(5, 9), batch=5)
+    for each in own:
+        each["eventMetadata"]["inferenceId"] = "perennial-smoke-test"
+    assert window(own, files).summary.status == "empty"
+    assert window([*own, *captured(rows(200, 3))], files).summary.records == 200
+
+
 def test_a_request_without_an_answer_is_a_request(files):
     """Rows whose answer is missing or unreadable count as input, and the missing answers show."""
     found = captured(rows(200, 3))
