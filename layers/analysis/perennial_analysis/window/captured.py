@@ -12,7 +12,6 @@ from perennial_analysis.readers.tabular import BOM, UNDECODABLE, blocks
 from perennial_analysis.window.part import Losses, Part
 from perennial_analysis.window.request import Source
 
-
 OWN_REQUEST = "perennial-smoke-test"
 """The inference id under which a rollout asks about its model's own sample: nobody's traffic."""
 
