@@ -113,6 +113,14 @@ class Captured:
         return f"{self.hour:%d%H}-{at}"
 
 
+def ask(model: Model, rows: Sequence[Row]) -> None:
+    """Sends the rows to the endpoint as one request; when this returns, the endpoint's own capture is in the bucket."""
+    model.invoke(table(HEADER[:-1], [row[:-1] for row in rows]).decode())
+    flush = urllib.request.Request(model.stack.endpoint_url + "/_twin/capture/flush", b"{}", method="POST")
+    with urllib.request.urlopen(flush, timeout=30) as answer:
+        assert answer.status == 200
+
+
 def analyze(model: Model, monitor: str, start: datetime, end: datetime | None = None) -> dict[str, Any]:
     """Asks for the analysis of a window; its summary."""
     subject = f"{monitor}@{stamp(start)}/{stamp(end or start + HOUR)}"

@@ -61,6 +61,18 @@ def test_a_replayed_event_starts_nothing(world):
     assert ("nothing", None, 1) == (again.outcome, again.news, len(world.jobs.requests))
 
 
+def test_a_late_duplicate_is_no_news_and_a_second_drop_is(world):
+    """S3's second word on a drop, after its job has ended, tells nobody; who drops the same again later hears why not."""
+    first = drop(world, "monday", {"a.csv": csv()})
+    world.jobs.finish(first.details["job"], status="Completed")
+    world.time += timedelta(minutes=2)
+    late = on_object(f"{DROPS}monday/_SUCCESS", world)
+    assert ("nothing", None) == (late.outcome, late.news)
+    world.time += timedelta(hours=1)
+    again = on_object(f"{DROPS}monday/_SUCCESS", world)
+    assert ("nothing", "info", 1) == (again.outcome, again.news, len(world.jobs.requests))
+
+
 def test_the_same_bytes_under_other_names_are_the_same_dataset(world):
     """Other file names, another drop, another order of parts: no second training, and the person hears why."""
     first = drop(world, "monday", {"a.csv": csv(ROWS[:150]), "b.csv": csv(ROWS[150:])})
