@@ -73,6 +73,18 @@ def test_a_late_duplicate_is_no_news_and_a_second_drop_is(world):
     assert ("nothing", "info", 1) == (again.outcome, again.news, len(world.jobs.requests))
 
 
+def test_whoever_takes_a_drop_in_its_own_event_is_answered(world):
+    """Another event of the model, or a handler that died, may have pinned the drop: the drop's own event still tells."""
+    first = drop(world, "monday", {"a.csv": csv()})
+    world.jobs.finish(first.details["job"], status="Completed")
+    drop(world, "tuesday", {"b.csv": csv()}, marker=None)
+    world.bucket.write(f"{DROPS}tuesday/_SUCCESS", b"")
+    assert start_training("mortgage", world, because="a training ended").news is None
+    told = on_object(f"{DROPS}tuesday/_SUCCESS", world)
+    assert ("nothing", "info", "drop tuesday") == (told.outcome, told.news, told.fact)
+    assert on_object(f"{DROPS}tuesday/_SUCCESS", world).news is None
+
+
 def test_the_same_bytes_under_other_names_are_the_same_dataset(world):
     """Other file names, another drop, another order of parts: no second training, and the person hears why."""
     first = drop(world, "monday", {"a.csv": csv(ROWS[:150]), "b.csv": csv(ROWS[150:])})

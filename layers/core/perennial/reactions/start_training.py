@@ -49,20 +49,35 @@ def start_training(
         # Uploaded together with its data, model.yaml may be a moment from being in force.
         coming = bool(world.bucket.list(layout.config_key(model)))
         return _recorded(Decision(model, fact, "drop_waits", reason, None if coming else "warning"), world)
-    repeated = drop is not None and _just_pinned(drop, model, world)
+    drops = [drop] if drop else list(undecided_drops(config, world))
     left_out = None
-    for name in [drop] if drop else list(undecided_drops(config, world)):
+    for name in drops:
         left_out = _take_in(name, config, world)
     if drop and left_out is not None:
         return left_out
-    return _recorded(_train(config, drop, because, world, heard=repeated), world)
+    heard = drop is not None and _answered(drop, model, world)
+    decision = _recorded(_train(config, drop, because, world, heard=heard), world)
+    if decision.news:
+        for name in drops:
+            _remember_answer(name, model, world)
+    return decision
 
 
-def _just_pinned(drop: str, model: str, world: World) -> bool:
+def _answered(drop: str, model: str, world: World) -> bool:
+    """Whether people heard a moment ago what became of this drop.
+
+    That it is pinned says nothing of it: any event of the model may have pinned it, and a handler may have died.
+    """
     known = world.state.get(model, f"drop#{drop}")
-    if known is None or "at" not in known:
+    if known is None or "answered" not in known:
         return False
-    return world.now() - datetime.fromisoformat(known["at"]) < ONE_DROP
+    return world.now() - datetime.fromisoformat(known["answered"]) < ONE_DROP
+
+
+def _remember_answer(drop: str, model: str, world: World) -> None:
+    known = world.state.get(model, f"drop#{drop}")
+    if known and known["outcome"] == "pinned":
+        world.state.put(model, f"drop#{drop}", {**known, "answered": world.now().isoformat()})
 
 
 def _stray(key: str, found: layout.DropObject) -> Decision:
@@ -189,7 +204,6 @@ def _pin(
             "outcome": "pinned",
             "reason": seen.reason,
             "dataset": found.version,
-            "at": world.now().isoformat(),
         },
     )
     again = f"; the same data as drop {before.drop}" if before else ""
