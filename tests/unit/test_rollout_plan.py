@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.rollout_plan import LONGEST, deployment_config, first_step, refusal
-from perennial.sections import Rollout
+from perennial.sections_serving import Rollout
 
 TYPES = st.sampled_from(["canary", "linear", "rolling", "all_at_once"])
 ROLLOUTS = st.builds(Rollout, type=TYPES, percent=st.integers(5, 50), bake_minutes=st.integers(0, 60))

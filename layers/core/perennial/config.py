@@ -11,15 +11,15 @@ from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, UNWATCHE
 from perennial.names import digest
 from perennial.sections import (
     Capture,
-    Endpoint,
     Gate,
     Intake,
     Name,
-    Scaling,
     SchemaRules,
     Section,
     Training,
 )
+from perennial.sections_scaling import Scaling
+from perennial.sections_serving import Endpoint
 from perennial.sections_watching import Monitors, Notify, OnAlarm, Retraining
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from perennial.sections import Rollout
+from perennial.sections_serving import Rollout
 
 LONGEST = 28_800  # seconds that SageMaker lets an update take
 SHORTEST = 600

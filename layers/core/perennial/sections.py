@@ -1,4 +1,4 @@
-"""The sections of model.yaml, each with its limits. Descriptions become the configuration reference."""
+"""The sections of model.yaml about data and training, each with its limits. Descriptions become the configuration reference."""
 
 from __future__ import annotations
 
@@ -112,79 +112,6 @@ class Gate(Section):
     approval: Literal["manual", "automatic"] = Field(
         "manual", description="who approves what passed the gate: a person in the registry, or this policy"
     )
-
-
-class Serverless(Section):
-    """A serverless endpoint's size, within SageMaker's limits."""
-
-    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 2048
-    max_concurrency: int = Field(20, ge=1, le=200)
-    provisioned: int = Field(0, ge=0, le=200, description="kept warm; 0 scales to zero")
-
-
-class Rollout(Section):
-    """How traffic moves to a new version."""
-
-    type: Literal["canary", "linear", "rolling", "all_at_once"] = "canary"
-    percent: int = Field(10, ge=5, le=50, description="of the capacity: first step, or each step")
-    bake_minutes: int = Field(10, ge=0, le=60, description="wait between the steps")
-
-
-class RollbackOn(Section):
-    """What undoes a rollout while it bakes, and rings on the endpoint at other times."""
-
-    p99_ms: float | None = Field(
-        500, gt=0, description="of the model's latency, one request in a hundred above; null watches none"
-    )
-    error_percent: float | None = Field(
-        1, ge=0, le=100, description="of the requests, ending in 5xx; null watches none"
-    )
-
-
-def _kind(value: Any) -> Any:
-    """`serverless` alone means its defaults; anything unknown is told both forms."""
-    if value == "serverless":
-        return {"serverless": Serverless()}
-    if value == "realtime" or (isinstance(value, dict) and set(value) == {"serverless"}):
-        return value
-    raise ValueError("expected realtime, serverless, or serverless: {memory_mb: ..., max_concurrency: ...}")
-
-
-Kind = Annotated[Literal["realtime"] | dict[Literal["serverless"], Serverless], BeforeValidator(_kind)]
-
-
-class Endpoint(Section):
-    """Where the approved version serves."""
-
-    kind: Kind = "realtime"
-    instance: InstanceType = Field("ml.m5.large", description="SageMaker instance type")
-    instances: int = Field(2, ge=1, le=100, description="at creation; scaling moves it later")
-    rollout: Rollout = Rollout()
-    rollback_on: RollbackOn = RollbackOn()
-
-    @property
-    def serverless(self) -> Serverless | None:
-        return self.kind["serverless"] if isinstance(self.kind, dict) else None
-
-
-class Scaling(Section):
-    """Application Auto Scaling on InvocationsPerInstance."""
-
-    min: int = Field(1, ge=1)
-    max: int = Field(4, ge=1)
-    invocations_per_instance: int = Field(1000, ge=1, description="target, invocations a minute")
-    scale_in: bool = Field(True, description="false only ever adds instances")
-    scale_in_cooldown_seconds: int = Field(300, ge=0)
-    scale_out_cooldown_seconds: int = Field(60, ge=0)
-    schedule: tuple[dict[str, Any], ...] = Field(
-        (), description="checked, takes effect with scheduled scaling"
-    )
-
-    @model_validator(mode="after")
-    def _bounds_in_order(self) -> Self:
-        if self.min > self.max:
-            raise ValueError(f"min {self.min} is above max {self.max}")
-        return self
 
 
 class Capture(Section):

@@ -1,0 +1,62 @@
+"""The section of model.yaml that says where and how the approved version serves."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from perennial.sections import InstanceType, Section
+
+
+class Serverless(Section):
+    """A serverless endpoint's size, within SageMaker's limits."""
+
+    memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 2048
+    max_concurrency: int = Field(20, ge=1, le=200)
+    provisioned: int = Field(0, ge=0, le=200, description="kept warm; 0 scales to zero")
+
+
+class Rollout(Section):
+    """How traffic moves to a new version."""
+
+    type: Literal["canary", "linear", "rolling", "all_at_once"] = "canary"
+    percent: int = Field(10, ge=5, le=50, description="of the capacity: first step, or each step")
+    bake_minutes: int = Field(10, ge=0, le=60, description="wait between the steps")
+
+
+class RollbackOn(Section):
+    """What undoes a rollout while it bakes, and rings on the endpoint at other times."""
+
+    p99_ms: float | None = Field(
+        500, gt=0, description="of the model's latency, one request in a hundred above; null watches none"
+    )
+    error_percent: float | None = Field(
+        1, ge=0, le=100, description="of the requests, ending in 5xx; null watches none"
+    )
+
+
+def _kind(value: Any) -> Any:
+    """`serverless` alone means its defaults; anything unknown is told both forms."""
+    if value == "serverless":
+        return {"serverless": Serverless()}
+    if value == "realtime" or (isinstance(value, dict) and set(value) == {"serverless"}):
+        return value
+    raise ValueError("expected realtime, serverless, or serverless: {memory_mb: ..., max_concurrency: ...}")
+
+
+Kind = Annotated[Literal["realtime"] | dict[Literal["serverless"], Serverless], BeforeValidator(_kind)]
+
+
+class Endpoint(Section):
+    """Where the approved version serves."""
+
+    kind: Kind = "realtime"
+    instance: InstanceType = Field("ml.m5.large", description="SageMaker instance type")
+    instances: int = Field(2, ge=1, le=100, description="at creation; scaling moves it later")
+    rollout: Rollout = Rollout()
+    rollback_on: RollbackOn = RollbackOn()
+
+    @property
+    def serverless(self) -> Serverless | None:
+        return self.kind["serverless"] if isinstance(self.kind, dict) else None
