@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from perennial import rollout_plan
+from perennial import rollout_plan, shadow_rules
 from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, UNWATCHED, Problem
 from perennial.names import digest
 from perennial.sections import (
@@ -69,6 +69,8 @@ class ModelConfig(Section):
             why = rollout_plan.refusal(self.endpoint.rollout, self.endpoint.instances, self.endpoint.instance)
             if why:
                 raise ValueError(f"endpoint.rollout: {why}")
+        if why := shadow_rules.refusal(self.endpoint, self.capture.percent, self.scaling.min):
+            raise ValueError(f"endpoint.shadow: {why}")
         if self.target in self.schema_.features or self.target in self.schema_.drop:
             raise ValueError(f"schema: {self.target!r} is the target, so it is neither a feature nor dropped")
         return self
@@ -131,7 +133,7 @@ class ModelConfig(Section):
     @property
     def endpoint_hash(self) -> str:
         """Changes when the same model version needs another endpoint config."""
-        endpoint = self.endpoint.model_dump(mode="json", exclude={"rollout", "rollback_on"})
+        endpoint = self.endpoint.model_dump(mode="json", exclude={"rollout", "rollback_on", "shadow"})
         return digest(
             {"endpoint": endpoint, "capture": self.capture.model_dump(mode="json", include={"percent"})}
         )

@@ -34,6 +34,46 @@ class RollbackOn(Section):
     error_percent: float | None = Field(
         1, ge=0, le=100, description="of the requests, ending in 5xx; null watches none"
     )
+    prediction_shift: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="of the mean prediction, in standard deviations of the version before; null watches none",
+    )
+
+
+class Shadow(Section):
+    """A challenger gets copies of the requests before it may serve. Beyond a limit by more than chance: it is worse."""
+
+    minutes: int = Field(60, ge=1, le=1440, description="how long it runs beside production")
+    percent: int = Field(100, ge=1, le=100, description="of the requests that are copied to it")
+    then: Literal["promote", "ask", "drop"] = Field(
+        "promote",
+        description="promote rolls out what compares well and drops the rest; ask leaves it to a person; "
+        "drop only compares",
+    )
+    requests: int = Field(
+        100, ge=2, description="fewer requests answered by both prove nothing: a person is asked"
+    )
+    disagreement_percent: float = Field(
+        10, ge=0, le=100, description="of the predictions, with another class than production's"
+    )
+    difference: float = Field(
+        0.25,
+        gt=0,
+        description="of the numbers predicted, in standard deviations of production's (regression)",
+    )
+    latency_ratio: float = Field(1.5, gt=0, description="of the median model latency, to production's")
+    error_percent: float = Field(
+        1, ge=0, le=100, description="of the requests, ending in 5xx beyond production's"
+    )
+
+
+def _shadow(value: Any) -> Any:
+    """`true` alone means the defaults, `false` none."""
+    if value is True:
+        return Shadow()
+    return None if value is False else value
 
 
 def _kind(value: Any) -> Any:
@@ -56,6 +96,9 @@ class Endpoint(Section):
     instances: int = Field(2, ge=1, le=100, description="at creation; scaling moves it later")
     rollout: Rollout = Rollout()
     rollback_on: RollbackOn = RollbackOn()
+    shadow: Annotated[Shadow | None, BeforeValidator(_shadow)] = Field(
+        None, description="true, or the settings: a challenger runs as a shadow of production first"
+    )
 
     @property
     def serverless(self) -> Serverless | None:
