@@ -13,6 +13,7 @@ from perennial.config import ModelConfig
 from perennial.monitoring.monitors import MonitorName, monitors_of
 from perennial.ports import World
 from perennial.reactions.reports import newest
+from perennial.route import serving
 from perennial_web.answers import (
     DecisionAnswer,
     Decisions,
@@ -48,7 +49,7 @@ def models(world: TheWorld) -> Models:
 @router.get("/models/{model}")
 def model(config: Config, world: TheWorld) -> ModelDetails:
     """A model's configuration, what serves, the newest windows, and the mute."""
-    endpoint = world.endpoints.get(world.names.endpoint(config.model))
+    endpoint = world.endpoints.get(serving(config.model, world).endpoint)
     name = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
     return ModelDetails(
         model=config.model,

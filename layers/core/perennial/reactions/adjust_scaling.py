@@ -5,6 +5,7 @@ from __future__ import annotations
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.ports import World
+from perennial.route import serving
 from perennial.scaling import FLOOR, RAISED_FOR, Floor, raised_floor
 
 
@@ -32,7 +33,7 @@ def _adjusted(config: ModelConfig, because: str, world: World) -> Decision:
     document = world.state.get(model, FLOOR)
     known = Floor.read(document)
     standing = known if known and known.until > now else None
-    endpoint = world.endpoints.get(world.names.endpoint(model))
+    endpoint = world.endpoints.get(serving(model, world).endpoint)
     target = standing.instances if standing else raised_floor(config, endpoint.instances if endpoint else 0)
     if target <= config.scaling.min:
         reason = f"scaling.max allows no more than {config.scaling.max} instances"

@@ -33,6 +33,7 @@ from perennial.reactions.traffic import (
     watches_of,
 )
 from perennial.reactions.turns import Turn, asked_turn, due_turn, turn_of
+from perennial.route import serving
 
 logger = logging.getLogger(__name__)
 WINDOWS_A_RUN = 6
@@ -91,7 +92,7 @@ def analysis_job_ended(name: str, world: World) -> Decision | None:
 
 def _due(watch: Watch, world: World) -> Decision | None:
     """The due windows, by whichever engine watches this monitor."""
-    endpoint = world.endpoints.get(world.names.endpoint(watch.model))
+    endpoint = world.endpoints.get(serving(watch.model, world).endpoint)
     since = in_service_since(watch.config, endpoint, world)
     if since is None:
         reason = "no version is in service"

@@ -33,6 +33,7 @@ from perennial.reactions.adjust_scaling import adjust_scaling
 from perennial.reactions.reports import newest_folder, reports_for
 from perennial.reactions.retrain import AGAIN_AT, retrain
 from perennial.reactions.watch_alarms import WITHOUT_DATA, tell_without_data
+from perennial.route import serving
 from perennial.sections_watching import Reaction
 
 
@@ -248,7 +249,7 @@ def _fact(alarm: Alarm) -> str:
 
 
 def _serving(model: str, world: World) -> int | None:
-    endpoint = world.endpoints.get(world.names.endpoint(model))
+    endpoint = world.endpoints.get(serving(model, world).endpoint)
     parsed = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
     return parsed.version if parsed else None
 

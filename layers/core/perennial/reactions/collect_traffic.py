@@ -27,6 +27,7 @@ from perennial.reactions.retrain import DROP
 from perennial.reactions.trainings import in_service
 from perennial.retraining import history
 from perennial.retraining.ports import Joined
+from perennial.route import serving
 
 PART_ROWS = 50_000
 MOST_ROWS = 500_000  # the newest: a Lambda has fifteen minutes
@@ -110,7 +111,7 @@ def _schema(config: ModelConfig, world: World) -> Schema | None:
 
 def _files(model: str, window: Window, world: World) -> tuple[list[Listed], list[Listed]]:
     """Captures, the newest first; labels in the order that they came in, without the oldest beyond what memory holds."""
-    endpoint = world.names.endpoint(model)
+    endpoint = serving(model, world).endpoint
     captures = _listed(capture_prefixes(model, endpoint, window), window, world)
     held = 0
     labels: list[Listed] = []

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from perennial.config import ModelConfig
 from perennial.ports import State, World
+from perennial.route import serving
 from perennial.training import Champion, Dataset
 
 
@@ -44,9 +45,9 @@ def decided(known: Mapping[str, str] | None, fingerprint: str, config: ModelConf
 
 def champion_of(config: ModelConfig, world: World) -> Champion | None:
     """The version in service; before there is an endpoint, the newest approved one."""
-    endpoint = world.endpoints.get(world.names.endpoint(config.model))
-    serving = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
-    version = serving.version if serving else None
+    endpoint = world.endpoints.get(serving(config.model, world).endpoint)
+    parsed = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
+    version = parsed.version if parsed else None
     if version is None:
         approved = [
             found.version for found in world.registry.versions(config.model) if found.approval == "Approved"

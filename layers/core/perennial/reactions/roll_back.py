@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from perennial import route
 from perennial.decision import Decision, Severity
 from perennial.deployment import IN_PROGRESS
 from perennial.ports import World
@@ -12,7 +13,7 @@ def roll_back(
 ) -> Decision:
     """Roll back from the version in service. `version`, if given, is the one meant: if another serves by now,
     nothing is done. The decision is in the ledger; for a person it is news, an alarm's message tells its own."""
-    endpoint = world.endpoints.get(world.names.endpoint(model))
+    endpoint = world.endpoints.get(route.serving(model, world).endpoint)
     parsed = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
     if endpoint is None or parsed is None:
         return _withheld(model, because, "no version of ours is in service", asked_by, world)

@@ -20,6 +20,7 @@ from perennial.monitoring.monitors import MonitorName
 from perennial.monitoring.sources import capture_prefixes, fresh, label_prefixes
 from perennial.monitoring.windows import Window
 from perennial.ports import World
+from perennial.route import serving
 
 SERVING = frozenset({"InService", "Updating", "SystemUpdating", "RollingBack"})
 FIRST_LOOK_BACK = timedelta(days=1)  # a monitor that is new begins at most so long ago
@@ -114,7 +115,7 @@ def asked_of(watch: Watch, window: Window, world: World) -> tuple[Request, Versi
 
 def gather(watch: Watch, window: Window, world: World) -> Material:
     """List what the window reads. Nothing captured, and no labels, are no errors."""
-    model, endpoint = watch.model, world.names.endpoint(watch.model)
+    model, endpoint = watch.model, serving(watch.model, world).endpoint
     captures = _listed(capture_prefixes(model, endpoint, window), window, world)
     wanted = watch.monitor != "data_quality"
     labels = _listed(label_prefixes(model, window, world.now()), window, world) if wanted else []
@@ -147,7 +148,7 @@ def _listed(prefixes: Sequence[str], window: Window, world: World) -> list[Liste
 
 def _version(watch: Watch, window: Window, world: World) -> Version:
     """The version that served in the middle of the window."""
-    endpoint = world.endpoints.get(world.names.endpoint(watch.model))
+    endpoint = world.endpoints.get(serving(watch.model, world).endpoint)
     parsed = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
     number = parsed.version if parsed else None
     described = world.registry.describe(watch.model, number) if number is not None else None

@@ -12,6 +12,7 @@ from perennial.retraining import history, prices
 from perennial.retraining.governor import Fate, Past, same_month
 from perennial.retraining.history import Asked
 from perennial.retraining.source import ahead_of, made_by, trained_on
+from perennial.route import serving
 from perennial.training import IN_FLIGHT, TrainingJob
 
 CLOCKS_DIFFER = timedelta(minutes=1)
@@ -19,7 +20,7 @@ CLOCKS_DIFFER = timedelta(minutes=1)
 
 def in_service(config: ModelConfig, world: World) -> tuple[int | None, TrainingJobName | None]:
     """The version in service, and the training that made it."""
-    endpoint = world.endpoints.get(world.names.endpoint(config.model))
+    endpoint = world.endpoints.get(serving(config.model, world).endpoint)
     parsed = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
     package = world.registry.get(config.model, parsed.version) if parsed else None
     return (parsed.version if parsed else None), trained_on(
