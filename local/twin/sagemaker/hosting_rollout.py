@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from twin import alarms
 from twin.sagemaker import capture
 from twin.sagemaker.dataplane.artifact import ArtifactError
+from twin.sagemaker.dataplane.fleet import Fleet
 from twin.sagemaker.dataplane.instance import StartError
 from twin.sagemaker.dataplane.router import Generation
 from twin.sagemaker.hosting_fleets import build
@@ -144,26 +145,32 @@ async def delete(hosting: Hosting, endpoint: Endpoint) -> None:
 async def _start(hosting: Hosting, generation: Generation, wanted: dict[str, Desired]) -> None:
     """Scale every variant; RollBack names the first that did not become healthy."""
 
-    async def scale(name: str) -> None:
+    async def scale(name: str, fleet: Fleet, count: int) -> None:
         try:
             if hosting.world.faults.strikes("unhealthy", generation.config_name):
                 raise StartError("a fault of the twin")
-            await generation.variants[name].fleet.scale(wanted[name].count)
+            await fleet.scale(count)
         except StartError as error:
             raise RollBack(
                 f"The primary container for production variant {name} did not pass the ping health check. "
                 "Please check CloudWatch logs for this endpoint."
             ) from error
 
-    results = await asyncio.gather(*(scale(name) for name in generation.variants), return_exceptions=True)
+    counts = {name: wanted[name].count for name in generation.variants}
+    if generation.shadow is not None:
+        counts[generation.shadow.name] = generation.shadow_count
+    results = await asyncio.gather(
+        *(scale(one.name, one.fleet, counts[one.name]) for one in generation.everything),
+        return_exceptions=True,
+    )
     for result in results:
         if isinstance(result, BaseException):
             raise result
 
 
 async def _close(hosting: Hosting, generation: Generation) -> None:
-    await asyncio.gather(*(variant.fleet.close() for variant in generation.variants.values()))
-    for variant in generation.variants.values():
+    await asyncio.gather(*(variant.fleet.close() for variant in generation.everything))
+    for variant in generation.everything:
         await capture.of(hosting.world).retire(variant.recorder)
 
 

@@ -33,6 +33,13 @@ class Generation:
     config_name: str
     variants: dict[str, Variant]
     share: float = 1.0
+    shadow: Variant | None = None  # gets copies of the requests
+    shadow_count: int = 0  # instances that it is to have
+
+    @property
+    def everything(self) -> list[Variant]:
+        """Production variants, and the shadow."""
+        return [*self.variants.values(), *([self.shadow] if self.shadow else [])]
 
     @property
     def healthy(self) -> int:
