@@ -4,7 +4,14 @@ import shutil
 
 from twin import alarms
 from twin.protocol import Service
-from twin.sagemaker import hosting_configs, hosting_endpoints, hosting_metrics, hosting_models, hosting_state
+from twin.sagemaker import (
+    component_operations,
+    hosting_configs,
+    hosting_endpoints,
+    hosting_metrics,
+    hosting_models,
+    hosting_state,
+)
 from twin.world import World
 
 
@@ -17,5 +24,6 @@ def register(service: Service, world: World) -> None:
     hosting_models.register(service, hosting)
     hosting_configs.register(service, hosting)
     hosting_endpoints.register(service, hosting)
+    component_operations.register(service, hosting)
     alarms.install(world)
     hosting_metrics.start(hosting)

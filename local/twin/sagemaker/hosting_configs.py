@@ -47,6 +47,9 @@ def _check(request: Record) -> None:
         raise validation("Variant names must be unique within an endpoint configuration.")
     if shadow and (len(production) > 1 or len(shadow) > 1):
         raise validation("Shadow testing needs exactly one production variant and one shadow variant.")
+    if any("ModelName" not in variant for variant in production):
+        _check_for_components(request)
+        return
     for variant in [*production, *shadow]:
         _check_variant(variant)
     if any("ServerlessConfig" in variant for variant in production):
@@ -56,10 +59,37 @@ def _check(request: Record) -> None:
             raise validation("DataCaptureConfig is not supported for serverless endpoints.")
 
 
+def _check_for_components(request: Record) -> None:
+    """A variant without a model hosts inference components."""
+    production = request["ProductionVariants"]
+    name = production[0]["VariantName"]
+    if "ExecutionRoleArn" not in request:
+        raise validation(
+            f"ModelName must be specified for production variant {name}, or ExecutionRoleArn for an endpoint that "
+            "hosts inference components."
+        )
+    if len(production) > 1 or request.get("ShadowProductionVariants"):
+        raise validation("The twin hosts inference components on one production variant; see docs/twin.md.")
+    if "DataCaptureConfig" in request:
+        raise validation("The twin captures no data of inference components; see docs/twin.md.")
+    variant = production[0]
+    if not {"InstanceType", "InitialInstanceCount"} <= variant.keys():
+        raise validation(
+            f"InstanceType and InitialInstanceCount must be specified for production variant {name}."
+        )
+    scaling = variant.get("ManagedInstanceScaling", {})
+    if scaling.get("MinInstanceCount", 1) > scaling.get(
+        "MaxInstanceCount", scaling.get("MinInstanceCount", 1)
+    ):
+        raise validation("MinInstanceCount must be less than or equal to MaxInstanceCount.")
+
+
 def _check_variant(variant: Record) -> None:
     name = variant["VariantName"]
     if "ModelName" not in variant:
         raise validation(f"ModelName must be specified for production variant {name}.")
+    if "ManagedInstanceScaling" in variant:
+        raise validation("ManagedInstanceScaling is only supported for inference component endpoints.")
     if "ServerlessConfig" in variant:
         if "InstanceType" in variant or "InitialInstanceCount" in variant:
             raise validation(

@@ -31,6 +31,7 @@ def register(service: Service, hosting: Hosting) -> None:
         if deployment := request.get("DeploymentConfig"):
             check(deployment)
         endpoint = Endpoint(name, arn, call, config, desired(config), deployment=deployment)
+        endpoint.managed = _managed(config)
         endpoints.put(call, name, endpoint)
         tags.add(arn, request.get("Tags"))
         rollout.enter(hosting, endpoint, "Creating")
@@ -81,6 +82,12 @@ def register(service: Service, hosting: Hosting) -> None:
             forget(endpoint, service.gate, call)
         rollout.enter(hosting, endpoint, "Deleting")
         _work(endpoint, rollout.delete(hosting, endpoint))
+
+
+def _managed(config: Record) -> int | None:
+    """Instances of an endpoint for inference components; they come and go with the copies."""
+    variant = config["ProductionVariants"][0]
+    return None if "ModelName" in variant else int(variant["InitialInstanceCount"])
 
 
 def set_capacities(hosting: Hosting, name: str, wanted: list[Record], call: Call) -> Endpoint:
@@ -183,7 +190,8 @@ def _check_alarms(endpoint: Endpoint, names: tuple[str, ...]) -> None:
     if not names:
         return
     variant = endpoint.config["ProductionVariants"][0]["VariantName"]
-    role = endpoint.config["Images"][variant]["Role"]
+    image = endpoint.config["Images"].get(variant)
+    role = image["Role"] if image else endpoint.config["ExecutionRoleArn"]
     if not seams.role_allows(role, "cloudwatch:DescribeAlarms", "*"):
         raise validation(
             f"Role {role} is not authorized to perform cloudwatch:DescribeAlarms on the alarms of "

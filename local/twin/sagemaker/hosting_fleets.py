@@ -40,6 +40,8 @@ async def build(
     captured = Settings.of(config.get("DataCaptureConfig"))
     for variant in config["ProductionVariants"]:
         name = variant["VariantName"]
+        if name not in config["Images"]:  # its inference components have fleets of their own
+            continue
         container = config["Images"][name]
         model = await unpack(
             container.get("ModelDataUrl"), container["Role"], world.storage, home / "artifacts"
@@ -81,6 +83,8 @@ def snapshot(hosting: Hosting, config: Record, call: Call) -> Record:
     """The config with the containers of its models, so that later deletions change nothing."""
     images = {}
     for variant in config["ProductionVariants"]:
+        if "ModelName" not in variant:
+            continue
         model = hosting.models.get(call, variant["ModelName"])
         images[variant["VariantName"]] = {
             "Image": "",

@@ -57,6 +57,8 @@ class _Publisher:
 
     def publish(self, end: float) -> None:
         at = end - self._minute / 2
+        for also in self._hosting.on_publish:
+            also(at, self._minute)
         alive = set()
         for endpoint in self._hosting.endpoints:
             with seams.scope(endpoint.call.account, endpoint.call.region):

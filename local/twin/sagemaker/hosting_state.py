@@ -62,6 +62,7 @@ class Endpoint:
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     modified: datetime = field(default_factory=lambda: datetime.now(UTC))
     work: asyncio.Task[None] | None = None
+    managed: int | None = None  # instances in service, where inference components live on them
 
     @property
     def in_service(self) -> Generation:
@@ -69,6 +70,10 @@ class Endpoint:
         if self.serving is None:
             raise RuntimeError(f"endpoint {self.name} has no fleets")
         return self.serving
+
+    @property
+    def log_group(self) -> str:
+        return f"/aws/sagemaker/Endpoints/{self.name}"
 
     @property
     def generations(self) -> list[Generation]:
@@ -79,7 +84,8 @@ class Endpoint:
     @property
     def shown_status(self) -> str:
         """InService is said only while at least one instance can answer."""
-        if self.status == "InService" and self.serving is not None and self.serving.healthy == 0:
+        fleets = self.serving is not None and self.serving.variants and self.managed is None
+        if self.status == "InService" and fleets and self.in_service.healthy == 0:
             return "OutOfService"
         return self.status
 
@@ -96,6 +102,7 @@ class Hosting:
         self.is_scalable: Callable[[Endpoint, str], bool] = _never
         self.on_delete: list[Callable[[Endpoint, Gate, Call], None]] = []
         self.on_minute: list[Callable[[], None]] = []
+        self.on_publish: list[Callable[[float, float], None]] = []  # of a minute: its middle, its seconds
 
     @cached_property
     def host(self) -> Host:

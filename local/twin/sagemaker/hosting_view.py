@@ -19,6 +19,8 @@ def described(endpoint: Endpoint) -> Record:
         "DataCaptureConfig": _capture(endpoint.config.get("DataCaptureConfig")),
     }
     answer["ProductionVariants"] = _variants(endpoint.config, endpoint.desired, endpoint.serving)
+    if endpoint.managed is not None:
+        answer["ProductionVariants"][0]["CurrentInstanceCount"] = endpoint.managed
     if shadows := endpoint.config.get("ShadowProductionVariants"):
         answer["ShadowProductionVariants"] = [{"VariantName": one["VariantName"]} for one in shadows]
     if endpoint.pending is not None:
@@ -59,7 +61,7 @@ def _variants(config: Record, desired: dict[str, Desired], generation: Generatio
         fleet = generation.variants[name].fleet if generation and name in generation.variants else None
         item: Record = {
             "VariantName": name,
-            "DeployedImages": [_image(config["Images"][name])],
+            "DeployedImages": [_image(config["Images"][name])] if name in config["Images"] else [],
             "CurrentWeight": generation.variants[name].weight if generation and fleet else 0.0,
             "DesiredWeight": wanted.weight,
             "RoutingConfig": variant.get("RoutingConfig"),

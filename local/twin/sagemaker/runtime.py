@@ -9,8 +9,9 @@ from typing import Any
 
 from twin.faults import Faults
 from twin.protocol import AwsError, Call, RawResponse, Service
-from twin.sagemaker import hosting_state
+from twin.sagemaker import component_state, hosting_state
 from twin.sagemaker.capture_record import Payload
+from twin.sagemaker.component_state import Component
 from twin.sagemaker.dataplane.router import NoCapacity, Reply, Variant, choose, forward
 from twin.sagemaker.hosting_state import Endpoint, Hosting
 from twin.world import World
@@ -45,12 +46,15 @@ def register(service: Service, world: World) -> None:
         if len(body) > limit:
             text = f"HTTP content length exceeded {limit} bytes.".encode()
             return RawResponse(text, {"Content-Type": "text/plain"}, 413)
-        variant = _variant(endpoint, request.get("TargetVariant"))
+        target = component_state.addressed(hosting, endpoint, request.get("InferenceComponentName"), call)
+        variant = _variant(target, request.get("TargetVariant"))
         headers = {header: request[member] for member, header in FORWARDED.items() if member in request}
         headers.setdefault("Content-Type", "application/octet-stream")
         try:
-            reply = await _answer(world.faults, endpoint, variant, body, headers)
+            reply = await _answer(world.faults, target, variant, body, headers)
         except NoCapacity as error:
+            if isinstance(target, Component):
+                raise component_state.no_capacity(target) from error
             variant.meter.record(503, model=0, overhead=time.perf_counter() - started, from_model=False)
             raise AwsError("ServiceUnavailable", "The service is currently unavailable.", 503) from error
         overhead = time.perf_counter() - started - reply.latency
@@ -58,7 +62,7 @@ def register(service: Service, world: World) -> None:
             reply.status or 500, model=reply.latency, overhead=overhead, from_model=reply.status > 0
         )
         if not 200 <= reply.status < 300:
-            raise _model_error(endpoint, variant, reply)
+            raise _model_error(target, variant, reply)
         if variant.recorder is not None:
             # What the model refused or could not answer is counted, not captured.
             variant.recorder.record(
@@ -71,10 +75,10 @@ def register(service: Service, world: World) -> None:
 
 
 async def _answer(
-    faults: Faults, endpoint: Endpoint, variant: Variant, body: bytes, headers: Mapping[str, str]
+    faults: Faults, target: Endpoint | Component, variant: Variant, body: bytes, headers: Mapping[str, str]
 ) -> Reply:
     """The model's answer, or what a fault makes of it. Faults name one config, so that one version alone is ill."""
-    config = next(one.config_name for one in endpoint.generations if variant in one.variants.values())
+    config = next(one.config_name for one in target.generations if variant in one.variants.values())
     reply = await forward(variant, body, headers)
     if faults.strikes("slow-answers", config):
         await asyncio.sleep(SLOWER)
@@ -107,7 +111,7 @@ def _endpoint(hosting: Hosting, name: str, call: Call) -> Endpoint:
     return endpoint
 
 
-def _variant(endpoint: Endpoint, target: str | None) -> Variant:
+def _variant(endpoint: Endpoint | Component, target: str | None) -> Variant:
     variant = choose(endpoint.generations, target)
     if variant is None and target is not None:
         raise AwsError("ValidationError", f"Variant {target} not found for endpoint {endpoint.name}.")
@@ -118,14 +122,14 @@ def _variant(endpoint: Endpoint, target: str | None) -> Variant:
     return variant
 
 
-def _model_error(endpoint: Endpoint, variant: Variant, reply: Reply) -> AwsError:
+def _model_error(endpoint: Endpoint | Component, variant: Variant, reply: Reply) -> AwsError:
     """AWS's ModelError: what the container said, and where its log is."""
     said = reply.body.decode(errors="replace")
     side = "client" if 400 <= reply.status < 500 else "server"
     region, account, group = (
         endpoint.call.region,
         endpoint.call.account,
-        f"/aws/sagemaker/Endpoints/{endpoint.name}",
+        endpoint.log_group,
     )
     return AwsError(
         "ModelError",
