@@ -28,6 +28,6 @@ def lambda_handler(event: Trigger, context: LambdaContext) -> dict[str, object]:
             logger,
             metrics,
         )
-    model = world().names.model_of(event.detail.endpoint_name)
+    model = world().names.model_of_endpoint(event.detail.endpoint_name)
     because = f"endpoint {event.detail.endpoint_name} changed"
     return report(settle_endpoint(model, world(), because=because) if model else None, logger, metrics)

@@ -53,16 +53,18 @@ class Rollout:
 
     `starting` is written before SageMaker is asked and `started` once it has accepted, so a handler killed
     in between is simply done again. `told` follows once a person can know how it ended. `lost` are all rollouts, this
-    one or earlier, that ended badly and were not approved anew.
+    one or earlier, that ended badly and were not approved anew. `endpoint` is where it takes place. `abandoned`: it
+    built an endpoint of a kind that is not asked for any more.
     """
 
     config_name: str
     version: int
     started_at: datetime
-    status: Literal["starting", "started", "succeeded", "failed", "rolled_back"]
+    status: Literal["starting", "started", "succeeded", "failed", "rolled_back", "abandoned"]
     reason: str = ""
     told: bool = False
     lost: tuple[Loss, ...] = ()
+    endpoint: str = ""
 
     @property
     def untold(self) -> bool:
@@ -72,9 +74,10 @@ class Rollout:
 
 @dataclass(frozen=True)
 class DeploymentPlan:
-    """`action`: nothing, wait (something is under way), create, update, or delete (of a broken endpoint)."""
+    """`action`: nothing, wait (something is under way), create, update, delete (of a broken endpoint), or adopt: the
+    endpoint is there as it should be, and only has to prove itself before it gets the route."""
 
-    action: Literal["nothing", "wait", "create", "update", "delete"]
+    action: Literal["nothing", "wait", "create", "update", "delete", "adopt"]
     reason: str
     version: PackageVersion | None = None
     config_name: str | None = None
@@ -88,11 +91,18 @@ def reconcile(
     config: ModelConfig,
     names: Names,
     now: datetime,
+    *,
+    leaves: EndpointState | None = None,
+    elsewhere: bool = False,
 ) -> DeploymentPlan:
-    """Compare the newest approved version that is not barred by a loss, and its config, with what the endpoint has."""
+    """Compare the newest approved version that is not barred by a loss, and its config, with what the endpoint has.
+
+    `leaves`: the endpoint that serves until `endpoint`, of another kind, can take over. `elsewhere`: the rollout is
+    not of `endpoint`.
+    """
     approved = [version for version in versions if version.approval == "Approved"]
     if not approved:
-        return _without_approved(endpoint, names)
+        return _without_approved(leaves or endpoint, names)
     current = names.parse_endpoint_config(endpoint.config_name) if endpoint else None
     losses = rollout.lost if rollout else ()
     bars: dict[int, Loss] = {}
@@ -100,7 +110,8 @@ def reconcile(
         config_name = names.endpoint_config(config.model, version.version, config.endpoint_hash)
         if loss := barring(losses, version.version, config_name):
             bars[version.version] = loss
-    serving = current.version if current else None
+    in_service = names.parse_endpoint_config(leaves.config_name) if leaves else current
+    serving = in_service.version if in_service else None
     # New settings that failed bar no version that serves well with its old ones.
     kept = {number for number, loss in bars.items() if loss.settings_only and number == serving}
     eligible = [version for version in approved if version.version not in bars or version.version in kept]
@@ -112,8 +123,10 @@ def reconcile(
         told = f"{reason}; {passed_over}" if passed_over else reason
         return DeploymentPlan(action, told, target, wanted, needs_person)
 
+    if elsewhere and rollout and _holds(leaves, rollout):
+        return answer("wait", f"the rollout of version {rollout.version} on {rollout.endpoint} is not over")
     if endpoint and endpoint.status in IN_PROGRESS:
-        if endpoint.config_name == wanted and rollout and rollout.status == "succeeded":
+        if endpoint.config_name == wanted and rollout and rollout.status == "succeeded" and leaves is None:
             return answer(
                 "nothing",
                 f"version {target.version} is in service; the endpoint is {endpoint.status} by no rollout of ours",
@@ -122,7 +135,7 @@ def reconcile(
             "wait",
             f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins",
         )
-    if rollout and (rollout.status == "started" or _was_asked(endpoint, rollout)):
+    if rollout and not elsewhere and (rollout.status == "started" or _was_asked(endpoint, rollout)):
         return answer("wait", f"the rollout of version {rollout.version} is being settled")
     if (
         rollout
@@ -134,6 +147,10 @@ def reconcile(
     if target.version in bars:
         left = f"the endpoint keeps serving version {serving}" if serving else "no version is left to serve"
         return answer("nothing", left, needs_person=True)
+    if endpoint is None and leaves:
+        return answer(
+            "create", f"another kind of endpoint is asked for: it is built beside {leaves.name}, which serves"
+        )
     if endpoint is None:
         return answer("create", f"version {target.version} is approved and there is no endpoint yet")
     if endpoint.status in BROKEN:
@@ -141,6 +158,10 @@ def reconcile(
             "delete",
             f"the endpoint is {endpoint.status}, which only a new one mends: {endpoint.failure_reason}",
         )
+    if leaves and endpoint.config_name == wanted:
+        return answer("adopt", f"{endpoint.name} is there already, of the kind asked for")
+    if leaves:
+        return answer("delete", f"{endpoint.name} is left from another change of kind, with other settings")
     if endpoint.config_name == wanted:
         return answer("nothing", f"version {target.version} is in service")
     if current is None:
@@ -152,6 +173,14 @@ def reconcile(
     else:
         serves = f"version {current.version}"
     return answer("update", f"version {target.version} is the newest approved; the endpoint serves {serves}")
+
+
+def _holds(leaves: EndpointState | None, rollout: Rollout) -> bool:
+    """Whether a rollout of the endpoint that serves has to end before another kind is built."""
+    if rollout.status not in ("starting", "started"):
+        return False
+    busy = leaves is not None and leaves.status in IN_PROGRESS
+    return busy or rollout.status == "started" or _was_asked(leaves, rollout)
 
 
 def _without_approved(endpoint: EndpointState | None, names: Names) -> DeploymentPlan:

@@ -4,6 +4,7 @@
     ├── ConfigError       model.yaml cannot be used; every problem names its line, key and remedy
     ├── NotAvailable      the account does not have what was asked for, such as a service closed to new customers
     ├── NameTooLong       a model's name does not fit SageMaker's 63 characters behind this stack's prefix
+    ├── ReservedName      a model's name is one that we give to something else
     ├── EndpointRefused   a model answered a request with an error, or not in time
     ├── ChannelFailed     a channel did not take a message; says whether trying again may help
     └── TransientError    trying again may help: raised out of the handler, so that Lambda's retry is the retry
@@ -32,6 +33,10 @@ class ConfigError(PerennialError):
 
 class NameTooLong(PerennialError):
     """A SageMaker name would pass 63 characters."""
+
+
+class ReservedName(PerennialError):
+    """A model's name would be taken for something else of ours."""
 
 
 class ChannelFailed(PerennialError):

@@ -1,4 +1,4 @@
-"""The kinds of endpoint a model can have, and which of its two endpoint names serves, is built, or has to go. Pure.
+"""The kinds of endpoint a model can have, and which of its endpoints serves, is built, or has to go. Pure.
 
 SageMaker changes no endpoint's kind: another kind is another endpoint, built beside the one in service.
 """
@@ -6,14 +6,17 @@ SageMaker changes no endpoint's kind: another kind is another endpoint, built be
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Literal, Self
 
 from perennial.config import ModelConfig
+from perennial.deployment import ACCEPTANCE, Rollout
 from perennial.names import Names
 
 Kind = Literal["realtime", "serverless"]
+# Requests that asked for the route just before it moved end on the endpoint that it left: 60 s at most.
+GRACE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
@@ -21,23 +24,49 @@ class Route:
     """The endpoint that serves a model now, and its kind.
 
     `other` is the model's second endpoint, while there is one: built to take over, or left to be removed.
-    `since` is when the route came here; None when it was always here.
+    `since` is when the route came here and `previous` where it was until then; None and empty when it never moved.
     """
 
     endpoint: str
     kind: Kind
     other: str = ""
+    previous: str = ""
     since: datetime | None = None
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
-        since = document.get("since")
-        moved = datetime.fromisoformat(since) if since else None
-        return cls(document["endpoint"], document["kind"], document.get("other", ""), moved)
+        moved = datetime.fromisoformat(document["since"]) if document.get("since") else None
+        return cls(
+            document["endpoint"],
+            document["kind"],
+            document.get("other", ""),
+            document.get("previous", ""),
+            moved,
+        )
 
     def document(self) -> dict[str, Any]:
-        since = self.since.isoformat() if self.since else ""
-        return {"endpoint": self.endpoint, "kind": self.kind, "other": self.other, "since": since}
+        return {
+            "endpoint": self.endpoint,
+            "kind": self.kind,
+            "other": self.other,
+            "previous": self.previous,
+            "since": self.since.isoformat() if self.since else "",
+        }
+
+    def moved(self, endpoint: str, kind: Kind, now: datetime) -> Route:
+        """The route once another endpoint serves; the one before is left to be removed."""
+        return Route(endpoint, kind, other=self.endpoint, previous=self.endpoint, since=now)
+
+    def building(self, endpoint: str) -> Route:
+        return replace(self, other=endpoint)
+
+    def alone(self) -> Route:
+        return replace(self, other="")
+
+    def serving_since(self, start: datetime) -> tuple[str, ...]:
+        """The endpoints that served from a time on, the present one first."""
+        before = (self.previous,) if self.since and start < self.since + GRACE else ()
+        return (self.endpoint, *before)
 
 
 def kind_of(config: ModelConfig) -> Kind:
@@ -48,3 +77,40 @@ def kind_of(config: ModelConfig) -> Kind:
 def first(config: ModelConfig, names: Names) -> Route:
     """The route of a model that never changed its kind."""
     return Route(names.endpoint(config.model), kind_of(config))
+
+
+def aim(route: Route, config: ModelConfig, names: Names) -> str:
+    """The endpoint that should serve: the present one, or another while another kind is asked for."""
+    kind = kind_of(config)
+    if kind == route.kind:
+        return route.endpoint
+    plain = names.endpoint(config.model)
+    return names.endpoint_of_kind(config.model, kind) if route.endpoint == plain else plain
+
+
+def place_of(rollout: Rollout | None, route: Route) -> str:
+    """The endpoint that a rollout is about."""
+    return (rollout.endpoint if rollout else "") or route.endpoint
+
+
+def is_abandoned(rollout: Rollout | None, route: Route, aimed: str, now: datetime) -> bool:
+    """Whether a rollout builds an endpoint that model.yaml does not ask for any more.
+
+    One that began a moment ago may have a handler that is about to ask SageMaker for it: that one is waited for.
+    """
+    if rollout is None or rollout.status not in ("starting", "started"):
+        return False
+    if place_of(rollout, route) in (aimed, route.endpoint):
+        return False
+    return rollout.status == "started" or now - rollout.started_at >= ACCEPTANCE
+
+
+def leftover(route: Route, aimed: str, rollout: Rollout | None, now: datetime) -> str | None:
+    """The endpoint that has to go: it neither serves nor is built, and nobody is asking it any more."""
+    if not route.other or aimed != route.endpoint:
+        return None
+    if rollout and rollout.status in ("starting", "started") and place_of(rollout, route) == route.other:
+        return None
+    if route.since and route.previous == route.other and now - route.since < GRACE:
+        return None
+    return route.other

@@ -9,10 +9,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from perennial.errors import NameTooLong
+from perennial.errors import NameTooLong, ReservedName
 
 LONGEST = 63  # jobs, models, endpoint configs and endpoints alike
 JOB_SUFFIX = len("-0123456789ab-012345-r99")
+KINDS = ("-realtime", "-serverless")  # what ends the name of a second endpoint
 
 _JOB = re.compile(
     r"^(?P<base>(?P<model>.+)-(?P<dataset>[0-9a-f]{12})-(?P<config>[0-9a-f]{6}))(?:-r(?P<attempt>\d+))?$"
@@ -52,7 +53,12 @@ class Names:
     prefix: str
 
     def check(self, model: str) -> None:
-        """Raise NameTooLong when the longest name of this model would pass SageMaker's limit."""
+        """Raise NameTooLong when the longest name of this model would pass SageMaker's limit, ReservedName when it
+        ends like the name of another model's second endpoint."""
+        if model.endswith(KINDS):
+            raise ReservedName(
+                f"model name {model!r} may not end in {' or '.join(KINDS)}: endpoints are named so"
+            )
         room = LONGEST - JOB_SUFFIX - len(self.prefix) - 1
         if len(model) > room:
             raise NameTooLong(
@@ -64,6 +70,10 @@ class Names:
         return f"{self.prefix}-{model}"
 
     endpoint = experiment = package_group
+
+    def endpoint_of_kind(self, model: str, kind: str) -> str:
+        """The second endpoint, which is built beside the first one when the kind changes."""
+        return f"{self.prefix}-{model}-{kind}"
 
     def trial(self, model: str, dataset: str) -> str:
         return f"{self.prefix}-{model}-{dataset}"
@@ -92,9 +102,15 @@ class Names:
         match = _CONFIG.match(name.removeprefix(self.prefix + "-")) if self._ours(name) else None
         return EndpointConfigName(match["model"], int(match["version"]), match["config"]) if match else None
 
-    def model_of(self, group_or_endpoint: str) -> str | None:
-        """The model that a package group or an endpoint belongs to; None when it is not one of ours."""
-        return group_or_endpoint.removeprefix(self.prefix + "-") if self._ours(group_or_endpoint) else None
+    def model_of(self, group: str) -> str | None:
+        """The model that a package group belongs to; None when it is not one of ours."""
+        return group.removeprefix(self.prefix + "-") if self._ours(group) else None
+
+    def model_of_endpoint(self, endpoint: str) -> str | None:
+        """The model that an endpoint belongs to, the first or the second; None when it is not one of ours."""
+        model = self.model_of(endpoint)
+        ending = next((kind for kind in KINDS if model and model.endswith(kind)), "")
+        return model.removesuffix(ending) if model else None
 
     def _ours(self, name: str) -> bool:
         return name.startswith(self.prefix + "-")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from perennial.kinds import Route, first
+from dataclasses import dataclass
+
+from perennial.config import ModelConfig
+from perennial.deployment import BROKEN, DeploymentPlan, EndpointState, Rollout, reconcile
+from perennial.kinds import Route, aim, first, is_abandoned, leftover, place_of
 from perennial.ports import World
 
 DOCUMENT = "route"
@@ -14,3 +18,71 @@ def serving(model: str, world: World) -> Route:
         return Route.read(document)
     config = world.catalog.get(model)
     return first(config, world.names) if config else Route(world.names.endpoint(model), "realtime")
+
+
+def put(model: str, route: Route, world: World) -> None:
+    """Replace what is known of the route. Raises Conflict when somebody else did in between."""
+    known = world.state.get(model, DOCUMENT)
+    if known != route.document():
+        world.state.put(model, DOCUMENT, route.document(), expected=known)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A model's endpoints as they are now.
+
+    `endpoint` is the one that should serve (`aimed`), `present` the one that has the route. They differ while the kind
+    changes.
+    """
+
+    route: Route
+    aimed: str
+    endpoint: EndpointState | None
+    present: EndpointState | None
+
+    @property
+    def moves(self) -> bool:
+        return self.aimed != self.route.endpoint
+
+    @property
+    def leaves(self) -> EndpointState | None:
+        """What serves until the other takes over; a broken endpoint serves nobody."""
+        return self.present if self.moves and self.present and self.present.status not in BROKEN else None
+
+    def at(self, rollout: Rollout, world: World) -> EndpointState | None:
+        """The endpoint that a rollout is about."""
+        name = place_of(rollout, self.route)
+        found = {self.aimed: self.endpoint, self.route.endpoint: self.present}
+        return found[name] if name in found else world.endpoints.get(name)
+
+
+def look(config: ModelConfig, world: World) -> Place:
+    route = serving(config.model, world)
+    aimed = aim(route, config, world.names)
+    present = world.endpoints.get(route.endpoint)
+    return Place(route, aimed, present if aimed == route.endpoint else world.endpoints.get(aimed), present)
+
+
+def planned(place: Place, rollout: Rollout | None, config: ModelConfig, world: World) -> DeploymentPlan:
+    """What brings the newest approved version into service, on the kind of endpoint that is asked for."""
+    elsewhere = rollout is not None and place_of(rollout, place.route) != place.aimed
+    versions = world.registry.versions(config.model)
+    return reconcile(
+        versions,
+        place.endpoint,
+        rollout,
+        config,
+        world.names,
+        world.now(),
+        leaves=place.leaves,
+        elsewhere=elsewhere,
+    )
+
+
+def abandoned(place: Place, rollout: Rollout | None, world: World) -> bool:
+    return is_abandoned(rollout, place.route, place.aimed, world.now())
+
+
+def left_over(place: Place, rollout: Rollout | None, world: World) -> str | None:
+    """The endpoint that has to go."""
+    return leftover(place.route, place.aimed, rollout, world.now())

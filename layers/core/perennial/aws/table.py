@@ -153,8 +153,9 @@ class TableState:
 
 def _document(rollout: Rollout) -> dict[str, Any]:
     document = asdict(rollout) | {"started_at": rollout.started_at.isoformat()}
-    if not rollout.lost:
-        del document["lost"]
+    for name in ("lost", "endpoint"):
+        if not document[name]:
+            del document[name]
     return document
 
 

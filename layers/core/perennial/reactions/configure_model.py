@@ -6,7 +6,7 @@ from perennial import layout
 from perennial.config import ModelConfig
 from perennial.config_file import read_config
 from perennial.decision import Decision
-from perennial.errors import ConfigError, NameTooLong
+from perennial.errors import ConfigError, NameTooLong, ReservedName
 from perennial.ports import World
 
 SEEN = "configuration"  # which model.yaml was decided about last
@@ -71,7 +71,7 @@ def _read(body: bytes, model: str, world: World) -> ModelConfig:
     config = read_config(text, model=model)
     try:
         world.names.check(model)
-    except NameTooLong as error:
+    except (NameTooLong, ReservedName) as error:
         raise ConfigError([str(error)]) from error
     return config
 
