@@ -1,6 +1,7 @@
 """The model artefact: `model.onnx` and `model.json`, and nothing that runs code when it is opened.
 
-Reading verifies the checksum and predicts the golden sample; what does not agree is not served.
+A user's own model has files of its own in the graph's place, and `handler` in model.json says what reads them.
+Reading verifies every checksum and predicts the golden sample; what does not agree is not served.
 """
 
 import hashlib
@@ -8,16 +9,19 @@ import json
 import math
 import tarfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import numpy as np
 
+from perennial_container import runtime
 from perennial_container.encoding import FeatureEncoding, encode
-from perennial_container.errors import ArtefactError, SchemaError
-from perennial_container.predictor import Predictor, Rescaling, open_session
+from perennial_container.errors import ArtefactError, RequestError, SchemaError
+from perennial_container.predictor import INPUT, OUTPUT, Predictor, Rescaling, Session, open_session
 from perennial_container.schema import Schema
+from perennial_container.seal import NOBODY, Trust, check, sealed
 from perennial_container.table import Table
 
 VERSION = 1
@@ -35,46 +39,51 @@ class Artefact:
     predictor: Predictor
     description: Mapping[str, Any]
 
+    @property
+    def handler(self) -> str | None:
+        """What reads a user's own model; None where model.onnx is what training here wrote."""
+        return self.description.get("handler")
+
     @classmethod
-    def load(cls, folder: Path, *, threads: int) -> Self:
+    def load(cls, folder: Path, *, threads: int, trust: Trust = NOBODY) -> Self:
         """Read and verify the artefact in a folder. Raises ArtefactError with the reason."""
         try:
-            return cls.verify(
-                (folder / GRAPH).read_bytes(), (folder / DESCRIPTION).read_bytes(), threads=threads
-            )
+            document = _parse((folder / DESCRIPTION).read_bytes())
+            check(document, trust.key)
+            return cls._verified(document, _Opening(folder, document, threads, trust))
         except OSError as error:
             raise ArtefactError(f"the artefact cannot be read: {error.strerror} {error.filename}") from error
 
     @classmethod
-    def load_archive(cls, archive: Path, *, threads: int) -> Self:
-        """Read and verify the artefact in a model.tar.gz without unpacking it to disk."""
-        try:
-            with tarfile.open(archive) as tar:
-                files = {member.name.removeprefix("./"): member for member in tar if member.isfile()}
-                contents = [tar.extractfile(files[name]) for name in (GRAPH, DESCRIPTION)]
-                graph, description = [file.read() for file in contents if file is not None]
-        except KeyError as error:
-            raise ArtefactError(f"{archive.name} holds no {error}") from error
-        except (OSError, EOFError, tarfile.TarError) as error:
-            raise ArtefactError(f"{archive.name} is not a readable archive: {error}") from error
-        return cls.verify(graph, description, threads=threads)
+    def load_archive(cls, archive: Path, *, threads: int, trust: Trust = NOBODY) -> Self:
+        """Read and verify the artefact in a model.tar.gz; it is unpacked only for a while."""
+        with TemporaryDirectory() as place:
+            try:
+                with tarfile.open(archive) as tar:
+                    tar.extractall(place, filter="data")
+            except (OSError, EOFError, tarfile.TarError) as error:
+                raise ArtefactError(f"{archive.name} is not a readable archive: {error}") from error
+            if not (Path(place) / DESCRIPTION).is_file():
+                raise ArtefactError(f"{archive.name} holds no {DESCRIPTION!r}")
+            return cls.load(Path(place), threads=threads, trust=trust)
 
     @classmethod
-    def verify(cls, graph: bytes, description: bytes, *, threads: int) -> Self:
-        """Build a model from its files' bytes and check it against its own golden sample."""
-        document = _parse(description)
+    def _verified(cls, document: dict[str, Any], opening: "_Opening") -> Self:
+        """Build a model and check it against its own golden sample."""
         try:
-            if hashlib.sha256(graph).hexdigest() != document["sha256"]:
-                raise ArtefactError("model.onnx is damaged: its SHA-256 is not the one in model.json")
             schema = Schema.from_json(document["schema"])
             encodings = tuple(FeatureEncoding.from_json(entry) for entry in document["features"])
             rescaling = Rescaling(**document["rescaling"])
-            predictor = Predictor(open_session(graph, threads), schema, rescaling, document["threshold"])
+            predictor = Predictor(
+                opening.session(schema, encodings), schema, rescaling, document["threshold"]
+            )
             artefact = cls(schema, encodings, predictor, document)
             artefact._check_golden(document["golden"])
         except SchemaError as error:
             raise ArtefactError(f"model.json: {error}") from error
-        except (KeyError, TypeError) as error:
+        except RequestError as error:
+            raise ArtefactError(f"the golden sample cannot be predicted: {error}") from error
+        except (KeyError, TypeError, ValueError) as error:
             raise ArtefactError(f"model.json lacks or misshapes {error}") from error
         return artefact
 
@@ -86,6 +95,28 @@ class Artefact:
             raise ArtefactError(
                 f"the golden sample is predicted {difference:.2g} away from what training saw"
             )
+
+
+@dataclass(frozen=True)
+class _Opening:
+    """How an artefact becomes what computes."""
+
+    folder: Path
+    document: Mapping[str, Any]
+    threads: int
+    trust: Trust
+
+    def session(self, schema: Schema, encodings: tuple[FeatureEncoding, ...]) -> Session:
+        """Raises ArtefactError."""
+        handler, digest = self.document.get("handler"), self.document["sha256"]
+        if handler is not None:
+            runtime.require_whole(self.folder, self.document["files"])
+            return runtime.open_handler(str(handler), self.folder, encodings, schema.outputs, self.trust)
+        graph = (self.folder / GRAPH).read_bytes()
+        if hashlib.sha256(graph).hexdigest() != digest:
+            raise ArtefactError("model.onnx is damaged: its SHA-256 is not the one in model.json")
+        session: Session = open_session(graph, self.threads)
+        return session
 
 
 def _parse(description: bytes) -> dict[str, Any]:
@@ -112,11 +143,64 @@ def golden_table(rows: Sequence[Sequence[Any]], schema: Schema) -> Table:
     return Table(names, matrix, texts)
 
 
-def write(folder: Path, graph: bytes, description: Mapping[str, Any]) -> None:
-    """Write both files; `description` is model.json without version and checksum."""
+def write(folder: Path, graph: bytes, description: Mapping[str, Any], *, key: str | None = None) -> None:
+    """Write both files; `description` is model.json without version and checksums. With a key it is signed."""
     folder.mkdir(parents=True, exist_ok=True)
-    document = {"version": VERSION, "sha256": hashlib.sha256(graph).hexdigest(), **description}
     (folder / GRAPH).write_bytes(graph)
+    _describe(folder, {"sha256": hashlib.sha256(graph).hexdigest(), **description}, key)
+
+
+def write_own(
+    folder: Path,
+    handler: str,
+    schema: Schema,
+    rows: Sequence[Sequence[Any]],
+    *,
+    categories: Mapping[str, Sequence[str]] | None = None,
+    threshold: float = 0.5,
+    key: str | None = None,
+) -> None:
+    """Describe a model of one's own, whose files and `code/` lie in the folder already.
+
+    `rows` are a few rows as the caller sends them, null for missing: the handler predicts them now, and a server
+    that does not get the same scores never answers. A text feature with `categories` arrives as one of them or as
+    missing, any other text as it is. Raises ArtefactError if the handler cannot do it.
+    """
+    encodings = tuple(
+        FeatureEncoding(feature, _categories(feature.name, categories)) for feature in schema.features
+    )
+    session = runtime.open_handler(handler, folder, encodings, schema.outputs, runtime.trusting(handler))
+    try:
+        [scores] = session.run([OUTPUT], {INPUT: encode(golden_table(rows, schema), encodings)})
+    except RequestError as error:
+        raise ArtefactError(f"the golden sample cannot be predicted: {error}") from error
+    description = {
+        "schema": schema.to_json(),
+        "features": [encoding.to_json() for encoding in encodings],
+        "rescaling": asdict(Rescaling()),
+        "threshold": threshold,
+        "golden": {"rows": [list(row) for row in rows], "scores": scores.tolist()},
+    }
+    write_handled(folder, handler, description, key=key)
+
+
+def write_handled(
+    folder: Path, handler: str, description: Mapping[str, Any], *, key: str | None = None
+) -> None:
+    """Write model.json for files that a handler reads and that lie in the folder already."""
+    files = runtime.checksums(folder)
+    _describe(
+        folder, {"sha256": runtime.identity(files), "files": files, "handler": handler, **description}, key
+    )
+
+
+def _categories(name: str, categories: Mapping[str, Sequence[str]] | None) -> tuple[str, ...] | None:
+    found = (categories or {}).get(name)
+    return None if found is None else tuple(found)
+
+
+def _describe(folder: Path, description: Mapping[str, Any], key: str | None) -> None:
+    document = sealed({"version": VERSION, **description}, key)
     (folder / DESCRIPTION).write_text(
         json.dumps(document, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )

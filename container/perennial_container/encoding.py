@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from perennial_container.cells import LARGEST_FLOAT32
 from perennial_container.errors import ArtefactError
@@ -21,7 +22,10 @@ CATEGORY_LIMIT = 254
 
 @dataclass(frozen=True)
 class FeatureEncoding:
-    """One column of the graph's input; `categories` is None for numbers, `fill` replaces missing ones."""
+    """One column of the graph's input; `categories` is None for numbers, `fill` replaces missing ones.
+
+    A text without categories is raw: a user's own model reads it as it is.
+    """
 
     feature: Feature
     categories: tuple[str, ...] | None = None
@@ -30,6 +34,10 @@ class FeatureEncoding:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "places", {text: place for place, text in enumerate(self.categories or ())})
+
+    @property
+    def raw(self) -> bool:
+        return self.feature.categorical and self.categories is None
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
@@ -50,13 +58,19 @@ class FeatureEncoding:
 
 
 def encode(table: Table, encodings: Sequence[FeatureEncoding]) -> Matrix:
-    """Encode a table that has every encoded feature, in any column order."""
-    encoded = np.empty((table.rows, len(encodings)), np.float32)
+    """Encode a table that has every encoded feature, in any column order.
+
+    The matrix is one of objects if there are raw texts: str or None.
+    """
+    raw = any(encoding.raw for encoding in encodings)
+    encoded = np.empty((table.rows, len(encodings)), object if raw else np.float32)
     for index, encoding in enumerate(encodings):
         column = table.column(encoding.feature.name)
         if encoding.categories is not None:
             recode = [encoding.places.get(text, np.nan) for text in table.texts[encoding.feature.name]]
             encoded[:, index] = take(np.array([*recode, np.nan], np.float32), column)
+        elif encoding.raw:
+            encoded[:, index] = take(np.array([*table.texts[encoding.feature.name], None], object), column)
         elif encoding.fill is not None:
             encoded[:, index] = np.where(np.isnan(column), np.float32(encoding.fill), column)
         else:
@@ -64,10 +78,10 @@ def encode(table: Table, encodings: Sequence[FeatureEncoding]) -> Matrix:
     return encoded
 
 
-def take(recode: Matrix, column: Matrix) -> Matrix:
+def take(recode: npt.NDArray[Any], column: Matrix) -> npt.NDArray[Any]:
     """Look up places in a table whose last entry answers for missing ones."""
     places = np.where(np.isnan(column), len(recode) - 1, column).astype(np.int64)
-    found: Matrix = recode[places]
+    found: npt.NDArray[Any] = recode[places]
     return found
 
 

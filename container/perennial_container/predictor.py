@@ -1,6 +1,8 @@
 """Runs a model's graph: encoded features in, predictions out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -41,35 +43,47 @@ class Rescaling:
     scale: float = 1.0
 
 
+class Session(Protocol):
+    """What computes: a graph of ONNX Runtime, or a model behind a handler of its own."""
+
+    def run(self, names: Sequence[str], inputs: Mapping[str, npt.NDArray[Any]]) -> list[Any]:
+        """The named outputs, each rows by outputs."""
+
+
 def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """Load a graph with a fixed number of threads that sleep when there is nothing to do."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no base class
-        raise ArtefactError(f"model.onnx cannot be loaded: {str(error)[:300]}") from error
+    """Load a graph as training writes it: from `features` to `scores`."""
+    session = session_of(graph, threads)
     names = [entry.name for entry in session.get_inputs()], [entry.name for entry in session.get_outputs()]
     if names != ([INPUT], [OUTPUT]):
         raise ArtefactError(f"model.onnx must read {INPUT!r} and give {OUTPUT!r}, it has {names}")
     return session
 
 
+def session_of(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
+    """Load any graph, with a fixed number of threads that sleep when there is nothing to do."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ArtefactError(f"model.onnx cannot be loaded: {str(error)[:300]}") from error
+
+
 @dataclass(frozen=True)
 class Predictor:
-    """A loaded graph together with what its numbers mean."""
+    """A loaded graph, or a model behind a handler, together with what its numbers mean."""
 
-    session: onnxruntime.InferenceSession
+    session: Session
     schema: Schema
     rescaling: Rescaling
     threshold: float
 
-    def raw(self, features: Matrix) -> npt.NDArray[np.float32]:
-        """What the graph itself gives: rows by outputs."""
-        result: npt.NDArray[np.float32] = self.session.run([OUTPUT], {INPUT: features})[0]
+    def raw(self, features: Matrix) -> npt.NDArray[Any]:
+        """What the session itself gives: rows by outputs."""
+        result: npt.NDArray[Any] = self.session.run([OUTPUT], {INPUT: features})[0]
         return result
 
     def predict(self, features: Matrix) -> Predictions:

@@ -290,7 +290,7 @@ def test_own_estimator_with_another_graph(tmp_path: Path):
     source = documented_estimator().replace("array(-self.weights,", "array(-self.weights / 2,")
     job, path = own_estimator_job(tmp_path, source)
     assert job.train(PYTHONPATH=path).returncode == 1
-    assert "its graph differs from the estimator by" in job.failure
+    assert "what is served differs from the estimator by" in job.failure
     assert not (job.model / "model.onnx").exists()
 
 

@@ -1,6 +1,8 @@
 """The estimators to choose from, and what a module must offer to be one.
 
-`training.estimator` in model.yaml names a row of this table, or any importable module by its dotted name.
+`training.estimator` in model.yaml names a row of this table, or any importable module by its dotted name. A module
+whose models have no graph says with `HANDLER` what serves them, as in `perennial_container.handlers`; what its `fit`
+returns then has `save(folder)` in the place of `to_onnx`.
 """
 
 import difflib

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from perennial_container.encoding import encode
 from perennial_container.errors import ArtefactError
 from perennial_container.predictor import Predictions
 from perennial_container.schema import Schema
+from perennial_container.seal import Trust
 from perennial_container.training.dataset import Dataset, Rows
 from perennial_container.training.hyperparameters import Hyperparameters
 from perennial_container.training.labels import same_label
@@ -65,7 +67,7 @@ def judge_champion(
     """The champion's metrics on the same rows and the paired differences, or why there are none."""
     rows, name = dataset.holdout, settings.champion_version
     try:
-        champion = Artefact.load_archive(archive, threads=available_cpus())
+        champion = Artefact.load_archive(archive, threads=available_cpus(), trust=Trust.from_env(os.environ))
         _require_comparable(champion, candidate.schema)
         if not rows.count:
             raise ArtefactError("there are no held-out rows")

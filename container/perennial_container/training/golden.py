@@ -7,7 +7,7 @@ import numpy as np
 
 from perennial_container.artefact import golden_table
 from perennial_container.encoding import FeatureEncoding, encode
-from perennial_container.predictor import INPUT, OUTPUT, open_session
+from perennial_container.predictor import INPUT, OUTPUT, Session
 from perennial_container.schema import Schema
 from perennial_container.table import Table
 
@@ -15,7 +15,7 @@ ROWS = 5
 
 
 def golden_sample(
-    table: Table, schema: Schema, encodings: Sequence[FeatureEncoding], graph: bytes, seed: int
+    table: Table, schema: Schema, encodings: Sequence[FeatureEncoding], session: Session, seed: int
 ) -> dict[str, Any]:
     """Rows put together from cells of different training rows, so that nobody's record is in the artefact."""
     generator = np.random.default_rng(seed)
@@ -30,5 +30,5 @@ def golden_sample(
             columns.append(known)
     rows = [list(row) for row in zip(*columns, strict=True)]
     encoded = encode(golden_table(rows, schema), encodings)
-    scores = open_session(graph, 1).run([OUTPUT], {INPUT: encoded})[0]
+    scores = session.run([OUTPUT], {INPUT: encoded})[0]
     return {"rows": rows, "scores": scores.astype(np.float64).tolist()}

@@ -6,7 +6,7 @@ import os
 import sys
 import time
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 
@@ -18,10 +18,12 @@ from perennial_container.errors import ContainerError, TrainingInterruptedError
 from perennial_container.estimators import Progress, TrainingData, choose_options, find_estimator
 from perennial_container.paths import Paths
 from perennial_container.predictor import Rescaling
+from perennial_container.runtime import trusting
 from perennial_container.schema import Schema
+from perennial_container.seal import Trust
 from perennial_container.training.baseline import write_baseline
 from perennial_container.training.checkpoint import Checkpoint, StopSignal, fingerprint
-from perennial_container.training.conversion import convert
+from perennial_container.training.conversion import convert, hand_over, prove
 from perennial_container.training.dataset import Rows, read_dataset
 from perennial_container.training.evaluation import evaluate, predict_rows
 from perennial_container.training.golden import golden_sample
@@ -100,26 +102,35 @@ def train(paths: Paths, stop: StopSignal) -> None:
     checkpoint = Checkpoint(paths.checkpoints, identity)
     log.info("fitting %s with %s", settings.estimator, json.dumps(options))
     fitted = estimator.fit(data, options, Progress(log.info, stop, checkpoint.save, checkpoint.load()))
-    graph, parity = convert(fitted, data, encodings)
-    log.info("the graph agrees with the estimator on %d rows within %.1g", parity.rows, parity.max_difference)
-    artefacts.write(
-        paths.model,
-        graph,
-        {
-            "schema": schema.to_json(),
-            "features": [encoding.to_json() for encoding in encodings],
-            "rescaling": asdict(rescaling),
-            "threshold": settings.threshold,
-            "estimator": settings.estimator,
-            "hyperparameters": options,
-            "seed": settings.seed,
-            "holdout": settings.holdout,
-            "parity": asdict(parity),
-            "libraries": libraries,
-            "golden": golden_sample(dataset.training.table, schema, encodings, graph, settings.seed),
-        },
+    handler: str | None = getattr(estimator, "HANDLER", None)
+    if handler is None:
+        graph, session = convert(fitted, data.threads)
+    else:
+        session = hand_over(fitted, handler, paths.model, encodings, schema.outputs)
+    parity = prove(fitted, session, data, encodings)
+    log.info(
+        "what is served agrees with the estimator on %d rows within %.1g", parity.rows, parity.max_difference
     )
-    served = Artefact.load(paths.model, threads=data.threads)
+    description = {
+        "schema": schema.to_json(),
+        "features": [encoding.to_json() for encoding in encodings],
+        "rescaling": asdict(rescaling),
+        "threshold": settings.threshold,
+        "estimator": settings.estimator,
+        "hyperparameters": options,
+        "seed": settings.seed,
+        "holdout": settings.holdout,
+        "parity": asdict(parity),
+        "libraries": libraries,
+        "golden": golden_sample(dataset.training.table, schema, encodings, session, settings.seed),
+    }
+    trust = Trust.from_env(os.environ)
+    if handler is None:
+        artefacts.write(paths.model, graph, description, key=trust.key)
+    else:
+        artefacts.write_handled(paths.model, handler, description, key=trust.key)
+        trust = replace(trusting(handler), key=trust.key)
+    served = Artefact.load(paths.model, threads=data.threads, trust=trust)
     predictions = predict_rows(served, dataset.holdout)
     evaluation = {
         "version": 1,
