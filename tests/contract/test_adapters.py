@@ -22,7 +22,8 @@ from perennial.aws.training_jobs import SageMakerExperiments, SageMakerTrainingJ
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, Rollout, config_request, deployment_config
 from perennial.errors import Conflict
-from perennial.scaling import policy_request, resource_id, target_request
+from perennial.scaling import changes, variant, wanted
+from perennial.scaling_bounds import Bounds, Raised
 from perennial.training import Dataset, Platform, job_request
 
 sys.path.insert(0, str(Path(__file__).parent / "twin"))
@@ -389,31 +390,52 @@ class TestEndpoints:
         assert world.endpoints.instance_type(first) is None
         assert [name for name, _ in world.endpoints.configs(model)] == [second]
 
-    def test_scaling_is_applied_where_it_differs(self, world: World, model: str) -> None:
-        """The same target and policy again change nothing; others do; removing may come twice."""
+    def test_scaling_is_put_where_it_differs(self, world: World, model: str) -> None:
+        """The same again changes nothing, other settings do, what was removed goes, and what is not ours stays."""
         config_name, name = self.prepared(world, model, 1), NAMES.endpoint(model)
         world.endpoints.create(name, config_name, model)
         world.settle(name, config_name)
-        config = fakes.config(model=model)
-        other = fakes.config(model=model, scaling={"max": 7, "invocations_per_instance": 50})
-        changes = [
-            world.scaling.apply(target_request(wanted, name), policy_request(wanted, name))
-            for wanted in (config, config, other, other, config)
-        ]
-        assert changes == [True, False, True, False, True]
+        scaling = world.scaling
+        morning = {"name": "morning", "at": "cron(0 8 ? * MON-FRI *)", "time_zone": "Europe/Zurich", "min": 3}
+        beat = {"name": "beat", "at": "rate(12 hours)", "min": 2, "start": datetime(2026, 1, 1, tzinfo=UTC)}
+        steps = [{"name": "cpu", "metric": "CPUUtilization", "above": {70: 1, 90: 2}}]
+        plain = fakes.config(model=model)
+        rich = fakes.config(model=model, scaling={"max": 7, "schedule": [morning, beat], "steps": steps})
+        resource, now = variant(name), datetime.now(UTC)
+        told = []
+        for settings in (plain, plain, rich, rich, plain, plain):
+            wish = wanted(settings, name, Raised(), now)
+            todo = changes(wish, scaling.standing(resource))
+            told.append(bool(todo))
+            if todo.register:
+                scaling.register(resource, todo.register)
+            for put, bodies in ((scaling.put_policy, todo.policies), (scaling.put_action, todo.actions)):
+                for key, body in bodies.items():
+                    put(resource, key, body)
+            for delete, names in (
+                (scaling.delete_policy, todo.no_policies),
+                (scaling.delete_action, todo.no_actions),
+            ):
+                for key in names * 2:
+                    delete(resource, key)
+            if settings is rich:
+                foreign = {"Schedule": "rate(1 day)", "ScalableTargetAction": {"MinCapacity": 1}}
+                scaling.put_action(resource, "somebody-elses", foreign)
+        assert told == [True, False, True, False, True, False]
+        assert list(scaling.standing(resource).actions) == ["somebody-elses"]
         for _ in range(2):
-            world.scaling.remove(resource_id(name))
-        assert world.scaling.apply(target_request(config, name), policy_request(config, name)) is True
+            scaling.remove(resource)
+        assert scaling.standing(resource).bounds is None
 
     def test_scaling_is_held_still(self, world: World, model: str) -> None:
         """What is suspended stays so through other changes, and only what is named is resumed."""
         config_name, name = self.prepared(world, model, 1), NAMES.endpoint(model)
-        resource = resource_id(name)
+        resource = variant(name)
         assert world.scaling.suspended(resource) is None
         world.endpoints.create(name, config_name, model)
         world.settle(name, config_name)
-        for settings in (fakes.config(model=model), fakes.config(model=model, scaling={"max": 7})):
-            world.scaling.apply(target_request(settings, name), policy_request(settings, name))
+        for most in (4, 7):
+            world.scaling.register(resource, Bounds(1, most))
             world.scaling.suspend(resource, dict.fromkeys(fakes.ACTIVITIES, True))
         assert world.scaling.suspended(resource) == dict.fromkeys(fakes.ACTIVITIES, True)
         world.scaling.suspend(resource, {fakes.ACTIVITIES[0]: False})

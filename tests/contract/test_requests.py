@@ -1,5 +1,7 @@
 """Every request that we build is one that AWS's own service models accept."""
 
+from datetime import timedelta
+
 import botocore.session
 import pytest
 from botocore.validate import validate_parameters
@@ -11,6 +13,7 @@ from perennial.deployment import EndpointState, config_request, deployment_confi
 from perennial.evaluation import Evaluation
 from perennial.gate import Verdict
 from perennial.registration import package_request
+from perennial.scaling_bounds import Raised
 from perennial.training import Champion, Dataset, Platform, TrainingJob, job_request
 
 DATASET = Dataset("0123456789ab", "monday", "csv", NOW, NOW)
@@ -93,6 +96,27 @@ def test_rollback_alarms():
 
 
 def test_scaling():
-    """Application Auto Scaling takes target and policy."""
-    check("application-autoscaling", "RegisterScalableTarget", scaling.target_request(config(), "e"))
-    check("application-autoscaling", "PutScalingPolicy", scaling.policy_request(config(), "e"))
+    """Application Auto Scaling and CloudWatch take what we build: both metrics, schedules of all forms, both step sides."""
+    schedule = [
+        {"name": "morning", "at": "cron(0 8 ? * MON-FRI *)", "time_zone": "Europe/Zurich", "min": 3},
+        {"name": "fair", "at": "at(2099-03-01T08:00:00)", "max": 9},
+        {"name": "beat", "at": "rate(12 hours)", "min": 2, "start": NOW, "end": NOW + timedelta(days=9)},
+    ]
+    steps = [
+        {"name": "cpu", "metric": "CPUUtilization", "above": {70: 1, 90: 2}, "statistic": "p99.9"},
+        {"name": "idle", "metric": "Invocations", "below": {5: -50, 1: -100}, "change": "percent"},
+    ]
+    for metric in ("invocations", "concurrency"):
+        settings = config(scaling={"metric": metric, "schedule": schedule, "steps": steps})
+        wanted = scaling.wanted(settings, "e", Raised(), NOW)
+        bounds = {"MinCapacity": wanted.bounds.least, "MaxCapacity": wanted.bounds.most}
+        check("application-autoscaling", "RegisterScalableTarget", wanted.resource.key | bounds)
+        for name, body in wanted.policies.items():
+            request = wanted.resource.key | body | {"PolicyName": name}
+            check("application-autoscaling", "PutScalingPolicy", request)
+        assert len(wanted.actions) == 3
+        for name, body in wanted.actions.items():
+            request = wanted.resource.key | body | {"ScheduledActionName": name}
+            check("application-autoscaling", "PutScheduledAction", request)
+        for request in wanted.alarms.values():
+            check("cloudwatch", "PutMetricAlarm", request)

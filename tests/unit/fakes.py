@@ -18,6 +18,8 @@ from perennial.errors import ChannelFailed, Conflict, EndpointRefused
 from perennial.events import ActionDetail
 from perennial.names import Names
 from perennial.ports import LedgerEntry
+from perennial.scaling import Resource, Standing
+from perennial.scaling_bounds import Bounds
 from perennial.training import Platform, TrainingJob
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -320,28 +322,59 @@ class InMemoryEndpoints:
 
 @dataclass
 class InMemoryScaling:
-    targets: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = field(default_factory=dict)
-    removed: list[str] = field(default_factory=list)
-    states: dict[str, dict[str, bool]] = field(default_factory=dict)
+    targets: dict[Resource, Standing] = field(default_factory=dict)
+    removed: list[Resource] = field(default_factory=list)
+    states: dict[Resource, dict[str, bool]] = field(default_factory=dict)
+    writes: int = 0
 
-    def apply(self, target: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
-        changed = self.targets.get(target["ResourceId"]) != (target, policy)
-        self.targets[target["ResourceId"]] = (target, policy)
-        return changed
+    def standing(self, resource: Resource) -> Standing:
+        return self.targets.get(resource, Standing(None))
 
-    def remove(self, resource_id: str) -> None:
-        self.removed.append(resource_id)
-        self.targets.pop(resource_id, None)
-        self.states.pop(resource_id, None)
+    def register(self, resource: Resource, bounds: Bounds) -> None:
+        self._set(resource, replace(self.standing(resource), bounds=bounds))
 
-    def suspended(self, resource_id: str) -> Mapping[str, bool] | None:
-        if resource_id not in self.targets:
+    def put_policy(self, resource: Resource, name: str, body: Mapping[str, Any]) -> str:
+        known = self._registered(resource)
+        arn = f"arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:0:{resource.id}:policyName/{name}"
+        self._set(resource, replace(known, policies={**known.policies, name: {**body, "PolicyARN": arn}}))
+        return arn
+
+    def delete_policy(self, resource: Resource, name: str) -> None:
+        known = self.standing(resource)
+        left = {key: body for key, body in known.policies.items() if key != name}
+        self._set(resource, replace(known, policies=left))
+
+    def put_action(self, resource: Resource, name: str, body: Mapping[str, Any]) -> None:
+        known = self._registered(resource)
+        self._set(resource, replace(known, actions={**known.actions, name: body}))
+
+    def delete_action(self, resource: Resource, name: str) -> None:
+        known = self.standing(resource)
+        left = {key: body for key, body in known.actions.items() if key != name}
+        self._set(resource, replace(known, actions=left))
+
+    def remove(self, resource: Resource) -> None:
+        self.removed.append(resource)
+        self.targets.pop(resource, None)
+        self.states.pop(resource, None)
+
+    def suspended(self, resource: Resource) -> Mapping[str, bool] | None:
+        if resource not in self.targets:
             return None
-        return {**dict.fromkeys(ACTIVITIES, False), **self.states.get(resource_id, {})}
+        return {**dict.fromkeys(ACTIVITIES, False), **self.states.get(resource, {})}
 
-    def suspend(self, resource_id: str, state: Mapping[str, bool]) -> None:
-        assert resource_id in self.targets, "AWS wants bounds for a target that is not registered"
-        self.states[resource_id] = {**self.states.get(resource_id, {}), **state}
+    def suspend(self, resource: Resource, state: Mapping[str, bool]) -> None:
+        self._registered(resource)
+        self.states[resource] = {**self.states.get(resource, {}), **state}
+
+    def _registered(self, resource: Resource) -> Standing:
+        assert resource in self.targets, "AWS wants a target to be registered first"
+        return self.targets[resource]
+
+    def _set(self, resource: Resource, standing: Standing) -> None:
+        self.writes += 1
+        if standing.bounds is not None:
+            self.targets[resource] = standing
 
 
 @dataclass

@@ -16,6 +16,8 @@ from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.register_model import register_model
 from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.reactions.sweep import sweep
+from perennial.scaling import variant
+from perennial.scaling_bounds import Bounds
 from perennial.training import Dataset, job_request
 
 YAML = b"model: mortgage\nproblem: binary_classification\ntarget: deny\n"
@@ -247,8 +249,9 @@ class TestDeployAndSettle:
         """Success: scaling registered, history on the package, the next in the queue woken."""
         approved(world)
         serve(world)
-        target, policy = world.scaling.targets[f"endpoint/{ENDPOINT}/variant/AllTraffic"]
-        assert (1, 4) == (target["MinCapacity"], target["MaxCapacity"])
+        standing = world.scaling.targets[variant(ENDPOINT)]
+        assert Bounds(1, 4) == standing.bounds
+        [policy] = standing.policies.values()
         assert 1000.0 == policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"]
         [history] = world.registry.history.values()
         assert any("InService" in entry for entry in history.values())
@@ -392,7 +395,7 @@ class TestDeployAndSettle:
         serve(world)
         world.catalog.put(config(endpoint={"instance": "ml.c5.large"}), NOW)
         deploy_model("mortgage", world, because="configuration")
-        assert [f"endpoint/{ENDPOINT}/variant/AllTraffic"] == world.scaling.removed
+        assert [variant(ENDPOINT)] == world.scaling.removed
 
     @pytest.mark.parametrize(("kind", "isolated"), [("realtime", True), ("serverless", False)])
     def test_only_serverless_goes_without_network_isolation(self, world, kind, isolated):

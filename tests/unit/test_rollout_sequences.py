@@ -15,7 +15,7 @@ from perennial.errors import Conflict
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.reactions.sweep import sweep
-from perennial.scaling import resource_id
+from perennial.scaling import variant
 
 MODEL = "mortgage"
 ENDPOINT = NAMES.endpoint(MODEL)
@@ -269,7 +269,7 @@ class Rollouts(RuleBasedStateMachine):
             assert endpoint is not None
             assert ("InService", max(healthy)) == (endpoint.status, serving)
         assert [] == [name for name in self.world.alarms.standing if "-rollback-" in name]
-        held = self.world.scaling.suspended(resource_id(ENDPOINT)) or {}
+        held = self.world.scaling.suspended(variant(ENDPOINT)) or {}
         assert not any(held.get(each) for each in ACTIVITIES)
 
 
@@ -282,7 +282,8 @@ class _Killing:
         ("ledger", "record"),
         ("alarms", "put"),
         ("alarms", "delete"),
-        ("scaling", "apply"),
+        ("scaling", "register"),
+        ("scaling", "put_policy"),
         ("scaling", "suspend"),
         ("scaling", "remove"),
         ("endpoints", "create"),

@@ -14,11 +14,11 @@ from perennial.reactions.adjust_scaling import adjust_scaling
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.sweep import sweep
-from perennial.scaling import RAISED_FOR, resource_id
+from perennial.scaling import variant
 from perennial.smoke_test import Sample, nonsense
 
 ENDPOINT = NAMES.endpoint("mortgage")
-TARGET = resource_id(ENDPOINT)
+TARGET = variant(ENDPOINT)
 LATER = NOW + timedelta(minutes=5)
 
 
@@ -146,13 +146,13 @@ class TestGuards:
         deploy_model("mortgage", world, because="v2")
         adjust_scaling("mortgage", world, because="latency")
         settle_endpoint("mortgage", world, because="scaling")
-        assert 1 == world.scaling.targets[TARGET][0]["MinCapacity"]
+        assert 1 == world.scaling.targets[TARGET].bounds.least
         finish(world)
-        assert 2 == world.scaling.targets[TARGET][0]["MinCapacity"]
-        world.time += RAISED_FOR
+        assert 2 == world.scaling.targets[TARGET].bounds.least
+        world.time += timedelta(hours=2)
         assert "settle_endpoint" in [due.reaction for _, due in sweep(world).due]
         settle_endpoint("mortgage", world, because="sweep")
-        assert (1, []) == (world.scaling.targets[TARGET][0]["MinCapacity"], suspended(world))
+        assert (1, []) == (world.scaling.targets[TARGET].bounds.least, suspended(world))
         assert "settle_endpoint" not in [due.reaction for _, due in sweep(world).due]
 
 

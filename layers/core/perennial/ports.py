@@ -16,6 +16,8 @@ from perennial.intake.completeness import Listed
 from perennial.monitoring.ports import Analyst, CloudWatchMetrics, ModelMonitor, ProcessingJobs
 from perennial.names import Names
 from perennial.retraining.ports import LabelledTraffic
+from perennial.scaling import Resource, Standing
+from perennial.scaling_bounds import Bounds
 from perennial.training import Platform, TrainingJob
 
 
@@ -129,16 +131,25 @@ class Endpoints(Protocol):
 
 
 class Scaling(Protocol):
-    """Application Auto Scaling."""
+    """Application Auto Scaling, of any dimension."""
 
-    def apply(self, target: Mapping[str, Any], policy: Mapping[str, Any]) -> bool:
-        """Register target and policy; False when both were so already."""
+    def standing(self, resource: Resource) -> Standing: ...
+    def register(self, resource: Resource, bounds: Bounds) -> None: ...
+    def put_policy(self, resource: Resource, name: str, body: Mapping[str, Any]) -> str:
+        """Returns the policy's ARN. `body` is PutScalingPolicy's without the members that name it."""
 
-    def remove(self, resource_id: str) -> None: ...
-    def suspended(self, resource_id: str) -> Mapping[str, bool] | None:
+    def delete_policy(self, resource: Resource, name: str) -> None: ...
+    def put_action(self, resource: Resource, name: str, body: Mapping[str, Any]) -> None:
+        """`body` is PutScheduledAction's without the members that name it."""
+
+    def delete_action(self, resource: Resource, name: str) -> None: ...
+    def remove(self, resource: Resource) -> None:
+        """Deregister, and with it policies and scheduled actions; nothing happens when it was not registered."""
+
+    def suspended(self, resource: Resource) -> Mapping[str, bool] | None:
         """Which of its activities are suspended, by SuspendedState's keys; None when it is not registered."""
 
-    def suspend(self, resource_id: str, state: Mapping[str, bool]) -> None:
+    def suspend(self, resource: Resource, state: Mapping[str, bool]) -> None:
         """Suspend activities, or resume them; the others and the bounds stay as they are."""
 
 

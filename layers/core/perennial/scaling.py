@@ -1,95 +1,298 @@
-"""What Application Auto Scaling is told about an endpoint. Pure."""
+"""What Application Auto Scaling is told about an endpoint. Pure.
+
+Policies and scheduled actions carry no tags, so their names say whose they are: `<endpoint>-<what>`. Everything else on
+the same target is somebody's own and is left alone, as are the alarms that target tracking makes for itself.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Self
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from perennial import cron
 from perennial.config import ModelConfig
 from perennial.deployment import VARIANT
+from perennial.scaling_bounds import Bounds, Raised, bounds, raised_over
+from perennial.sections_scaling import ScheduledBounds, StepPolicy
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
-FLOOR = "scaling_floor"  # the state document of a raised floor
-RAISED_FOR = timedelta(hours=2)
+ALARM_SUFFIX = "-scaling"  # of a step policy's alarm: no name of an alarm that is answered ends like that
+TRACKED = {
+    "invocations": ("invocations-per-instance", "SageMakerVariantInvocationsPerInstance"),
+    "concurrency": ("concurrent-requests", "SageMakerVariantConcurrentRequestsPerModelHighResolution"),
+}
+CHANGES = {
+    "instances": "ChangeInCapacity",
+    "percent": "PercentChangeInCapacity",
+    "exact": "ExactCapacity",
+}
+
+Request = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Floor:
-    """The least number of instances, raised until a time. `taken_back` once it was registered that it is over."""
+class Resource:
+    """What is scaled: AWS's ResourceId and ScalableDimension."""
 
-    instances: int
-    until: datetime
-    taken_back: bool = False
+    id: str
+    dimension: str = DIMENSION
 
-    @classmethod
-    def read(cls, document: Mapping[str, Any] | None) -> Self | None:
-        if document is None:
-            return None
-        until = datetime.fromisoformat(document["until"])
-        return cls(document["instances"], until, document.get("taken_back", False))
-
-    def document(self) -> dict[str, Any]:
+    @property
+    def key(self) -> dict[str, str]:
+        """The three members that name it in every request."""
         return {
-            "instances": self.instances,
-            "until": self.until.isoformat(),
-            "taken_back": self.taken_back,
+            "ServiceNamespace": NAMESPACE,
+            "ResourceId": self.id,
+            "ScalableDimension": self.dimension,
         }
 
-    def is_over(self, now: datetime) -> bool:
-        """Whether it is to be taken back."""
-        return self.until <= now and not self.taken_back
+
+@dataclass(frozen=True)
+class Wanted:
+    """All that Application Auto Scaling should have of a resource.
+
+    `policies` and `actions` are bodies of PutScalingPolicy and PutScheduledAction by name, `alarms` PutMetricAlarm
+    requests without their action by the policy that they trigger. A policy or an action whose name begins with one of
+    `families` is ours.
+    """
+
+    resource: Resource
+    bounds: Bounds
+    policies: Mapping[str, Request]
+    families: tuple[str, ...]
+    actions: Mapping[str, Request] = field(default_factory=dict)
+    alarms: Mapping[str, Request] = field(default_factory=dict)
+
+    def is_ours(self, name: str) -> bool:
+        return name.startswith(self.families)
 
 
-def raised_floor(config: ModelConfig, instances: int) -> int:
-    """One more than there are or half as many again, whichever is more, and never above `scaling.max`."""
-    now = max(config.scaling.min, instances)
-    return min(config.scaling.max, max(now + 1, math.ceil(now * 1.5)))
+@dataclass(frozen=True)
+class Standing:
+    """What is there: the bounds (None: not registered), and the descriptions of policies and actions by name."""
+
+    bounds: Bounds | None
+    policies: Mapping[str, Request] = field(default_factory=dict)
+    actions: Mapping[str, Request] = field(default_factory=dict)
 
 
-def least_instances(config: ModelConfig, floor: Floor | None, now: datetime) -> int:
-    """`scaling.min`, or the raised floor while it holds."""
-    raised = floor.instances if floor and floor.until > now else 0
-    return min(config.scaling.max, max(config.scaling.min, raised))
+@dataclass(frozen=True)
+class Changes:
+    """What has to be done so that what is there is what is wanted; the names of what is ours and has to go."""
+
+    register: Bounds | None
+    policies: Mapping[str, Request]
+    actions: Mapping[str, Request]
+    no_policies: tuple[str, ...]
+    no_actions: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.register or self.policies or self.actions or self.no_policies or self.no_actions)
+
+    def words(self) -> str:
+        """For the ledger."""
+        parts = [
+            str(self.register) if self.register else "",
+            f"policies put: {', '.join(self.policies)}" if self.policies else "",
+            f"policies removed: {', '.join(self.no_policies)}" if self.no_policies else "",
+            f"schedule put: {', '.join(self.actions)}" if self.actions else "",
+            f"schedule removed: {', '.join(self.no_actions)}" if self.no_actions else "",
+        ]
+        return "; ".join(part for part in parts if part)
 
 
-def resource_id(endpoint: str) -> str:
-    return f"endpoint/{endpoint}/variant/{VARIANT}"
+def changes(wanted: Wanted, standing: Standing) -> Changes:
+    """What differs. What is as it should be is left alone, and so is what is not ours."""
+    return Changes(
+        None if standing.bounds == wanted.bounds else wanted.bounds,
+        {
+            name: body
+            for name, body in wanted.policies.items()
+            if not _includes(standing.policies.get(name, {}), body)
+        },
+        {
+            name: body
+            for name, body in wanted.actions.items()
+            if not _same_action(standing.actions.get(name), body)
+        },
+        tuple(name for name in standing.policies if wanted.is_ours(name) and name not in wanted.policies),
+        tuple(name for name in standing.actions if wanted.is_ours(name) and name not in wanted.actions),
+    )
 
 
-def policy_name(endpoint: str) -> str:
-    return f"{endpoint}-invocations-per-instance"
+def variant(endpoint: str) -> Resource:
+    """The instances of an endpoint's variant."""
+    return Resource(f"endpoint/{endpoint}/variant/{VARIANT}")
 
 
-def target_request(config: ModelConfig, endpoint: str, least: int | None = None) -> dict[str, Any]:
-    """The RegisterScalableTarget request: an upsert, so a changed config changes the bounds and nothing else."""
-    return {
-        "ServiceNamespace": NAMESPACE,
-        "ResourceId": resource_id(endpoint),
-        "ScalableDimension": DIMENSION,
-        "MinCapacity": config.scaling.min if least is None else least,
-        "MaxCapacity": config.scaling.max,
+def families(endpoint: str) -> tuple[str, ...]:
+    """How the names of what is ours begin."""
+    tracked = (f"{endpoint}-{what}" for what, _ in TRACKED.values())
+    return (*tracked, f"{endpoint}-step-", f"{endpoint}-schedule-")
+
+
+def wanted(config: ModelConfig, endpoint: str, raised: Raised, now: datetime) -> Wanted:
+    """What a real-time endpoint of this configuration scales by, now."""
+    scaling = config.scaling
+    actions = {
+        f"{endpoint}-schedule-{entry.name}": action(config, entry, raised, now)
+        for entry in scaling.schedule
+        if not cron.is_over(entry.expression, now, entry.zone, entry.ends)
     }
+    steps = {f"{endpoint}-step-{policy.name}": policy for policy in scaling.steps}
+    what, _ = TRACKED[scaling.metric]
+    return Wanted(
+        variant(endpoint),
+        bounds(scaling, raised, now),
+        {f"{endpoint}-{what}": tracking(config)} | {name: stepping(policy) for name, policy in steps.items()},
+        families(endpoint),
+        actions,
+        {name: step_alarm(config.model, endpoint, name, policy) for name, policy in steps.items()},
+    )
 
 
-def policy_request(config: ModelConfig, endpoint: str) -> dict[str, Any]:
-    """The PutScalingPolicy request: target tracking on invocations per instance and minute."""
+def tracking(config: ModelConfig) -> Request:
+    """Target tracking: on invocations per instance and minute, or on concurrent requests per instance."""
+    scaling = config.scaling
+    target = (
+        scaling.invocations_per_instance if scaling.metric == "invocations" else scaling.concurrent_requests
+    )
     return {
-        "PolicyName": policy_name(endpoint),
-        "ServiceNamespace": NAMESPACE,
-        "ResourceId": resource_id(endpoint),
-        "ScalableDimension": DIMENSION,
         "PolicyType": "TargetTrackingScaling",
         "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": float(config.scaling.invocations_per_instance),
-            "PredefinedMetricSpecification": {
-                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
-            },
-            "ScaleInCooldown": config.scaling.scale_in_cooldown_seconds,
-            "ScaleOutCooldown": config.scaling.scale_out_cooldown_seconds,
-            "DisableScaleIn": not config.scaling.scale_in,
+            "TargetValue": float(target),
+            "PredefinedMetricSpecification": {"PredefinedMetricType": TRACKED[scaling.metric][1]},
+            "ScaleInCooldown": scaling.scale_in_cooldown_seconds,
+            "ScaleOutCooldown": scaling.scale_out_cooldown_seconds,
+            "DisableScaleIn": not scaling.scale_in,
         },
     }
+
+
+def action(config: ModelConfig, entry: ScheduledBounds, raised: Raised, now: datetime) -> Request:
+    """A scheduled action. What stands raised is in its bounds, so that it survives the time at which it runs.
+
+    A start in the past is left out, for AWS may refuse it; rate(...) counts from its next time.
+    """
+    base = Bounds(*config.scaling.bounds_of(entry))
+    then = raised_over(base, raised.standing(now).raises, config.scaling.limit)
+    body: dict[str, Any] = {
+        "Schedule": entry.at,
+        "Timezone": entry.time_zone,
+        "ScalableTargetAction": {"MinCapacity": then.least, "MaxCapacity": then.most},
+    }
+    starts = _next_start(entry, now)
+    if starts:
+        body["StartTime"] = starts
+    if entry.ends:
+        body["EndTime"] = entry.ends.astimezone(UTC)
+    return body
+
+
+def stepping(policy: StepPolicy) -> Request:
+    """A step policy; its steps are told as distances from the alarm's threshold, as AWS wants them."""
+    threshold = _threshold(policy)
+    edges = sorted(level - threshold for level in policy.levels)
+    rising = policy.above is not None
+    adjustments = []
+    for index, edge in enumerate(edges):
+        step: dict[str, Any] = {"ScalingAdjustment": policy.levels[edge + threshold]}
+        if rising:
+            step["MetricIntervalLowerBound"] = edge
+            if index + 1 < len(edges):
+                step["MetricIntervalUpperBound"] = edges[index + 1]
+        else:
+            step["MetricIntervalUpperBound"] = edge
+            if index:
+                step["MetricIntervalLowerBound"] = edges[index - 1]
+        adjustments.append(step)
+    return {
+        "PolicyType": "StepScaling",
+        "StepScalingPolicyConfiguration": {
+            "AdjustmentType": CHANGES[policy.change],
+            "StepAdjustments": adjustments,
+            "Cooldown": policy.cooldown_seconds,
+            "MetricAggregationType": _aggregation(policy.statistic),
+        },
+    }
+
+
+def alarm_name(policy_name: str) -> str:
+    return f"{policy_name}{ALARM_SUFFIX}"
+
+
+def step_alarm(model: str, endpoint: str, name: str, policy: StepPolicy) -> Request:
+    """The alarm that triggers a step policy; its action is the policy's ARN, which is known once it is put."""
+    rising = policy.above is not None
+    statistic = "Statistic" if policy.statistic[0].isupper() else "ExtendedStatistic"
+    own = {"EndpointName": endpoint, "VariantName": VARIANT}
+    named = own if policy.dimensions is None else policy.dimensions
+    return {
+        "AlarmName": alarm_name(name),
+        "AlarmDescription": f"{model}: changes the number of instances by the step policy {policy.name} of model.yaml.",
+        "Namespace": policy.namespace,
+        "MetricName": policy.metric,
+        "Dimensions": [{"Name": key, "Value": value} for key, value in named.items()],
+        statistic: policy.statistic,
+        "Period": policy.period_seconds,
+        "EvaluationPeriods": policy.periods,
+        "Threshold": _threshold(policy),
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold" if rising else "LessThanOrEqualToThreshold",
+        "TreatMissingData": "missing",
+        "Tags": [
+            {"Key": "perennial:model", "Value": model},
+            {"Key": "perennial:step-policy", "Value": policy.name},
+        ],
+    }
+
+
+def _threshold(policy: StepPolicy) -> float:
+    return min(policy.levels) if policy.above is not None else max(policy.levels)
+
+
+def _aggregation(statistic: str) -> str:
+    return statistic if statistic in ("Minimum", "Maximum") else "Average"
+
+
+def _next_start(entry: ScheduledBounds, now: datetime) -> datetime | None:
+    begins, expression = entry.begins, entry.expression
+    if begins is None:
+        return None
+    if begins > now:
+        return begins.astimezone(UTC)
+    if not isinstance(expression, cron.Rate):
+        return None
+    last = begins + (now - begins) // expression.every * expression.every
+    return (last + expression.every).astimezone(UTC)
+
+
+def _same_action(found: Request | None, body: Request) -> bool:
+    """A start that has passed since it was put is none; of rate(...) only the beat counts."""
+    if found is None:
+        return False
+    plain = {key: value for key, value in body.items() if key != "StartTime"}
+    if not _includes(found, plain) or (found.get("EndTime") and "EndTime" not in body):
+        return False
+    wanted_start, found_start = body.get("StartTime"), found.get("StartTime")
+    expression = cron.parse(body["Schedule"])
+    if isinstance(expression, cron.Rate) and wanted_start and found_start:
+        return (wanted_start - found_start) % expression.every == timedelta(0)
+    if wanted_start is None:
+        return found_start is None or not isinstance(expression, cron.Rate)
+    return bool(wanted_start == found_start)
+
+
+def _includes(found: Any, wish: Any) -> bool:
+    """Whether all that is wished for is so; what AWS adds of its own does not matter."""
+    if isinstance(wish, Mapping):
+        return isinstance(found, Mapping) and all(
+            _includes(found.get(key), value) for key, value in wish.items()
+        )
+    if isinstance(wish, list | tuple):
+        return (
+            isinstance(found, list | tuple) and len(found) == len(wish) and all(map(_includes, found, wish))
+        )
+    return bool(found == wish)

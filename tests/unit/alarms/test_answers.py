@@ -157,24 +157,24 @@ class TestEachIntent:
         settle_endpoint("mortgage", world, because="first")
         assert "latency_high" == ring(world, "latency").outcome
         settle_endpoint("mortgage", world, because="a hint")
-        [(target, _)] = world.scaling.targets.values()
-        assert 2 == target["MinCapacity"]
+        [target] = world.scaling.targets.values()
+        assert 2 == target.bounds.least
         world.time += timedelta(minutes=90)
         ring(world, "latency", 2, "OK")
         told = ring(world, "latency", 3)
         assert "stays 2 until 2026-03-01 15:30 UTC" in told.details["action"]
         world.time += timedelta(minutes=119)
-        assert "the raised least number of instances is over" not in [
+        assert "what was raised for a while is over" not in [
             item.because for _, item in sweep(world).due
         ]
         world.time += timedelta(minutes=1)
-        assert "the raised least number of instances is over" in [
+        assert "what was raised for a while is over" in [
             item.because for _, item in sweep(world).due
         ]
         settle_endpoint("mortgage", world, because="sweep")
-        [(target, _)] = world.scaling.targets.values()
-        assert 1 == target["MinCapacity"]
-        assert "the raised least number of instances is over" not in [
+        [target] = world.scaling.targets.values()
+        assert 1 == target.bounds.least
+        assert "what was raised for a while is over" not in [
             item.because for _, item in sweep(world).due
         ]
 

@@ -20,6 +20,7 @@ from perennial.deployment import (
 )
 from perennial.ports import World
 from perennial.reactions import guards
+from perennial.reactions.settle_scaling import remove as remove_scaling
 
 
 def deploy_model(
@@ -80,7 +81,7 @@ def _carry_out(
     if plan.action == "delete":
         # Written down as begun: what was forgiven by a new approval stays so until the new endpoint is there.
         world.state.put_rollout(model, starting, expected=known)
-        world.scaling.remove(scaling.resource_id(name))
+        remove_scaling(scaling.variant(name), model, world)
         world.endpoints.delete(name)
         return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
     # Serverless endpoints refuse network isolation.
@@ -134,4 +135,4 @@ def _make_way(endpoint: EndpointState, config: ModelConfig, world: World) -> Non
     """SageMaker refuses another instance type while scaling is registered; settling registers it again."""
     current = world.endpoints.instance_type(endpoint.config_name)
     if current is not None and current != config.endpoint.instance:
-        world.scaling.remove(scaling.resource_id(endpoint.name))
+        remove_scaling(scaling.variant(endpoint.name), config.model, world)

@@ -24,7 +24,7 @@ def put_up(config: ModelConfig, config_name: str, world: World, *, alarmed: bool
     """
     take_down(config.model, world)
     requests = rollback.requests(config, world.names, config_name) if alarmed else []
-    resource = scaling.resource_id(serving(config.model, world).endpoint)
+    resource = scaling.variant(serving(config.model, world).endpoint)
     state = world.scaling.suspended(resource)
     running = [] if state is None else [each for each in _ACTIVITIES if not state.get(each)]
     if not requests and not running:
@@ -43,7 +43,7 @@ def take_down(model: str, world: World) -> None:
     if not document or not document["config"]:
         return
     world.alarms.delete(rollback.alarm_names(world.names, document["config"]), model)
-    resource = scaling.resource_id(serving(model, world).endpoint)
+    resource = scaling.variant(serving(model, world).endpoint)
     if document["suspended"] and world.scaling.suspended(resource) is not None:
         world.scaling.suspend(resource, dict.fromkeys(document["suspended"], False))
     world.state.put(model, _GUARDS, {"config": "", "suspended": []})

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from perennial import scaling
 from perennial.alarms.rollback import Watch
 from perennial.config import ModelConfig
 from perennial.decision import Decision
@@ -22,6 +21,7 @@ from perennial.deployment import (
 from perennial.losses import Loss, remembered
 from perennial.ports import World
 from perennial.reactions import guards
+from perennial.reactions.settle_scaling import settle_scaling
 from perennial.reactions.smoke_tests import Tested, smoke_test
 from perennial.reactions.watch_alarms import settle_alarms
 from perennial.registration import history_metadata
@@ -193,21 +193,10 @@ def _rests(endpoint: EndpointState | None, rollout: Rollout | None) -> bool:
 
 
 def _apply_scaling(config: ModelConfig, endpoint: EndpointState, world: World) -> str | None:
-    """Register target and policy; a sentence when something changed."""
+    """A sentence when something changed."""
     if config.endpoint.serverless:
         return None
-    document = world.state.get(config.model, scaling.FLOOR)
-    floor = scaling.Floor.read(document)
-    least = scaling.least_instances(config, floor, world.now())
-    target = scaling.target_request(config, endpoint.name, least)
-    changed = world.scaling.apply(target, scaling.policy_request(config, endpoint.name))
-    if floor and floor.is_over(world.now()):
-        over = replace(floor, taken_back=True).document()
-        world.state.put(config.model, scaling.FLOOR, over, expected=document)
-    if not changed:
-        return None
-    bounds = f"{least} to {config.scaling.max} instances"
-    return f"{bounds}, target {config.scaling.invocations_per_instance} invocations per instance and minute"
+    return settle_scaling(config, endpoint.name, world)
 
 
 def _write_history(

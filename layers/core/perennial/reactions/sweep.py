@@ -11,6 +11,7 @@ from perennial.config import ModelConfig
 from perennial.deployment import BROKEN, IN_PROGRESS, reconcile, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
+from perennial.reactions import settle_scaling
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
@@ -19,7 +20,6 @@ from perennial.reactions.settle_endpoint import UNTOLD
 from perennial.reactions.waiting import is_due
 from perennial.reactions.watch_alarms import overdue_alarms
 from perennial.reactions.watching import due_monitors
-from perennial.scaling import FLOOR, Floor
 from perennial.training import plan
 
 logger = logging.getLogger(__name__)
@@ -74,12 +74,12 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     due = overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
     if rollout and rollout.untold:
         due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
-    floor = Floor.read(world.state.get(model, FLOOR))
-    if floor and endpoint and floor.is_over(now):
-        due.append(Due("settle_endpoint", "the raised least number of instances is over"))
     settled = endpoint is None or endpoint.status not in IN_PROGRESS
     if are_up(model, world) and settled and deployment.action == "nothing" and not due:
         due.append(Due("settle_endpoint", "a rollout left its alarms or its hold on scaling"))
     ended = rollout is not None and rollout.status not in ("starting", "started")
     served = ended and endpoint is not None and endpoint.status not in BROKEN
+    if ended and endpoint and endpoint.status == "InService" and not config.endpoint.serverless:
+        why = settle_scaling.is_due(config, endpoint.name, world)
+        due += [Due("settle_endpoint", why)] if why else []
     return due + due_monitors(config, endpoint, world) + (overdue_alarms(config, world) if served else [])
