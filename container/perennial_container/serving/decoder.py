@@ -4,7 +4,6 @@ The quick ways only ever say yes. Whatever they do not take goes through `rows` 
 every cell and can say what is wrong with it; both ways give the same numbers.
 """
 
-import io
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
@@ -19,15 +18,13 @@ from perennial_container.errors import CellError
 from perennial_container.serving.features import json_reader, text_reader, to_matrix
 from perennial_container.serving.media import ContentType
 from perennial_container.serving.npy import read_npy
+from perennial_container.serving.numbers import read_csv_numbers, read_json_numbers, read_jsonlines_numbers
 from perennial_container.serving.rows import BodyError, looks_like_header, read_rows
 from perennial_container.table import Matrix
 
 FEW = 64  # rows; more are converted column by column
 CHUNK = 8192  # rows that are text at the same time
-PIECE = (
-    16 * 1024
-)  # bytes of CSV read in one go: they stay in the cache, and the event loop need not wait long
-OF_NUMBERS = b"0123456789+-.eE, \t\r\n"
+SMALL = 4096  # bytes of JSON; less is read sooner as objects
 NUMBERS = frozenset({int, float})
 
 
@@ -52,7 +49,7 @@ class Decoder:
         if kind.form == "npy":
             return self._array(read_npy(body, self._width))
         quick = self._csv(body, kind) if kind.form == "csv" else self._documents(body, kind)
-        return self._slow(body, kind) if quick is None else quick
+        return self.thorough(body, kind) if quick is None else quick
 
     def _array(self, values: npt.NDArray[np.float64]) -> Matrix:
         infinite = np.argwhere(np.isinf(values))
@@ -68,8 +65,9 @@ class Decoder:
         rows = cells.tolist()
         return to_matrix(rows, range(1, len(rows) + 1), self._encodings, text=False)
 
-    def _slow(self, body: bytes, kind: ContentType) -> Matrix:
-        """In chunks, so that a large body is never wholly text."""
+    def thorough(self, body: bytes, kind: ContentType) -> Matrix:
+        """Text and JSON cell by cell: what every other way is held to. In chunks, so that a large body is never
+        wholly text. Raises RequestError 400 naming the place of what cannot be read."""
         rows = read_rows(body, kind, self._names)
         text = kind.form == "csv"
         parts: list[Matrix] = []
@@ -97,43 +95,14 @@ class Decoder:
         return looks_like_header(first.decode("ascii").split(","), self._names)
 
     def _numbers(self, body: bytes) -> Matrix | None:
-        """Rows of numbers. Raises ValueError or TypeError."""
+        """Rows of numbers. Raises NotPlain."""
         parts: list[Matrix] = []
-        for piece in _pieces(body):
-            part = self._checked(self._piece(piece))
+        for rows in read_csv_numbers(body, self._width):
+            part = self._checked(rows)
             if part is None:
                 return None
             parts.append(part)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _piece(self, lines: bytes) -> npt.NDArray[np.float64]:
-        """Lines of numbers are JSON but for brackets, and no reader of CSV is as quick; empty cells are NaN."""
-        if lines.translate(None, OF_NUMBERS):
-            raise ValueError("more than numbers")
-        if b"\r" in lines:
-            lines = lines.replace(b"\r\n", b"\n")
-        text = b"[[%b]]" % lines.rstrip(b"\n").replace(b"\n", b"],[")
-        try:
-            rows = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            nulled = _nulled(text)
-            if nulled == text:
-                return self._loaded(lines)  # numbers that are none in JSON
-            rows = [[np.nan if cell is None else cell for cell in row] for row in orjson.loads(nulled)]
-        if set(map(len, rows)) != {self._width}:
-            raise ValueError("another number of columns")
-        return self._cells_of(rows)
-
-    def _cells_of(self, rows: list[list[Any]]) -> npt.NDArray[np.float64]:
-        cells = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * self._width)
-        return cells.reshape(-1, self._width)
-
-    def _loaded(self, body: bytes) -> npt.NDArray[np.float64]:
-        """Empty lines are skipped, other numbers of columns refused."""
-        values = np.loadtxt(io.BytesIO(body), np.float64, comments=None, delimiter=",", ndmin=2)
-        if values.shape[1] != self._width or not len(values):
-            raise ValueError("another number of columns")
-        return values
 
     def _cells(self, body: bytes) -> Matrix | None:
         """Few rows with texts among their cells. Raises CellError and ValueError."""
@@ -146,11 +115,15 @@ class Decoder:
     def _documents(self, body: bytes, kind: ContentType) -> Matrix | None:
         """Rows that are lists of plain numbers, or few rows of anything that fits."""
         try:
+            if self._numeric and len(body) > SMALL:
+                read = read_jsonlines_numbers if kind.form == "jsonlines" else read_json_numbers
+                return self._checked(read(body, self._width))
             rows = self._listed(body, kind)
             if rows is None:
                 return None
             if self._numeric and all(map(NUMBERS.issuperset, (map(type, row) for row in rows))):
-                return self._checked(self._cells_of(rows))
+                cells = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * self._width)
+                return self._checked(cells.reshape(-1, self._width))
             if len(rows) > FEW:
                 return None
             return self._filled(
@@ -194,22 +167,6 @@ class Decoder:
             return None
         missing = np.isnan(matrix)
         return np.where(missing, self._fills, matrix) if missing.any() else matrix
-
-
-def _pieces(body: bytes) -> Iterator[bytes]:
-    """Whole lines, some at a time."""
-    start, length = 0, len(body)
-    while start < length:
-        end = body.find(b"\n", start + PIECE) + 1 or length
-        yield body[start:end]
-        start = end
-
-
-def _nulled(text: bytes) -> bytes:
-    """Lists with null for each cell that is empty."""
-    for _ in range(2):  # a cell between two empty ones is met by neither's first replacement
-        text = text.replace(b",,", b",null,")
-    return text.replace(b"[,", b"[null,").replace(b",]", b",null]")
 
 
 def _lines(body: bytes) -> Iterator[str]:
