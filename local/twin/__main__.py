@@ -60,6 +60,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--model-monitor", action="store_true", help="an account that has SageMaker Model Monitor"
     )
+    parser.add_argument(
+        "--serverless-idle",
+        type=float,
+        default=600.0,
+        help="AWS seconds that an unused environment of a serverless endpoint stays warm",
+    )
     parser.add_argument("--slots", type=int, default=os.cpu_count() or 1, help="jobs that run at a time")
     parser.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     return parser.parse_args()
@@ -175,6 +181,7 @@ async def _serve(options: argparse.Namespace) -> None:
         time_scale=options.time_scale,
         slots=options.slots,
         model_monitor=options.model_monitor,
+        serverless_idle=options.serverless_idle,
     )
     lambdas.install(
         world.children, options.lambda_python, options.home / "layers", concurrency=2 * options.slots

@@ -66,6 +66,7 @@ class Admin:
             "/_twin/requests": self._asked,
             "/_twin/faults": self._faults,
             "/_twin/model-monitor": self._model_monitor,
+            "/_twin/serverless": self._serverless,
             "/_twin/capture-clock": self._capture_clock,
             "/_twin/capture/flush": self._flush_capture,
             **(routes or {}),
@@ -118,6 +119,11 @@ class Admin:
         if request.method == "POST":
             self._world.model_monitor = bool(request.json()["open"])
         return Answer({"open": self._world.model_monitor})
+
+    async def _serverless(self, request: Request) -> Answer:
+        if request.method == "POST":
+            self._world.serverless_idle = float(request.json()["idle_seconds"])
+        return Answer({"idle_seconds": self._world.serverless_idle})
 
     async def _capture_clock(self, request: Request) -> Answer:
         if request.method == "POST":

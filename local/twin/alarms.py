@@ -17,7 +17,7 @@ from typing import Any
 
 from twin import seams
 from twin import seams_cloudwatch as cloudwatch
-from twin.alarm_rules import LOOK_BACK, Judgement, judge, period_of, queries, reason, refusal
+from twin.alarm_rules import LOOK_BACK, WEEK, Judgement, judge, period_of, queries, reason, refusal
 from twin.metric_math import Series
 from twin.metric_math_parser import parse
 from twin.world import World
@@ -48,19 +48,19 @@ class Alarms:
         if not _scaled(alarm):
             self._look(alarm, _end_of_minute(), 1.0)
 
-    def tick(self, now: float) -> None:
-        """Look at every scaled alarm. `now` is the end of a scaled minute."""
-        self._look_at_all(True, now, self._world.time_scale)
+    def tick(self, now: float, *, high_resolution: bool = False) -> None:
+        """Look at every scaled alarm, or only at those of less than a minute. `now` ends a scaled period."""
+        self._look_at_all(True, now, self._world.time_scale, 30 if high_resolution else WEEK)
 
     def look_at_real_time(self) -> None:
         """Look at every other alarm: time alone may have changed what its last periods hold."""
-        self._look_at_all(False, _end_of_minute(), 1.0)
+        self._look_at_all(False, _end_of_minute(), 1.0, WEEK)
 
-    def _look_at_all(self, scaled: bool, now: float, scale: float) -> None:
+    def _look_at_all(self, scaled: bool, now: float, scale: float, longest: int) -> None:
         for account, region in cloudwatch.scopes():
             with seams.scope(account, region):
                 for alarm in cloudwatch.alarms():
-                    if _scaled(alarm) == scaled:
+                    if _scaled(alarm) == scaled and period_of(alarm) <= longest:
                         self._look(alarm, now, scale)
 
     def _look(self, alarm: Alarm, now: float, scale: float) -> None:
@@ -151,8 +151,11 @@ def _metric(stat: Mapping[str, Any], count: int, now: float, scale: float) -> Se
     metric, period, name = stat["Metric"], stat["Period"] / scale, stat["Stat"]
     dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions") or []}
     buckets: list[list[dict[str, Any]]] = [[] for _ in range(count)]
-    for point in cloudwatch.points(metric["Namespace"], metric["MetricName"], dimensions):
+    ours = metric["Namespace"] in SCALED_NAMESPACES
+    for point in reversed(cloudwatch.points(metric["Namespace"], metric["MetricName"], dimensions)):
         age = now - point["Timestamp"]
+        if ours and age > period * count:
+            break  # nobody else puts data there, so they are in order
         if 0 <= age <= period * count and stat.get("Unit") in (None, "None", point.get("Unit")):
             buckets[max(0, math.ceil(age / period) - 1)].append(point)
     values = [cloudwatch.statistic(bucket, name) if bucket else None for bucket in buckets]

@@ -10,9 +10,9 @@ from typing import Any
 
 
 class AwsError(Exception):
-    """An error on the wire: its code, its message, the HTTP status and the error shape's other members."""
+    """An error on the wire: its code, its message if any, the HTTP status and the error shape's other members."""
 
-    def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
+    def __init__(self, code: str, message: str | None, status: int = 400, **members: Any) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

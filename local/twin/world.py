@@ -138,6 +138,7 @@ class World:
     children: Children
     time_scale: float = 60.0
     model_monitor: bool = False  # whether the account has SageMaker Model Monitor
+    serverless_idle: float = 600.0  # AWS seconds that an unused serverless environment stays warm
     slots: int = field(default_factory=lambda: os.cpu_count() or 1)
     events: Events = field(default_factory=Events)
     logs: Logs = field(default_factory=Logs)

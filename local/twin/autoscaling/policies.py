@@ -4,15 +4,11 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from twin import seams_cloudwatch as cloudwatch
+from twin.autoscaling.decide import refusal
 from twin.autoscaling.scaler import Scaler
-from twin.autoscaling.state import Policy, Record, Target, not_found, parse, selected
+from twin.autoscaling.state import Policy, Record, Target, not_found, selected
 from twin.protocol import Call, Service, paginate, validation
 
-# Predefined metric: CloudWatch's name, its statistic, seconds of a period of the High alarm.
-PREDEFINED = {
-    "SageMakerVariantInvocationsPerInstance": ("InvocationsPerInstance", "Sum", 60),
-    "SageMakerVariantConcurrentRequestsPerModelHighResolution": ("ConcurrentRequestsPerModel", "Average", 10),
-}
 CONFIGURATIONS = {
     "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
     "StepScaling": "StepScalingPolicyConfiguration",
@@ -31,7 +27,6 @@ def register(service: Service, scaler: Scaler) -> None:
 
     @service.operation("PutScalingPolicy", arns)
     def put(request: Record, call: Call) -> Record:
-        parse(request)
         target = targets.get(request, call, "registered")
         policy = target.policies.get(request["PolicyName"])
         kind = request.get("PolicyType", policy.type if policy else "StepScaling")
@@ -43,11 +38,9 @@ def register(service: Service, scaler: Scaler) -> None:
         if policy is not None and policy.type != kind:
             raise validation("The policy type of an existing scaling policy cannot be changed")
         if kind == "TargetTrackingScaling":
-            _check_tracking(config)
-        elif "AdjustmentType" not in config or not config.get("StepAdjustments"):
-            raise validation(
-                "AdjustmentType and StepAdjustments must be specified for policy type StepScaling"
-            )
+            _check_tracking(config, target)
+        elif told := refusal(config):
+            raise validation(told)
         if policy is None:
             name = request["PolicyName"]
             arn = call.arn(
@@ -66,7 +59,7 @@ def register(service: Service, scaler: Scaler) -> None:
         names = request.get("PolicyNames")
         found = [
             _shown(target, policy)
-            for target in selected(targets, request, call)
+            for target in selected(targets.of(call), request)
             for policy in target.policies.values()
             if names is None or policy.name in names or policy.arn in names
         ]
@@ -74,7 +67,6 @@ def register(service: Service, scaler: Scaler) -> None:
 
     @service.operation("DeleteScalingPolicy", arns)
     def delete(request: Record, call: Call) -> None:
-        parse(request)
         target = targets.find(request, call)
         policy = target.policies.pop(request["PolicyName"], None) if target else None
         if policy is None:
@@ -100,7 +92,7 @@ def _shown(target: Target, policy: Policy) -> Record:
     }
 
 
-def _check_tracking(config: Record) -> None:
+def _check_tracking(config: Record, target: Target) -> None:
     predefined, custom = (
         config.get("PredefinedMetricSpecification"),
         config.get("CustomizedMetricSpecification"),
@@ -109,10 +101,10 @@ def _check_tracking(config: Record) -> None:
         raise validation(
             "Exactly one of PredefinedMetricSpecification and CustomizedMetricSpecification must be specified"
         )
-    if predefined is not None and predefined["PredefinedMetricType"] not in PREDEFINED:
+    if predefined is not None and predefined["PredefinedMetricType"] not in target.dimension.predefined:
         raise validation(
             f"Predefined metric type {predefined['PredefinedMetricType']} is not supported for the scalable dimension "
-            "sagemaker:variant:DesiredInstanceCount"
+            f"{target.dimension.name}"
         )
     if custom is not None and not {"MetricName", "Namespace", "Statistic"} <= custom.keys():
         raise validation("MetricName, Namespace and Statistic must be specified for a customized metric")
@@ -131,18 +123,15 @@ def _metric(target: Target, config: Record) -> tuple[Record, int]:
             "Statistic": custom["Statistic"],
             **({"Unit": custom["Unit"]} if "Unit" in custom else {}),
         }, 60
-    name, statistic, period = PREDEFINED[config["PredefinedMetricSpecification"]["PredefinedMetricType"]]
-    dimensions = [
-        {"Name": "EndpointName", "Value": target.endpoint},
-        {"Name": "VariantName", "Value": target.variant},
-    ]
+    known = target.dimension.predefined[config["PredefinedMetricSpecification"]["PredefinedMetricType"]]
+    named = target.dimension.metric_dimensions(target).items()
     metric = {
         "Namespace": "AWS/SageMaker",
-        "MetricName": name,
-        "Dimensions": dimensions,
-        "Statistic": statistic,
+        "MetricName": known.metric,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in named],
+        "Statistic": known.statistic,
     }
-    return metric, period
+    return metric, known.period
 
 
 def _put_alarms(target: Target, policy: Policy, config: Record) -> list[Record]:

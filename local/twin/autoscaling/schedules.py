@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from twin import seams
 from twin import seams_cloudwatch as clockwork
 from twin.autoscaling.scaler import Scaler
-from twin.autoscaling.state import Record, ScheduledAction, Target, not_found, parse, selected
+from twin.autoscaling.state import Activity, Record, ScheduledAction, Target, not_found, selected
 from twin.protocol import Call, Service, paginate, validation
 
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
@@ -27,7 +27,6 @@ def register(service: Service, scaler: Scaler) -> None:
 
     @service.operation("PutScheduledAction", arns)
     def put(request: Record, call: Call) -> None:
-        parse(request)
         target = targets.get(request, call, "registered")
         name = request["ScheduledActionName"]
         known = target.actions.get(name)
@@ -60,7 +59,7 @@ def register(service: Service, scaler: Scaler) -> None:
         names = request.get("ScheduledActionNames")
         found = [
             _shown(target, action)
-            for target in selected(targets, request, call)
+            for target in selected(targets.of(call), request)
             for action in target.actions.values()
             if names is None or action.name in names or action.arn in names
         ]
@@ -68,7 +67,6 @@ def register(service: Service, scaler: Scaler) -> None:
 
     @service.operation("DeleteScheduledAction", arns)
     def delete(request: Record, call: Call) -> None:
-        parse(request)
         target = targets.find(request, call)
         name = request["ScheduledActionName"]
         if target is None or target.actions.pop(name, None) is None:
@@ -126,9 +124,18 @@ def _run(scaler: Scaler, target: Target, action: ScheduledAction) -> None:
         return
     low, high = action.action.get("MinCapacity"), action.action.get("MaxCapacity")
     low = target.minimum if low is None else low
-    high = target.maximum if high is None else high
+    high = max(low, target.maximum if high is None else high)
+    now, given = datetime.now(UTC), []
+    if action.action.get("MinCapacity") is not None:
+        given.append(f"min capacity to {low}")
+    if action.action.get("MaxCapacity") is not None:
+        given.append(f"max capacity to {high}")
+    told = " and ".join(given)
+    cause = f"scheduled action name {action.name} was triggered"
+    activity = Activity(f"Setting {told}", cause, now, "Successful", f"Successfully set {told}")
+    target.activities.insert(0, activity)
     with seams.scope(target.call.account, target.call.region):
-        scaler.set_bounds(target, low, max(low, high))
+        scaler.set_bounds(target, low, high)
 
 
 def _shown(target: Target, action: ScheduledAction) -> Record:

@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
+from twin.autoscaling.dimensions import NAMESPACE, Dimension, Dimensions
 from twin.protocol import AwsError, Call, validation
 
 Record = dict[str, Any]
-NAMESPACE = "sagemaker"
-DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 
 
 @dataclass(eq=False)
@@ -54,15 +53,16 @@ class Activity:
     status: str = "InProgress"
     message: str | None = None
     ended: datetime | None = None
+    not_scaled: Record | None = None  # why nothing was done: {"Code", "MaxCapacity"...}
     id: str = field(default_factory=lambda: str(uuid4()))
 
 
 @dataclass(eq=False)
 class Target:
-    """A variant whose instance count may be changed for it."""
+    """A resource whose capacity may be changed for it."""
 
-    endpoint: str
-    variant: str
+    resource_id: str
+    dimension: Dimension
     arn: str
     call: Call
     minimum: int
@@ -71,14 +71,11 @@ class Target:
     suspended: Record
     policies: dict[str, Policy] = field(default_factory=dict)
     actions: dict[str, ScheduledAction] = field(default_factory=dict)
-    activities: list[Activity] = field(default_factory=list)
+    activities: list[Activity] = field(default_factory=list)  # the newest first
     out_until: float = 0.0  # monotonic end of the scale-out cooldown
+    out_base: int = 0  # the capacity before the scale-out that cools down
     in_until: float = 0.0
-    clamp: str | None = None  # why the count must be brought within the bounds, until it is
-
-    @property
-    def resource_id(self) -> str:
-        return f"endpoint/{self.endpoint}/variant/{self.variant}"
+    clamp: str | None = None  # why the capacity must be brought within the bounds, until it is
 
     @property
     def key(self) -> Record:
@@ -86,20 +83,23 @@ class Target:
         return {
             "ServiceNamespace": NAMESPACE,
             "ResourceId": self.resource_id,
-            "ScalableDimension": DIMENSION,
+            "ScalableDimension": self.dimension.name,
         }
 
 
 class Targets:
-    """Scalable targets by account, region, endpoint and variant."""
+    """Scalable targets by account, region, resource and dimension."""
 
-    def __init__(self) -> None:
+    def __init__(self, dimensions: Dimensions) -> None:
+        self.dimensions = dimensions
         self._items: dict[tuple[str, str, str, str], Target] = {}
         # Kept after a target is deregistered: activities stay described for six weeks.
         self.past: list[Target] = []
 
     def find(self, request: Record, call: Call) -> Target | None:
-        return self._items.get((call.account, call.region, *parse(request)))
+        """Raises ValidationException for a resource or dimension that nobody knows."""
+        dimension = self.dimensions.of(request)
+        return self._items.get((call.account, call.region, request["ResourceId"], dimension.name))
 
     def get(self, request: Record, call: Call, verb: str = "found") -> Target:
         """Raises ObjectNotFoundException; AWS says `registered` where something is put on the target."""
@@ -118,23 +118,19 @@ class Targets:
         """Targets of the caller's account and region."""
         return [item for key, item in self._items.items() if key[:2] == (call.account, call.region)]
 
-    def of_endpoint(self, account: str, region: str, endpoint: str) -> list[Target]:
-        return [item for key, item in self._items.items() if key[:3] == (account, region, endpoint)]
+    def beginning(self, account: str, region: str, resource: str) -> list[Target]:
+        """Targets whose ResourceId begins so."""
+        return [
+            item
+            for key, item in self._items.items()
+            if key[:2] == (account, region) and key[2].startswith(resource)
+        ]
 
     def __iter__(self) -> Iterator[Target]:
         return iter(list(self._items.values()))
 
     def _key(self, target: Target) -> tuple[str, str, str, str]:
-        return target.call.account, target.call.region, target.endpoint, target.variant
-
-
-def parse(request: Record) -> tuple[str, str]:
-    """Endpoint and variant of a request's ResourceId. Raises AWS's ValidationException for all else."""
-    parts = request["ResourceId"].split("/")
-    shaped = len(parts) == 4 and parts[0] == "endpoint" and parts[2] == "variant"
-    if request["ServiceNamespace"] != NAMESPACE or request["ScalableDimension"] != DIMENSION or not shaped:
-        raise validation("Unsupported service namespace, resource type or scalable dimension")
-    return parts[1], parts[3]
+        return target.call.account, target.call.region, target.resource_id, target.dimension.name
 
 
 def not_found(what: str, request: Record, more: str = "") -> AwsError:
@@ -146,15 +142,16 @@ def not_found(what: str, request: Record, more: str = "") -> AwsError:
     )
 
 
-def selected(targets: Targets, request: Record, call: Call) -> list[Target]:
-    """Targets that a Describe request asks for."""
+def selected(targets: list[Target], request: Record) -> list[Target]:
+    """Those of the targets that a Describe request asks for."""
     ids = request.get("ResourceIds") or ([request["ResourceId"]] if "ResourceId" in request else None)
-    if "ScalableDimension" in request and ids is None:
+    dimension = request.get("ScalableDimension")
+    if dimension is not None and ids is None:
         raise validation("ResourceId is required when ScalableDimension is specified.")
     return [
         target
-        for target in targets.of(call)
+        for target in targets
         if request["ServiceNamespace"] == NAMESPACE
         and (ids is None or target.resource_id in ids)
-        and request.get("ScalableDimension", DIMENSION) == DIMENSION
+        and dimension in (None, target.dimension.name)
     ]

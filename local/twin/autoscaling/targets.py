@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from uuid import uuid4
 
 from twin.autoscaling.scaler import Scaler
-from twin.autoscaling.state import Activity, Record, Target, parse, selected
+from twin.autoscaling.state import Activity, Record, Target, selected
 from twin.protocol import Call, Service, paginate, validation
 
 LINKED_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -27,25 +27,28 @@ def register(service: Service, scaler: Scaler) -> None:
 
     @service.operation("RegisterScalableTarget", arns, roles=("RoleARN",))
     async def register_target(request: Record, call: Call) -> Record:
-        endpoint, variant = parse(request)
         target = targets.find(request, call)
+        dimension = targets.dimensions.of(request)
         minimum, maximum = request.get("MinCapacity"), request.get("MaxCapacity")
         if target is None:
             if minimum is None or maximum is None:
                 raise validation(
                     "MinCapacity and MaxCapacity must be specified when registering a new scalable target"
                 )
-            _check_resource(scaler, endpoint, variant, request["ResourceId"], call)
+            dimension.check(request["ResourceId"], call)
             _link(call, linked, service)
             arn = call.arn(f"scalable-target/{uuid4().hex[:30]}", "application-autoscaling")
             suspended = dict(NOTHING_SUSPENDED)
-            target = Target(endpoint, variant, arn, call, minimum, maximum, call.now, suspended)
+            resource = request["ResourceId"]
+            target = Target(resource, dimension, arn, call, minimum, maximum, call.now, suspended)
         low = target.minimum if minimum is None else minimum
         high = target.maximum if maximum is None else maximum
         if low > high:
             raise validation("Maximum capacity cannot be less than minimum capacity")
-        if low < 1:
-            raise validation("Minimum capacity must be at least 1 for a variant of a real-time endpoint")
+        if low < dimension.lowest:
+            raise validation(
+                f"Minimum capacity must be at least {dimension.lowest} for the scalable dimension {dimension.name}"
+            )
         targets.put(target)
         tag_list = [{"Key": key, "Value": value} for key, value in request.get("Tags", {}).items()]
         tags.add(target.arn, tag_list)
@@ -55,22 +58,22 @@ def register(service: Service, scaler: Scaler) -> None:
 
     @service.operation("DeregisterScalableTarget", arns)
     def deregister(request: Record, call: Call) -> None:
-        parse(request)
         scaler.deregister(targets.get(request, call))
 
     @service.operation("DescribeScalableTargets")
     def describe(request: Record, call: Call) -> Record:
-        found = [_shown(target) for target in selected(targets, request, call)]
+        found = [_shown(target) for target in selected(targets.of(call), request)]
         return paginate(found, request, "ScalableTargets", default=50, maximum=50)
 
     @service.operation("DescribeScalingActivities")
     def activities(request: Record, call: Call) -> Record:
-        wanted = request.get("ResourceId")
+        mine = [one for one in targets.past if one.call.account == call.account]
+        with_all = request.get("IncludeNotScaledActivities", False)
         found = [
             {**target.key, **_activity(one)}
-            for target in [*targets.of(call), *targets.past]
+            for target in selected([*targets.of(call), *mine], request)
             for one in target.activities
-            if (wanted is None or target.resource_id == wanted) and target.call.account == call.account
+            if with_all or one.not_scaled is None
         ]
         found.sort(key=lambda item: item["StartTime"], reverse=True)
         return paginate(found, request, "ScalingActivities", default=50, maximum=50)
@@ -97,21 +100,8 @@ def _activity(activity: Activity) -> Record:
         "EndTime": activity.ended,
         "StatusCode": activity.status,
         "StatusMessage": activity.message,
+        "NotScaledReasons": [activity.not_scaled] if activity.not_scaled else None,
     }
-
-
-def _check_resource(scaler: Scaler, endpoint: str, variant: str, resource: str, call: Call) -> None:
-    found = scaler.hosting.endpoints.find(call, endpoint)
-    config = found.config["ProductionVariants"] if found else []
-    named = next((one for one in config if one["VariantName"] == variant), None)
-    if named is None:
-        raise validation(f"SageMaker endpoint variant does not exist: {resource}")
-    kind = named.get("InstanceType", "")
-    if kind.startswith("ml.t2."):
-        raise validation(
-            f"You cannot register a variant with {kind} instance type as a scalable target. This is because the "
-            "burstable performance of these instances can lead to unpredictable behavior with Auto Scaling."
-        )
 
 
 def _link(call: Call, linked: set[str], service: Service) -> None:

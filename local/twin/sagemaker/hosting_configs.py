@@ -47,6 +47,8 @@ def _check(request: Record) -> None:
         raise validation("Variant names must be unique within an endpoint configuration.")
     if shadow and (len(production) > 1 or len(shadow) > 1):
         raise validation("Shadow testing needs exactly one production variant and one shadow variant.")
+    if shadow and any("ServerlessConfig" in variant for variant in [*production, *shadow]):
+        raise validation("Shadow variants are not supported for serverless endpoints.")
     if any("ModelName" not in variant for variant in production):
         _check_for_components(request)
         return
@@ -95,14 +97,22 @@ def _check_variant(variant: Record) -> None:
             raise validation(
                 f"Only one of ServerlessConfig and InstanceType can be specified for production variant {name}."
             )
-        serverless = variant["ServerlessConfig"]
-        if serverless.get("ProvisionedConcurrency", 0) > serverless["MaxConcurrency"]:
-            raise validation("ProvisionedConcurrency must be less than or equal to MaxConcurrency.")
+        check_serverless(variant["ServerlessConfig"])
         return
     if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
         raise validation(
             f"InstanceType and InitialInstanceCount must be specified for production variant {name}."
         )
+
+
+def check_serverless(serverless: Record) -> None:
+    """Raise ValidationException for a ServerlessConfig that SageMaker refuses."""
+    if serverless["MemorySizeInMB"] % 1024:
+        raise validation(
+            "MemorySizeInMB must be one of 1024, 2048, 3072, 4096, 5120 and 6144 for a serverless variant."
+        )
+    if serverless.get("ProvisionedConcurrency", 0) > serverless["MaxConcurrency"]:
+        raise validation("ProvisionedConcurrency must be less than or equal to MaxConcurrency.")
 
 
 def _summary(record: Record) -> Record:

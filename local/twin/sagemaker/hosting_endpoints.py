@@ -8,6 +8,7 @@ from typing import Any
 from twin import seams
 from twin.protocol import AwsError, Call, Service, validation
 from twin.sagemaker import hosting_rollout as rollout
+from twin.sagemaker.hosting_configs import check_serverless
 from twin.sagemaker.hosting_fleets import desired, snapshot
 from twin.sagemaker.hosting_plan import check, plan
 from twin.sagemaker.hosting_state import IN_PROGRESS, Desired, Endpoint, Hosting, Pending, Record
@@ -50,7 +51,9 @@ def register(service: Service, hosting: Hosting) -> None:
         if deployment is None and request.get("RetainDeploymentConfig"):
             deployment = endpoint.deployment
         before = {name: one.count for name, one in endpoint.desired.items()}
-        planned = plan(deployment, before, {name: one.count for name, one in wanted.items()})
+        after = {name: one.count for name, one in wanted.items()}
+        guarded = not any(one.serverless for one in [*endpoint.desired.values(), *wanted.values()])
+        planned = plan(deployment if guarded else None, before, after)
         _check_alarms(endpoint, planned.alarms)
         endpoint.deployment = deployment or endpoint.deployment
         endpoint.pending = pending = Pending(config, wanted)
@@ -102,13 +105,25 @@ def set_capacities(hosting: Hosting, name: str, wanted: list[Record], call: Call
         )
     after = dict(endpoint.desired)
     for one in wanted:
-        now = after[one["VariantName"]]
-        after[one["VariantName"]] = Desired(
-            one.get("DesiredInstanceCount", now.count), one.get("DesiredWeight", now.weight)
-        )
+        after[one["VariantName"]] = _changed(after[one["VariantName"]], one)
     rollout.enter(hosting, endpoint, "Updating")
     _work(endpoint, rollout.rescale(hosting, endpoint, after))
     return endpoint
+
+
+def _changed(now: Desired, change: Record) -> Desired:
+    """What is wanted of a variant after a DesiredWeightAndCapacity. Raises ValidationException."""
+    name, update = change["VariantName"], change.get("ServerlessUpdateConfig")
+    if now.serverless is None and update is not None:
+        raise validation(f"ServerlessUpdateConfig is not supported for the instance-based variant {name}.")
+    if now.serverless is not None and "DesiredInstanceCount" in change:
+        raise validation(f"DesiredInstanceCount is not supported for the serverless variant {name}.")
+    serverless = now.serverless and {**now.serverless, **(update or {})}
+    if serverless:
+        check_serverless(serverless)
+    return Desired(
+        change.get("DesiredInstanceCount", now.count), change.get("DesiredWeight", now.weight), serverless
+    )
 
 
 def _work(endpoint: Endpoint, work: Coroutine[Any, Any, None]) -> None:
@@ -144,9 +159,12 @@ def _retained(request: Record, endpoint: Endpoint, fresh: dict[str, Desired]) ->
     kept = {}
     for name, new in fresh.items():
         old = endpoint.desired.get(name, new)
+        same_kind = (old.serverless is None) == (new.serverless is None)
+        # Retained are counts and weights (VariantPropertyType); concurrency is the config's.
         kept[name] = Desired(
-            new.count if "DesiredInstanceCount" in excluded else old.count,
+            old.count if same_kind and "DesiredInstanceCount" not in excluded else new.count,
             new.weight if "DesiredWeight" in excluded else old.weight,
+            new.serverless,
         )
     return kept
 

@@ -9,6 +9,7 @@ from twin.sagemaker.capture_record import Settings
 from twin.sagemaker.dataplane.artifact import unpack
 from twin.sagemaker.dataplane.fleet import Fleet
 from twin.sagemaker.dataplane.instance import Recipe
+from twin.sagemaker.dataplane.pool import Concurrency, Pool
 from twin.sagemaker.dataplane.router import Generation, Variant
 from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Record
 
@@ -17,28 +18,40 @@ START_LIMIT = 480.0
 # A container starts no faster here than anywhere: an eighth of AWS's limit, but no more than this, if that is
 # longer than the scaled limit.
 SHORTEST_START_LIMIT = 30.0
-SERVERLESS_INSTANCES = 1
+SERVERLESS_START_LIMIT = 180.0  # "the container must respond to /ping within 3 minutes"
 
 
 def desired(config: Record) -> dict[str, Desired]:
-    """Counts and weights as the config gives them."""
+    """Counts, weights and concurrency as the config gives them."""
     return {
         one["VariantName"]: Desired(
-            one.get("InitialInstanceCount", SERVERLESS_INSTANCES), one.get("InitialVariantWeight", 1.0)
+            one.get("InitialInstanceCount", 0),
+            one.get("InitialVariantWeight", 1.0),
+            one.get("ServerlessConfig"),
         )
         for one in config["ProductionVariants"]
     }
 
 
+def concurrency(serverless: Record) -> Concurrency:
+    """A ServerlessConfig's limits."""
+    return Concurrency(
+        serverless["MaxConcurrency"],
+        serverless.get("ProvisionedConcurrency", 0),
+        serverless["MemorySizeInMB"],
+    )
+
+
 async def build(
     hosting: Hosting, endpoint: Endpoint, config: Record, wanted: dict[str, Desired]
 ) -> Generation:
-    """Fleets for every production variant, still without instances. Raises ArtifactError."""
+    """Fleets for every variant, the shadow too, still without instances. Raises ArtifactError."""
     world = hosting.world
     home = world.home / "endpoints"
     variants = {}
     captured = Settings.of(config.get("DataCaptureConfig"))
-    for variant in config["ProductionVariants"]:
+    shadows = config.get("ShadowProductionVariants", [])
+    for variant in [*config["ProductionVariants"], *shadows]:
         name = variant["VariantName"]
         if name not in config["Images"]:  # its inference components have fleets of their own
             continue
@@ -46,7 +59,8 @@ async def build(
         model = await unpack(
             container.get("ModelDataUrl"), container["Role"], world.storage, home / "artifacts"
         )
-        limit = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", START_LIMIT)
+        standard = SERVERLESS_START_LIMIT if "ServerlessConfig" in variant else START_LIMIT
+        limit = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", standard)
         log = _log(hosting, endpoint, name)
         recipe = Recipe(
             command=tuple(world.container.command("serve")),
@@ -59,10 +73,17 @@ async def build(
             log=log,
         )
         routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
-        fleet = Fleet(recipe, hosting.host, routing)
+        fleet: Fleet = Fleet(recipe, hosting.host, routing)
+        if "ServerlessConfig" in variant:
+            fleet = Pool(recipe, hosting.host, idle_limit=lambda: world.scaled(world.serverless_idle))
         recorder = await capture.of(world).recorder(captured, endpoint.name, name, container["Role"], log)
-        variants[name] = Variant(name, fleet, wanted[name].weight, recorder=recorder)
-    return Generation(config["EndpointConfigName"], variants, share=0.0)
+        weight = wanted[name].weight if name in wanted else variant["InitialVariantWeight"]
+        variants[name] = Variant(name, fleet, weight, recorder=recorder)
+    generation = Generation(config["EndpointConfigName"], variants, share=0.0)
+    for shadow in shadows:
+        generation.shadow = variants.pop(shadow["VariantName"])
+        generation.shadow_count = shadow["InitialInstanceCount"]
+    return generation
 
 
 def _log(hosting: Hosting, endpoint: Endpoint, variant: str) -> Callable[[str, list[str]], Awaitable[None]]:
@@ -82,7 +103,7 @@ def _log(hosting: Hosting, endpoint: Endpoint, variant: str) -> Callable[[str, l
 def snapshot(hosting: Hosting, config: Record, call: Call) -> Record:
     """The config with the containers of its models, so that later deletions change nothing."""
     images = {}
-    for variant in config["ProductionVariants"]:
+    for variant in [*config["ProductionVariants"], *config.get("ShadowProductionVariants", [])]:
         if "ModelName" not in variant:
             continue
         model = hosting.models.get(call, variant["ModelName"])

@@ -9,6 +9,7 @@ import logging
 import shutil
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from twin import alarms
@@ -16,8 +17,9 @@ from twin.sagemaker import capture
 from twin.sagemaker.dataplane.artifact import ArtifactError
 from twin.sagemaker.dataplane.fleet import Fleet
 from twin.sagemaker.dataplane.instance import StartError
+from twin.sagemaker.dataplane.pool import Pool
 from twin.sagemaker.dataplane.router import Generation
-from twin.sagemaker.hosting_fleets import build
+from twin.sagemaker.hosting_fleets import build, concurrency
 from twin.sagemaker.hosting_plan import Plan, Step
 from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Pending
 from twin.sagemaker.hosting_view import announce, announce_deployment
@@ -149,7 +151,11 @@ async def _start(hosting: Hosting, generation: Generation, wanted: dict[str, Des
         try:
             if hosting.world.faults.strikes("unhealthy", generation.config_name):
                 raise StartError("a fault of the twin")
-            await fleet.scale(count)
+            serverless = wanted[name].serverless if name in wanted else None
+            if isinstance(fleet, Pool) and serverless is not None:
+                await fleet.resize(concurrency(serverless))
+            else:
+                await fleet.scale(count)
         except StartError as error:
             raise RollBack(
                 f"The primary container for production variant {name} did not pass the ping health check. "
@@ -175,7 +181,7 @@ async def _close(hosting: Hosting, generation: Generation) -> None:
 
 
 def _share_of(desired: dict[str, Desired], share: float) -> dict[str, Desired]:
-    return {name: Desired(round(one.count * share), one.weight) for name, one in desired.items()}
+    return {name: replace(one, count=round(one.count * share)) for name, one in desired.items()}
 
 
 def _stage(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan, stage: str) -> None:

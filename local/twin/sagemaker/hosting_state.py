@@ -27,6 +27,7 @@ class Desired:
 
     count: int
     weight: float
+    serverless: Record | None = None  # the ServerlessConfig, with what was changed since; count is 0 then
 
 
 @dataclass(eq=False)
@@ -83,9 +84,9 @@ class Endpoint:
 
     @property
     def shown_status(self) -> str:
-        """InService is said only while at least one instance can answer."""
+        """InService is said only while at least one instance can answer, or one is started for a request."""
         fleets = self.serving is not None and self.serving.variants and self.managed is None
-        if self.status == "InService" and fleets and self.in_service.healthy == 0:
+        if self.status == "InService" and fleets and not self.in_service.able:
             return "OutOfService"
         return self.status
 

@@ -3,6 +3,9 @@
 import re
 from typing import Any
 
+from twin.sagemaker import shadow_traffic
+from twin.sagemaker.dataplane.fleet import Fleet
+from twin.sagemaker.dataplane.pool import Pool
 from twin.sagemaker.dataplane.router import Generation
 from twin.sagemaker.hosting_state import Desired, Endpoint, Hosting, Pending, Record
 
@@ -21,8 +24,8 @@ def described(endpoint: Endpoint) -> Record:
     answer["ProductionVariants"] = _variants(endpoint.config, endpoint.desired, endpoint.serving)
     if endpoint.managed is not None:
         answer["ProductionVariants"][0]["CurrentInstanceCount"] = endpoint.managed
-    if shadows := endpoint.config.get("ShadowProductionVariants"):
-        answer["ShadowProductionVariants"] = [{"VariantName": one["VariantName"]} for one in shadows]
+    if shadows := shadow_traffic.described(endpoint.config, endpoint.serving):
+        answer["ShadowProductionVariants"] = shadows
     if endpoint.pending is not None:
         answer["PendingDeploymentSummary"] = pending_summary(endpoint.pending)
     return answer
@@ -67,8 +70,11 @@ def _variants(config: Record, desired: dict[str, Desired], generation: Generatio
             "RoutingConfig": variant.get("RoutingConfig"),
             "ManagedInstanceScaling": variant.get("ManagedInstanceScaling"),
         }
-        if serverless := variant.get("ServerlessConfig"):
-            item |= {"CurrentServerlessConfig": serverless, "DesiredServerlessConfig": serverless}
+        if wanted.serverless is not None:
+            item |= {
+                "CurrentServerlessConfig": _current(wanted.serverless, fleet),
+                "DesiredServerlessConfig": wanted.serverless,
+            }
         else:
             item |= {
                 "CurrentInstanceCount": fleet.count if fleet else 0,
@@ -76,6 +82,15 @@ def _variants(config: Record, desired: dict[str, Desired], generation: Generatio
             }
         shown.append(item)
     return shown
+
+
+def _current(wanted: Record, fleet: Fleet | None) -> Record:
+    """The ServerlessConfig that is in effect: what was asked for follows once it is provisioned."""
+    if not isinstance(fleet, Pool):
+        return wanted
+    now = fleet.concurrency
+    provisioned = {"ProvisionedConcurrency": now.provisioned} if now.provisioned else {}
+    return {"MemorySizeInMB": now.memory, "MaxConcurrency": now.maximum, **provisioned}
 
 
 def _image(image: Record) -> Record:

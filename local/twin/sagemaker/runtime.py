@@ -9,9 +9,10 @@ from typing import Any
 
 from twin.faults import Faults
 from twin.protocol import AwsError, Call, RawResponse, Service
-from twin.sagemaker import component_state, hosting_state
+from twin.sagemaker import component_state, hosting_state, shadow_traffic
 from twin.sagemaker.capture_record import Payload
 from twin.sagemaker.component_state import Component
+from twin.sagemaker.dataplane.pool import Throttled
 from twin.sagemaker.dataplane.router import NoCapacity, Reply, Variant, choose, forward
 from twin.sagemaker.hosting_state import Endpoint, Hosting
 from twin.world import World
@@ -50,6 +51,14 @@ def register(service: Service, world: World) -> None:
         variant = _variant(target, request.get("TargetVariant"))
         headers = {header: request[member] for member, header in FORWARDED.items() if member in request}
         headers.setdefault("Content-Type", "application/octet-stream")
+        shadow_traffic.mirror(
+            target.generations,
+            variant,
+            Payload(body, headers["Content-Type"]),
+            request.get("InferenceId"),
+            request.get("CustomAttributes"),
+            lambda shadow: _answer(world.faults, target, shadow, body, headers),
+        )
         try:
             reply = await _answer(world.faults, target, variant, body, headers)
         except NoCapacity as error:
@@ -57,6 +66,9 @@ def register(service: Service, world: World) -> None:
                 raise component_state.no_capacity(target) from error
             variant.meter.record(503, model=0, overhead=time.perf_counter() - started, from_model=False)
             raise AwsError("ServiceUnavailable", "The service is currently unavailable.", 503) from error
+        except Throttled as error:
+            variant.meter.record(429, model=0, overhead=time.perf_counter() - started, from_model=False)
+            raise AwsError("ThrottlingException", None, 429) from error  # without words, as SageMaker's are
         overhead = time.perf_counter() - started - reply.latency
         variant.meter.record(
             reply.status or 500, model=reply.latency, overhead=overhead, from_model=reply.status > 0
@@ -78,7 +90,11 @@ async def _answer(
     faults: Faults, target: Endpoint | Component, variant: Variant, body: bytes, headers: Mapping[str, str]
 ) -> Reply:
     """The model's answer, or what a fault makes of it. Faults name one config, so that one version alone is ill."""
-    config = next(one.config_name for one in target.generations if variant in one.variants.values())
+    config = next(
+        shadow_traffic.fault_name(one) if variant is one.shadow else one.config_name
+        for one in target.generations
+        if variant in one.everything
+    )
     reply = await forward(variant, body, headers)
     if faults.strikes("slow-answers", config):
         await asyncio.sleep(SLOWER)

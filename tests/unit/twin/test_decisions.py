@@ -94,14 +94,14 @@ def test_target_tracking_divides_the_load(
     [
         pytest.param({"AdjustmentType": "ChangeInCapacity"}, 5, 5, id="first step"),
         pytest.param({"AdjustmentType": "ChangeInCapacity"}, 10, 6, id="second step"),
-        pytest.param({"AdjustmentType": "ChangeInCapacity"}, -5, 4, id="no step"),
+        pytest.param({"AdjustmentType": "ChangeInCapacity"}, -5, None, id="no step"),
         pytest.param({"AdjustmentType": "ExactCapacity"}, 10, 2, id="exact"),
         pytest.param(
             {"AdjustmentType": "PercentChangeInCapacity", "MinAdjustmentMagnitude": 3}, 5, 7, id="percent"
         ),
     ],
 )
-def test_a_step_is_chosen_by_the_breach(config: dict[str, Any], breach: float, expected: int) -> None:
+def test_a_step_is_chosen_by_the_breach(config: dict[str, Any], breach: float, expected: int | None) -> None:
     """The breach picks the step; the adjustment type says what its number means."""
     steps = [
         {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 1},

@@ -118,6 +118,10 @@ class Fleet:
         await self.recipe.log(instance.id, [f"instance {instance.id} is replaced: {reason}"])
         logger.warning("instance %s is replaced: %s", instance.id, reason)
         _keep(self._farewells, instance.retire(drain=0))
+        await self._refill()
+
+    async def _refill(self) -> None:
+        """After a loss: bring the fleet back to its count."""
         while not self._closed and len(self.instances) + self._starting < self.desired:
             try:
                 await self._add()

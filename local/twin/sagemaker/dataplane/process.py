@@ -1,14 +1,34 @@
 """A server process: started, stopped, and its lines read as they come."""
 
 import asyncio
+import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from twin.children import Children
 
 _LINE_LIMIT = 256 * 1024  # CloudWatch Logs' limit of one event
+_CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class Usage(NamedTuple):
+    """What a process has used: seconds of CPU, and bytes in memory now."""
+
+    cpu: float
+    resident: int
+
+
+def usage(pid: int | None) -> Usage | None:
+    """None where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return Usage((int(fields[11]) + int(fields[12])) / _CLOCK_TICKS, int(fields[21]) * _PAGE)
 
 
 async def spawn(

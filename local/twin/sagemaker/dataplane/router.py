@@ -3,14 +3,16 @@
 import random
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 
 from twin.sagemaker.capture import Recorder
 from twin.sagemaker.dataplane.fleet import Fleet
-from twin.sagemaker.dataplane.instance import Instance
-from twin.sagemaker.dataplane.meter import Meter
+from twin.sagemaker.dataplane.instance import Instance, StartError
+from twin.sagemaker.dataplane.meter import Gauge, Meter
+from twin.sagemaker.dataplane.pool import Pool
 
 TIMEOUT = 60.0  # seconds a container has for its answer
 
@@ -23,6 +25,7 @@ class Variant:
     fleet: Fleet
     weight: float
     meter: Meter = field(default_factory=Meter)
+    gauge: Gauge = field(default_factory=Gauge)
     recorder: Recorder | None = None
 
 
@@ -44,6 +47,11 @@ class Generation:
     @property
     def healthy(self) -> int:
         return sum(variant.fleet.count for variant in self.variants.values())
+
+    @property
+    def able(self) -> bool:
+        """Whether a request can be answered: serverless variants start what they need."""
+        return self.healthy > 0 or any(isinstance(one.fleet, Pool) for one in self.variants.values())
 
     def choose(self) -> Variant | None:
         """A variant by its weight, or None when all weights are zero."""
@@ -77,6 +85,36 @@ class NoCapacity(Exception):
 
 
 async def forward(variant: Variant, body: bytes, headers: Mapping[str, str]) -> Reply:
+    """Send a request to the variant. Raises NoCapacity, and Throttled when a serverless one has its fill."""
+    variant.gauge.move(1)
+    try:
+        if isinstance(variant.fleet, Pool):
+            return await _without_server(variant, variant.fleet, body, headers)
+        return await _to_instance(variant, body, headers)
+    finally:
+        variant.gauge.move(-1)
+
+
+async def _without_server(variant: Variant, pool: Pool, body: bytes, headers: Mapping[str, str]) -> Reply:
+    """Start an environment where none is warm, then ask it."""
+    admission = pool.admit()
+    variant.meter.admit(admission.concurrent, provisioned=admission.provisioned)
+    started = time.perf_counter()
+    try:
+        for _ in range(2):  # once more when the environment that seemed warm has died
+            setup = await pool.warm()
+            if setup:
+                variant.meter.cold_start(setup)
+            with suppress(NoCapacity):
+                return await _to_instance(variant, body, headers)
+        raise NoCapacity(variant.name)
+    except StartError:
+        return Reply(0, _NOT_STARTED, {}, time.perf_counter() - started, variant.name)
+    finally:
+        pool.leave()
+
+
+async def _to_instance(variant: Variant, body: bytes, headers: Mapping[str, str]) -> Reply:
     """Send a request to an instance of the variant. Raises NoCapacity.
 
     Another instance is tried only when the request cannot have reached the first: its process
@@ -110,6 +148,9 @@ async def forward(variant: Variant, body: bytes, headers: Mapping[str, str]) -> 
     raise NoCapacity(variant.name)
 
 
+_NOT_STARTED = (
+    b"The model container did not start: it did not pass the ping health check. Please check CloudWatch logs."
+)
 _EXITED = b"An error occurred while handling request as the model process exited."
 _TIMED_OUT = (
     b"Your invocation timed out while waiting for a response from container primary. Review the latency metrics "

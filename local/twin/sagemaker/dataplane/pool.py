@@ -1,0 +1,168 @@
+"""The execution environments of a serverless variant: started by a request, kept while it is warm, then gone.
+
+An environment is one server process. Beyond ENVIRONMENTS of them a laptop would suffer, so further concurrent
+requests share the ones that run; MaxConcurrency and provisioned concurrency count requests all the same.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from twin.sagemaker.dataplane.fleet import REPLACE_EVERY, Fleet
+from twin.sagemaker.dataplane.instance import Instance, StartError
+from twin.sagemaker.dataplane.process import usage
+
+ENVIRONMENTS = max(4, os.cpu_count() or 1)
+LOOK_EVERY = 0.25  # seconds between two looks for environments that have been idle too long
+INVOCATION_LIMIT = 60.0  # seconds; a cold start counts
+
+
+class Throttled(Exception):
+    """MaxConcurrency requests are being answered already."""
+
+
+@dataclass(frozen=True)
+class Concurrency:
+    """What a ServerlessConfig allows: requests at a time, how many of them find a warm environment, and memory."""
+
+    maximum: int = 1
+    provisioned: int = 0
+    memory: int = 6144  # MB of one environment
+
+
+@dataclass(frozen=True)
+class Admission:
+    """One admitted request: how many are under way with it, and whether provisioned concurrency has it."""
+
+    concurrent: int
+    provisioned: bool
+
+
+@dataclass(eq=False)
+class Pool(Fleet):
+    """A fleet that follows the requests. `idle_limit` tells how long (s) an unused environment stays."""
+
+    idle_limit: Callable[[], float] = lambda: 10.0
+    concurrency: Concurrency = Concurrency()
+    executing: int = 0
+    _proven: bool = False  # an environment has passed its health check once
+    _used: dict[str, float] = field(default_factory=dict)
+    _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _reaper: asyncio.Task[None] | None = None
+
+    @property
+    def kept(self) -> int:
+        """Environments that provisioned concurrency keeps warm."""
+        return min(self.concurrency.provisioned, ENVIRONMENTS)
+
+    async def resize(self, wanted: Concurrency) -> None:
+        """Provision what is asked for. Raises StartError; then the pool is as it was.
+
+        A new pool starts one environment in any case: SageMaker checks the container's health first.
+        """
+        before, self.concurrency = self.concurrency, wanted
+        self.desired = self.kept
+        missing = max(self.kept, 0 if self._proven else 1) - len(self.instances) - self._starting
+        results = await asyncio.gather(*(self._grow() for _ in range(missing)), return_exceptions=True)
+        if failures := [one for one in results if isinstance(one, BaseException)]:
+            self.concurrency = before
+            self.desired = self.kept
+            raise failures[0]
+        if self._reaper is None:
+            self._reaper = asyncio.create_task(self._reap())
+
+    def pick(self, avoid: frozenset[str] = frozenset()) -> Instance | None:
+        """The idlest environment, of several the one used last: the others may go cold."""
+        candidates = [one for one in self.healthy if one.id not in avoid and one.alive]
+        if not candidates:
+            return None
+        chosen = min(candidates, key=lambda one: (one.outstanding, -self._used.get(one.id, 0.0)))
+        chosen.outstanding += 1
+        self._used[chosen.id] = time.monotonic()
+        return chosen
+
+    def admit(self) -> Admission:
+        """Count a request in, until `leave`. Raises Throttled at MaxConcurrency."""
+        if self.executing >= self.concurrency.maximum:
+            raise Throttled
+        self.executing += 1
+        return Admission(self.executing, self.executing <= self.concurrency.provisioned)
+
+    def leave(self) -> None:
+        """A request has ended."""
+        self.executing -= 1
+
+    async def warm(self) -> float:
+        """Have an environment that can take a request; seconds of the cold start that it took, 0 without.
+
+        Raises StartError when the container does not start, or not within an invocation's limit.
+        """
+        if any(one.outstanding == 0 and one.alive for one in self.healthy):
+            return 0.0
+        if len(self.instances) + self._starting < ENVIRONMENTS:
+            started = time.monotonic()
+            start = asyncio.create_task(self._grow())
+            start.add_done_callback(_told)
+            await asyncio.wait({start}, timeout=INVOCATION_LIMIT)
+            if not start.done():
+                raise StartError("the cold start took longer than an invocation may")
+            await start
+            return time.monotonic() - started
+        with suppress(TimeoutError):
+            async with asyncio.timeout(INVOCATION_LIMIT), self._changed:
+                await self._changed.wait_for(lambda: self.healthy)
+        return 0.0
+
+    async def close(self, *, drain: float | None = None) -> None:
+        if self._reaper is not None:
+            self._reaper.cancel()
+        await super().close(drain=drain)
+
+    async def _grow(self) -> Instance:
+        instance = await self._add()
+        self._proven = True
+        self._used[instance.id] = time.monotonic()
+        async with self._changed:
+            self._changed.notify_all()
+        return instance
+
+    async def _refill(self) -> None:
+        """After a loss: only provisioned environments are replaced at once, others by the next request."""
+        while not self._closed and len(self.instances) + self._starting < self.kept:
+            try:
+                await self._grow()
+            except StartError:
+                await asyncio.sleep(REPLACE_EVERY)
+
+    async def _reap(self) -> None:
+        while True:
+            await asyncio.sleep(min(LOOK_EVERY, max(0.05, self.idle_limit())))
+            now = time.monotonic()
+            for one in self.healthy:
+                await self._limit_memory(one)
+                if one.outstanding:
+                    self._used[one.id] = now
+            self._used = {one.id: self._used.get(one.id, now) for one in self.instances}
+            cold = [one for one in self.healthy if now - self._used[one.id] >= self.idle_limit()]
+            if surplus := cold[: max(0, len(self.instances) - self.kept)]:
+                await self._remove(surplus)
+
+    async def _limit_memory(self, instance: Instance) -> None:
+        """End an environment that outgrew MemorySizeInMB."""
+        used = usage(instance.pid)
+        if used is not None and instance.pid is not None and used.resident > self.concurrency.memory << 20:
+            told = (
+                f"out of memory: {used.resident >> 20} MB used, MemorySizeInMB is {self.concurrency.memory}"
+            )
+            await self.recipe.log(instance.id, [told])
+            self.host.children.signal(instance.pid, signal.SIGKILL)
+
+
+def _told(start: "asyncio.Task[Instance]") -> None:
+    """A start that nobody waits for any more has told its failure in the endpoint's log."""
+    if not start.cancelled():
+        start.exception()
