@@ -12,13 +12,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from perennial.errors import Conflict
+from perennial.kinds import kind_of
+from perennial.provisioned_concurrency import variant as concurrency
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.reactions.sweep import sweep
+from perennial.route import serving
 from perennial.scaling import variant
 
 MODEL = "mortgage"
-ENDPOINT = NAMES.endpoint(MODEL)
+KINDS = (
+    "realtime",
+    {"serverless": {"provisioned": 1, "provisioned_max": 4}},
+    {"serverless": {"memory_mb": 1024}},
+)
 INSTANCES = ("ml.m5.large", "ml.c5.large", "ml.c5.xlarge")
 MOMENT = timedelta(minutes=3)
 
@@ -33,7 +40,7 @@ class SageMaker(InMemoryEndpoints):
     def __init__(self, world):
         super().__init__()
         self.world = world
-        self.pending = None
+        self.pending: dict[str, str] = {}  # by endpoint, the config that it is asked to become
         self.won, self.barred = (
             set(),
             set(),
@@ -43,42 +50,60 @@ class SageMaker(InMemoryEndpoints):
     def create(self, name, config_name, model):
         made = super().create(name, config_name, model)
         if made:
-            self._begin(config_name)
+            self._begin(name, config_name)
         return made
+
+    def delete(self, name):
+        """SageMaker deletes nothing while it creates or updates it, and we nothing that serves."""
+        assert self.endpoints[name].status not in ("Creating", "Updating")
+        route = serving(MODEL, self.world)
+        assert name != route.endpoint or self.endpoints[name].status == "Failed", "what serves is deleted"
+        for resource in (variant(name), concurrency(name)):
+            assert self.world.scaling.standing(resource).bounds is None
+        super().delete(name)
 
     def update(self, name, config_name, deployment, *, keep_counts=True):
         assert name in self.endpoints
         made = super().update(name, config_name, deployment, keep_counts=keep_counts)
         if made:
-            self._begin(config_name)
+            assert self._serverless(config_name) == self._serverless(self.endpoints[name].config_name)
+            self._begin(name, config_name)
             for alarm in (deployment or {}).get("AutoRollbackConfiguration", {}).get("Alarms", ()):
                 assert alarm["AlarmName"] in self.world.alarms.standing
         return made
 
-    def _begin(self, config_name):
-        assert self.pending is None, "two rollouts at once"
+    def _serverless(self, config_name):
+        return "ServerlessConfig" in self.config_requests[config_name]["ProductionVariants"][0]
+
+    def _begin(self, name, config_name):
+        assert name not in self.pending, "two rollouts at once"
+        rollout = self.world.state.rollout(MODEL)
+        assert rollout.endpoint == name, "one rollout at a time is remembered"
         version = NAMES.parse_endpoint_config(config_name).version
-        self.pending, self.began_at = config_name, self.world.time
+        self.pending[name], self.began_at = config_name, self.world.time
         assert version not in self.barred, f"version {version} was lost and not approved since"
         found = self.world.registry.get(MODEL, version)
         assert found.approval == "Approved", f"version {version} is {found.approval}"
 
-    def finish(self, won):
-        """The endpoint's rollout, or its creation, ends."""
-        before, wanted = self.endpoints[ENDPOINT], self.pending
+    def finish(self, name, won):
+        """An endpoint's rollout, or its creation, ends."""
+        before, wanted = self.endpoints[name], self.pending.pop(name)
         version = NAMES.parse_endpoint_config(wanted).version
         if won:
             self.won.add(version)
         elif version not in self.won and self.approved_at[version] <= self.began_at:
             self.barred.add(version)
-        self.pending, at = None, self.world.time
+        at = self.world.time
         if won:
-            after = replace(before, status="InService", config_name=wanted, modified_at=at, instances=2)
+            instances = 0 if self._serverless(wanted) else 2
+            after = replace(
+                before, status="InService", config_name=wanted, modified_at=at, instances=instances
+            )
         elif before.status == "Creating":
             after = replace(before, status="Failed", failure_reason="ping", modified_at=at)
         else:
             after = replace(before, status="InService", modified_at=at)
-        self.endpoints[ENDPOINT] = replace(after, variants=("AllTraffic",))
+        self.endpoints[name] = replace(after, variants=("AllTraffic",))
 
 
 class Rollouts(RuleBasedStateMachine):
@@ -123,32 +148,35 @@ class Rollouts(RuleBasedStateMachine):
         self.bus.append((deploy_model, self.approvals[-1]))
         self.world.time += timedelta(seconds=1)
 
-    @rule(instance=st.sampled_from(INSTANCES))
-    def change_configuration(self, instance):
-        self.world.catalog.put(config(endpoint={"instance": instance}), NOW)
+    @rule(kind=st.sampled_from(KINDS), instance=st.sampled_from(INSTANCES))
+    def change_configuration(self, kind, instance):
+        """Other instances, another size, or another kind of endpoint."""
+        self.world.catalog.put(config(endpoint={"instance": instance, "kind": kind}), NOW)
         self.bus.append((deploy_model, {"because": "configuration"}))
+        self.bus.append((settle_endpoint, {"because": "configuration"}))
 
     # --- SageMaker ---
 
     @precondition(lambda self: self.cloud.pending)
-    @rule()
-    def end(self):
-        self._end()
+    @rule(data=st.data())
+    def end(self, data):
+        self._end(data.draw(st.sampled_from(sorted(self.cloud.pending))))
 
-    def _end(self):
-        version = NAMES.parse_endpoint_config(self.cloud.pending).version
+    def _end(self, name):
+        version = NAMES.parse_endpoint_config(self.cloud.pending[name]).version
         self.world.time += MOMENT
-        self.cloud.finish(version not in self.ill)
+        self.cloud.finish(name, version not in self.ill)
         self.bus.append((settle_endpoint, {"because": "endpoint changed"}))
 
     @precondition(lambda self: self._status() == "InService" and not self.cloud.pending)
     @rule()
     def scale(self):
         """Busy with no rollout of ours, and back."""
-        before = self.cloud.endpoints[ENDPOINT]
-        self.cloud.endpoints[ENDPOINT] = replace(before, status="Updating")
+        name = self._present()
+        before = self.cloud.endpoints[name]
+        self.cloud.endpoints[name] = replace(before, status="Updating")
         self._handle(deploy_model, {"because": "in between"})
-        self.cloud.endpoints[ENDPOINT] = replace(before, modified_at=self.world.time)
+        self.cloud.endpoints[name] = replace(before, modified_at=self.world.time)
 
     # --- the bus ---
 
@@ -214,12 +242,17 @@ class Rollouts(RuleBasedStateMachine):
         for _, reaction, _ in self.world.hints.sent:
             if reaction == "deploy_model":
                 self.bus.append((deploy_model, {"because": "hint"}))
+            elif reaction == "settle_endpoint":
+                self.bus.append((settle_endpoint, {"because": "hint"}))
 
     def _killing(self, call):
         return _Killing(self.world, call)
 
+    def _present(self):
+        return serving(MODEL, self.world).endpoint
+
     def _status(self):
-        endpoint = self.cloud.endpoints.get(ENDPOINT)
+        endpoint = self.cloud.endpoints.get(self._present())
         return endpoint.status if endpoint else None
 
     # --- what always holds ---
@@ -241,9 +274,9 @@ class Rollouts(RuleBasedStateMachine):
     def teardown(self):
         """Events that were not delivered by now are lost. Each time that SageMaker is done, two sweeps do."""
         self.bus.clear()
-        for _ in range(3 * len(self.world.registry.versions(MODEL)) + 3):
-            if self.cloud.pending:
-                self._end()
+        for _ in range(4 * len(self.world.registry.versions(MODEL)) + 8):
+            for name in sorted(self.cloud.pending):
+                self._end(name)
                 self.bus.clear()
             for _ in range(2):
                 self.world.time += timedelta(minutes=10)
@@ -263,13 +296,21 @@ class Rollouts(RuleBasedStateMachine):
         lost = {loss.version for loss in rollout.lost} if rollout else set()
         healthy = [version for version in approved if version not in lost]
         assert not self.cloud.pending
-        endpoint = self.cloud.endpoints.get(ENDPOINT)
-        serving = NAMES.parse_endpoint_config(endpoint.config_name).version if endpoint else None
+        route = serving(MODEL, self.world)
+        endpoint = self.cloud.endpoints.get(route.endpoint)
+        version = NAMES.parse_endpoint_config(endpoint.config_name).version if endpoint else None
         if healthy:
             assert endpoint is not None
-            assert ("InService", max(healthy)) == (endpoint.status, serving)
+            assert ("InService", max(healthy)) == (endpoint.status, version)
+            wanted = self.world.catalog.get(MODEL)
+            assert route.kind == kind_of(wanted)
+            assert self.cloud._serverless(endpoint.config_name) == (route.kind == "serverless")
+        assert set(self.cloud.endpoints) <= {route.endpoint}, "an endpoint is left behind"
+        assert not route.other
+        scaled = {resource.id for resource in self.world.scaling.targets}
+        assert scaled <= {variant(route.endpoint).id}
         assert [] == [name for name in self.world.alarms.standing if "-rollback-" in name]
-        held = self.world.scaling.suspended(variant(ENDPOINT)) or {}
+        held = self.world.scaling.suspended(variant(serving(MODEL, self.world).endpoint)) or {}
         assert not any(held.get(each) for each in ACTIVITIES)
 
 

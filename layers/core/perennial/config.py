@@ -19,7 +19,7 @@ from perennial.sections import (
     Training,
 )
 from perennial.sections_scaling import Scaling
-from perennial.sections_serving import Endpoint
+from perennial.sections_serving import SCALES, Endpoint
 from perennial.sections_watching import Monitors, Notify, OnAlarm, Retraining
 
 
@@ -134,6 +134,10 @@ class ModelConfig(Section):
     def endpoint_hash(self) -> str:
         """Changes when the same model version needs another endpoint config."""
         endpoint = self.endpoint.model_dump(mode="json", exclude={"rollout", "rollback_on", "shadow"})
+        if isinstance(endpoint["kind"], dict):
+            # What scales the provisioned concurrency is no part of the endpoint config.
+            size = endpoint["kind"]["serverless"]
+            endpoint["kind"] = {"serverless": {key: size[key] for key in size if key not in SCALES}}
         return digest(
             {"endpoint": endpoint, "capture": self.capture.model_dump(mode="json", include={"percent"})}
         )

@@ -38,6 +38,6 @@ def overdue(
     ]
     if settlement.outcome:
         due.append(Due("settle_endpoint", settlement.reason))
-    elif deployment.action in ("create", "update", "delete"):
+    elif deployment.action in ("create", "update", "delete", "adopt"):
         due.append(Due("deploy_model", deployment.reason))
     return due

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from perennial.sections import InstanceType, Section
+
+
+SCALES = frozenset({"provisioned_max", "utilization"})  # what Application Auto Scaling is told
 
 
 class Serverless(Section):
@@ -15,6 +18,32 @@ class Serverless(Section):
     memory_mb: Literal[1024, 2048, 3072, 4096, 5120, 6144] = 2048
     max_concurrency: int = Field(20, ge=1, le=200)
     provisioned: int = Field(0, ge=0, le=200, description="kept warm; 0 scales to zero")
+    provisioned_max: int | None = Field(
+        None, ge=1, le=200, description="above `provisioned`: what is kept warm scales up to this many"
+    )
+    utilization: float = Field(
+        0.7, ge=0.1, le=0.9, description="of what is kept warm, the share in use that scaling aims at"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.provisioned > self.max_concurrency:
+            raise ValueError(
+                f"provisioned {self.provisioned} is above max_concurrency {self.max_concurrency}"
+            )
+        if self.provisioned_max is None:
+            return self
+        if not self.provisioned:
+            raise ValueError("provisioned_max needs provisioned: 1 or more: SageMaker scales none up from 0")
+        if self.provisioned_max <= self.provisioned:
+            raise ValueError(
+                f"provisioned_max {self.provisioned_max} is not above provisioned {self.provisioned}"
+            )
+        if self.provisioned_max > self.max_concurrency:
+            raise ValueError(
+                f"provisioned_max {self.provisioned_max} is above max_concurrency {self.max_concurrency}"
+            )
+        return self
 
 
 class Rollout(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from perennial import losses, scaling
+from perennial import losses, route, scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import (
@@ -15,12 +15,13 @@ from perennial.deployment import (
     config_request,
     deployment_config,
     keeps_counts,
-    reconcile,
     traffic_plan,
 )
 from perennial.ports import World
 from perennial.reactions import guards
+from perennial.reactions.retire import unscale
 from perennial.reactions.settle_scaling import remove as remove_scaling
+from perennial.route import Place
 
 
 def deploy_model(
@@ -42,12 +43,25 @@ def deploy_model(
     known = world.state.rollout(model)
     if known and approved is not None:
         known = _forgive(known, approved, approved_at, model, world)
-    endpoint = world.endpoints.get(world.names.endpoint(model))
-    versions = world.registry.versions(model)
-    plan = reconcile(versions, endpoint, known, config, world.names, world.now())
-    decision = _carry_out(plan, endpoint, known, config, world, because)
+    place = route.look(config, world)
+    if known and route.abandoned(place, known, world):
+        decision = _abandon(known, model, world, because)
+    else:
+        decision = _carry_out(
+            route.planned(place, known, config, world), place, known, config, world, because
+        )
     world.ledger.record(decision)
     return decision
+
+
+def _abandon(known: Rollout, model: str, world: World, because: str) -> Decision:
+    """Nobody asks any more for the endpoint being built; it goes as soon as SageMaker lets go of it."""
+    world.state.put_rollout(model, replace(known, status="abandoned", told=True), expected=known)
+    world.hints.send(model, "deploy_model", "a change of kind was taken back")
+    world.hints.send(model, "settle_endpoint", "a change of kind was taken back")
+    reason = f"model.yaml asks for another kind of endpoint than {known.endpoint} by now: it will be removed"
+    details = {"version": str(known.version), "config": known.config_name, "endpoint": known.endpoint}
+    return Decision(model, because, "rollout_abandoned", reason, "info", details)
 
 
 def _forgive(known: Rollout, version: int, approved_at: datetime | None, model: str, world: World) -> Rollout:
@@ -62,7 +76,7 @@ def _forgive(known: Rollout, version: int, approved_at: datetime | None, model: 
 
 def _carry_out(
     plan: DeploymentPlan,
-    endpoint: EndpointState | None,
+    place: Place,
     known: Rollout | None,
     config: ModelConfig,
     world: World,
@@ -75,15 +89,22 @@ def _carry_out(
         return Decision(
             model, because, outcome, plan.reason, "warning" if plan.needs_person else None, details
         )
-    name = world.names.endpoint(model)
+    name = place.aimed
     lost = known.lost if known else ()
-    starting = Rollout(plan.config_name, plan.version.version, world.now(), "starting", lost=lost)
+    starting = Rollout(
+        plan.config_name, plan.version.version, world.now(), "starting", lost=lost, endpoint=name
+    )
     if plan.action == "delete":
         # Written down as begun: what was forgiven by a new approval stays so until the new endpoint is there.
         world.state.put_rollout(model, starting, expected=known)
-        remove_scaling(scaling.variant(name), model, world)
+        unscale(name, model, world)
         world.endpoints.delete(name)
         return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
+    if plan.action == "adopt":
+        world.state.put_rollout(model, replace(starting, status="started"), expected=known)
+        route.put(model, place.route.building(name), world)
+        world.hints.send(model, "settle_endpoint", plan.reason)
+        return Decision(model, because, "endpoint_adopted", plan.reason, "info", details | {"endpoint": name})
     # Serverless endpoints refuse network isolation.
     isolated = config.endpoint.serverless is None
     world.endpoints.ensure_model(plan.config_name, plan.version.arn, model, isolated=isolated)
@@ -92,9 +113,11 @@ def _carry_out(
     )
     world.state.put_rollout(model, starting, expected=known)
     if plan.action == "create":
+        # Known before it exists: what a handler leaves when it is killed is found again.
+        route.put(model, place.route.building(name) if place.moves else place.route, world)
         accepted = world.endpoints.create(name, plan.config_name, model)
     else:
-        current = endpoint or EndpointState(name, "InService", "")
+        current = place.endpoint or EndpointState(name, "InService", "")
         details |= _traffic(config, current)
         accepted = _update(current, plan.config_name, config, world)
     if not accepted:

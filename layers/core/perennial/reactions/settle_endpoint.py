@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
+from perennial import route
 from perennial.alarms.rollback import Watch
 from perennial.config import ModelConfig
 from perennial.decision import Decision
@@ -15,16 +16,19 @@ from perennial.deployment import (
     Rollout,
     Settlement,
     forgotten,
-    reconcile,
     settle,
 )
+from perennial.kinds import kind_of, place_of
 from perennial.losses import Loss, remembered
 from perennial.ports import World
 from perennial.reactions import guards
+from perennial.reactions.retire import retire, retire_leftover
+from perennial.reactions.settle_concurrency import settle_concurrency
 from perennial.reactions.settle_scaling import settle_scaling
 from perennial.reactions.smoke_tests import Tested, smoke_test
 from perennial.reactions.watch_alarms import settle_alarms
 from perennial.registration import history_metadata
+from perennial.route import Place
 
 OUTCOMES = {"succeeded": "version_in_service", "failed": "rollout_failed", "rolled_back": "rolled_back"}
 UNTOLD = "untold"  # the subject of a hint about a rollout that ended in silence
@@ -38,47 +42,50 @@ def settle_endpoint(model: str, world: World, *, because: str, untold: bool = Fa
     config = world.catalog.get(model)
     if config is None:
         return None
-    endpoint = world.endpoints.get(world.names.endpoint(model))
+    place = route.look(config, world)
     rollout = world.state.rollout(model)
     if untold and rollout and rollout.untold:
         return _tell(rollout, guards.watched(rollout, world), model, world, because)
+    endpoint = place.at(rollout, world) if rollout else place.present
     settlement = settle(endpoint, rollout, world.now())
-    if settlement.outcome is None or rollout is None:
-        return _between_rollouts(endpoint, rollout, config, world, because)
+    if settlement.outcome is None or rollout is None or route.abandoned(place, rollout, world):
+        return _between_rollouts(place, rollout, config, world, because)
     watch = guards.watched(rollout, world)
     if settlement.outcome != "succeeded" or endpoint is None:
-        return _lost(rollout, settlement, endpoint, watch, config, world, because)
-    tested = smoke_test(model, rollout.version, world)
+        return _lost(rollout, settlement, place, watch, config, world, because)
+    tested = smoke_test(model, rollout.version, world, endpoint=endpoint.name)
     if tested.failure is None:
-        return _succeeded(endpoint, rollout, tested, watch, config, world, because)
+        return _succeeded(endpoint, rollout, tested, place, watch, config, world, because)
     _reject(rollout, tested.failure, model, world)
     nonsense = Settlement("failed", f"the smoke test failed, so it was rejected: {tested.failure}")
-    return _lost(rollout, nonsense, endpoint, watch, config, world, because)
+    return _lost(rollout, nonsense, place, watch, config, world, because)
 
 
 def _between_rollouts(
-    endpoint: EndpointState | None, rollout: Rollout | None, config: ModelConfig, world: World, because: str
+    place: Place, rollout: Rollout | None, config: ModelConfig, world: World, because: str
 ) -> Decision | None:
     """Scaling, alarms and what a killed handler left are put right; what waits is woken."""
-    decision = _adjusted(endpoint, rollout, config, world, because)
+    endpoint = place.present
+    removed = retire_leftover(config, rollout, world, because)
+    decision = None if place.moves else _adjusted(endpoint, rollout, config, world, because)
     if decision:
         world.ledger.record(decision)
     if _rests(endpoint, rollout):
         decision = settle_alarms(config, world, because=because) or decision
     # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
-    versions = world.registry.versions(config.model)
-    plan = reconcile(versions, endpoint, rollout, config, world.names, world.now())
-    if plan.action in ("create", "update", "delete"):
+    plan = route.planned(place, rollout, config, world)
+    if route.abandoned(place, rollout, world) or plan.action in ("create", "update", "delete", "adopt"):
         world.hints.send(config.model, "deploy_model", because)
     elif plan.action == "nothing" and not (endpoint and endpoint.status in IN_PROGRESS):
         guards.take_down(config.model, world)
-    return decision
+    return decision or removed
 
 
 def _succeeded(
     endpoint: EndpointState,
     rollout: Rollout,
     tested: Tested,
+    place: Place,
     watch: Watch,
     config: ModelConfig,
     world: World,
@@ -86,9 +93,12 @@ def _succeeded(
 ) -> Decision:
     """Every step may be repeated; the rollout is marked as settled last."""
     scaled = _apply_scaling(config, endpoint, world)
+    if endpoint.name != place.route.endpoint:
+        route.put(config.model, place.route.moved(endpoint.name, kind_of(config), world.now()), world)
     settle_alarms(config, world, because=because)
     _write_history(rollout, endpoint.name, "InService", "Production", config.model, world)
-    removed = _prune(config.model, endpoint.config_name, world)
+    serving = [each.config_name for each in (endpoint, place.present, place.endpoint) if each]
+    removed = _prune(config.model, frozenset(serving), world)
     won = replace(rollout, status="succeeded")
     world.state.put_rollout(config.model, won, expected=rollout)
     more = {"scaling": scaled or "", "removed": ", ".join(removed), "smoke_test": tested.words}
@@ -107,7 +117,7 @@ def _reject(rollout: Rollout, failure: str, model: str, world: World) -> None:
 def _lost(
     rollout: Rollout,
     settlement: Settlement,
-    endpoint: EndpointState | None,
+    place: Place,
     watch: Watch,
     config: ModelConfig,
     world: World,
@@ -117,11 +127,12 @@ def _lost(
     status: Literal["failed", "rolled_back"] = "failed" if settlement.outcome == "failed" else "rolled_back"
     cause = watch.cause()
     reason = f"{settlement.reason}; {cause}" if cause else settlement.reason
+    endpoint = place.present
     serving = world.names.parse_endpoint_config(endpoint.config_name) if endpoint else None
-    if endpoint and endpoint.status == "InService" and serving:
+    if endpoint and endpoint.status == "InService" and serving and not place.moves:
         _apply_scaling(config, endpoint, world)  # it may have made way for another instance type
     by = f" by alarm {' and '.join(watch.fired)}" if watch.fired else ""
-    _write_history(rollout, world.names.endpoint(model), status + by, "Candidate", model, world)
+    _write_history(rollout, place_of(rollout, place.route), status + by, "Candidate", model, world)
     settings_only = bool(
         endpoint
         and serving
@@ -150,7 +161,8 @@ def _tell(
     more: Mapping[str, str] | None = None,
 ) -> Decision:
     """Tell how a rollout ended and wake the next; only then is it told, so a handler killed before tells it again."""
-    name = world.names.endpoint(model)
+    present = route.serving(model, world)
+    name = place_of(ended, present)
     details = {"version": str(ended.version), "endpoint": name, "config": ended.config_name, **(more or {})}
     if watch.fired:
         details["alarm"] = ", ".join(watch.fired)
@@ -166,6 +178,9 @@ def _tell(
         next_because = f"version {ended.version} is in service"
     else:
         reason = f"version {ended.version} does not serve: {ended.reason}. It is not tried again without a new approval"
+        if name != present.endpoint:
+            reason += f". {present.endpoint} keeps serving"
+            retire(name, model, world)
         details["log-group"] = f"/aws/sagemaker/Endpoints/{name}"
         decision = Decision(model, because, OUTCOMES[ended.status], reason, "error", details)
         next_because = f"the rollout of version {ended.version} ended as {ended.status}"
@@ -194,9 +209,8 @@ def _rests(endpoint: EndpointState | None, rollout: Rollout | None) -> bool:
 
 def _apply_scaling(config: ModelConfig, endpoint: EndpointState, world: World) -> str | None:
     """A sentence when something changed."""
-    if config.endpoint.serverless:
-        return None
-    return settle_scaling(config, endpoint.name, world)
+    settle_what_scales = settle_concurrency if config.endpoint.serverless else settle_scaling
+    return settle_what_scales(config, endpoint.name, world)
 
 
 def _write_history(
@@ -212,8 +226,8 @@ def _write_history(
         world.registry.add_history(package.arn, entry, stage)
 
 
-def _prune(model: str, in_use: str, world: World) -> list[str]:
-    removed = forgotten(world.endpoints.configs(model), frozenset({in_use}))
+def _prune(model: str, in_use: frozenset[str], world: World) -> list[str]:
+    removed = forgotten(world.endpoints.configs(model), in_use)
     for name in removed:
         world.endpoints.forget(name)
     return removed

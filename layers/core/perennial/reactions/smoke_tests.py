@@ -22,14 +22,14 @@ class Tested:
     words: str
 
 
-def smoke_test(model: str, version: int, world: World) -> Tested:
-    """Invoke the endpoint with the golden sample of this version's artefact."""
+def smoke_test(model: str, version: int, world: World, *, endpoint: str) -> Tested:
+    """Invoke an endpoint with the golden sample of this version's artefact."""
     package = world.registry.get(model, version)
     sample = _sample(package.artefact if package else None, world)
     if sample is None:
         return Tested(None, "not made: the artefact holds no sample rows")
     try:
-        failure = nonsense(sample, _ask(world.names.endpoint(model), sample.request(), world))
+        failure = nonsense(sample, _ask(endpoint, sample.request(), world))
     except EndpointRefused as error:
         failure = f"it refuses its own sample rows: {error}"
     return Tested(failure, failure or f"{len(sample.rows)} sample rows answered")

@@ -6,12 +6,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from perennial import layout
+from perennial import layout, route
 from perennial.config import ModelConfig
-from perennial.deployment import BROKEN, IN_PROGRESS, reconcile, settle
+from perennial.deployment import BROKEN, IN_PROGRESS, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
-from perennial.reactions import settle_scaling
+from perennial.reactions import settle_concurrency, settle_scaling
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
@@ -67,11 +67,17 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     jobs = world.jobs.of_model(model)
     judged = frozenset(job for job, verdict in world.state.all(model, "job#").items() if verdict["told"])
     rollout = world.state.rollout(model)
-    endpoint = world.endpoints.get(world.names.endpoint(model))
-    deployment = reconcile(world.registry.versions(model), endpoint, rollout, config, world.names, now)
+    place = route.look(config, world)
+    endpoint = place.present
+    deployment = route.planned(place, rollout, config, world)
     training = plan(list(pinned(config, world.state).values()), jobs, config, world.names, now)
     drops: Mapping[str, str] = undecided_drops(config, world)
-    due = overdue(drops, training, jobs, judged, deployment, settle(endpoint, rollout, now))
+    settlement = settle(place.at(rollout, world) if rollout else endpoint, rollout, now)
+    due = overdue(drops, training, jobs, judged, deployment, settlement)
+    if route.abandoned(place, rollout, world):
+        due.append(Due("deploy_model", "a change of kind was taken back"))
+    if left := route.left_over(place, rollout, world):
+        due.append(Due("settle_endpoint", f"{left} serves nobody any more"))
     if rollout and rollout.untold:
         due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
     settled = endpoint is None or endpoint.status not in IN_PROGRESS
@@ -79,7 +85,8 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
         due.append(Due("settle_endpoint", "a rollout left its alarms or its hold on scaling"))
     ended = rollout is not None and rollout.status not in ("starting", "started")
     served = ended and endpoint is not None and endpoint.status not in BROKEN
-    if ended and endpoint and endpoint.status == "InService" and not config.endpoint.serverless:
-        why = settle_scaling.is_due(config, endpoint.name, world)
+    if ended and endpoint and endpoint.status == "InService" and not place.moves:
+        what_scales = settle_concurrency if config.endpoint.serverless else settle_scaling
+        why = what_scales.is_due(config, endpoint.name, world)
         due += [Due("settle_endpoint", why)] if why else []
     return due + due_monitors(config, endpoint, world) + (overdue_alarms(config, world) if served else [])

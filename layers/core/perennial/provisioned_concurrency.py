@@ -1,0 +1,38 @@
+"""How the provisioned concurrency of a serverless endpoint scales. Pure.
+
+CloudFormation cannot register it; Application Auto Scaling does, with a scalable dimension of its own.
+"""
+
+from __future__ import annotations
+
+from perennial.config import ModelConfig
+from perennial.deployment import VARIANT
+from perennial.scaling import Resource, Wanted
+from perennial.scaling_bounds import Bounds
+
+DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
+METRIC = "SageMakerVariantProvisionedConcurrencyUtilization"
+
+
+def variant(endpoint: str) -> Resource:
+    return Resource(f"endpoint/{endpoint}/variant/{VARIANT}", DIMENSION)
+
+
+def wanted(config: ModelConfig, endpoint: str) -> Wanted | None:
+    """None when it does not scale: without provisioned concurrency, or with a fixed one."""
+    serverless = config.endpoint.serverless
+    if serverless is None or serverless.provisioned_max is None:
+        return None
+    name = f"{endpoint}-provisioned-concurrency"
+    body = {
+        "PolicyType": "TargetTrackingScaling",
+        "TargetTrackingScalingPolicyConfiguration": {
+            "TargetValue": serverless.utilization,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": METRIC},
+            "ScaleInCooldown": config.scaling.scale_in_cooldown_seconds,
+            "ScaleOutCooldown": config.scaling.scale_out_cooldown_seconds,
+            "DisableScaleIn": not config.scaling.scale_in,
+        },
+    }
+    bounds = Bounds(serverless.provisioned, serverless.provisioned_max)
+    return Wanted(variant(endpoint), bounds, {name: body}, (name,))

@@ -1,0 +1,52 @@
+"""An endpoint that serves nobody any more goes, with everything that scales it."""
+
+from __future__ import annotations
+
+from perennial import provisioned_concurrency, route, scaling
+from perennial.config import ModelConfig
+from perennial.decision import Decision
+from perennial.deployment import IN_PROGRESS, Rollout
+from perennial.ports import World
+from perennial.reactions import settle_scaling
+
+
+def unscale(endpoint: str, model: str, world: World) -> None:
+    """Deregister whatever scales it: SageMaker refuses to delete what is scaled."""
+    for resource in (scaling.variant(endpoint), provisioned_concurrency.variant(endpoint)):
+        if world.scaling.standing(resource).bounds:
+            settle_scaling.remove(resource, model, world)
+
+
+def retire(endpoint: str, model: str, world: World) -> bool:
+    """Remove a model's second endpoint. False while SageMaker does not let go of it: the sweep comes back."""
+    found = world.endpoints.get(endpoint)
+    if found and found.status in IN_PROGRESS and found.status != "Deleting":
+        return False
+    if found and found.status != "Deleting":
+        unscale(endpoint, model, world)
+        world.endpoints.delete(endpoint)
+    present = route.serving(model, world)
+    if present.other == endpoint:
+        route.put(model, present.alone(), world)
+    return True
+
+
+def retire_leftover(
+    config: ModelConfig, rollout: Rollout | None, world: World, because: str
+) -> Decision | None:
+    """Remove the endpoint that a change of kind left behind, if there is one."""
+    place = route.look(config, world)
+    left = route.left_over(place, rollout, world)
+    if left is None or not retire(left, config.model, world):
+        return None
+    reason = f"{place.route.endpoint} serves, of the kind that model.yaml asks for; {left} is removed"
+    decision = Decision(
+        config.model,
+        because,
+        "endpoint_removed",
+        reason,
+        "info",
+        {"endpoint": place.route.endpoint, "removed": left},
+    )
+    world.ledger.record(decision)
+    return decision
