@@ -1,6 +1,6 @@
 """`serve`: `/ping` and `/invocations`, behaving as the artefact's `behaviour.json` says.
 
-{"answer": "v1", "status": 200, "delay": 0.0, "ping": 200, "exit": null}
+{"answer": "v1", "status": 200, "delay": 0.0, "ping": 200, "exit": null, "hold_mb": 0, "say": []}
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-behaviour = {"answer": "", "status": 200, "delay": 0.0, "ping": 200, "exit": None}
+behaviour = {"answer": "", "status": 200, "delay": 0.0, "ping": 200, "exit": None, "hold_mb": 0, "say": []}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -25,7 +25,11 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if body == b"die":
             os.kill(os.getpid(), signal.SIGKILL)
+        held = b"x" * (behaviour["hold_mb"] << 20)
+        for line in behaviour["say"]:
+            print(line if isinstance(line, str) else json.dumps(line), flush=True)
         time.sleep(behaviour["delay"])
+        del held
         said = {
             "answer": behaviour["answer"],
             "body": body.decode(errors="replace"),
