@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from perennial_container.blocks import BlockSession
 from perennial_container.errors import ArtefactError
 from perennial_container.schema import Schema
 from perennial_container.table import Matrix
@@ -50,13 +51,13 @@ class Session(Protocol):
         """The named outputs, each rows by outputs."""
 
 
-def open_session(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
-    """Load a graph as training writes it: from `features` to `scores`."""
-    session = session_of(graph, threads)
+def open_session(graph: bytes, threads: int) -> Session:
+    """Load a graph as training writes it: from `features` to `scores`, each row for itself."""
+    session = session_of(graph, 1)
     names = [entry.name for entry in session.get_inputs()], [entry.name for entry in session.get_outputs()]
     if names != ([INPUT], [OUTPUT]):
         raise ArtefactError(f"model.onnx must read {INPUT!r} and give {OUTPUT!r}, it has {names}")
-    return session
+    return BlockSession(session, threads) if threads > 1 else session
 
 
 def session_of(graph: bytes, threads: int) -> onnxruntime.InferenceSession:
