@@ -158,13 +158,15 @@ def write_own(
     *,
     categories: Mapping[str, Sequence[str]] | None = None,
     threshold: float = 0.5,
+    expected: Any = None,
     key: str | None = None,
 ) -> None:
     """Describe a model of one's own, whose files and `code/` lie in the folder already.
 
     `rows` are a few rows as the caller sends them, null for missing: the handler predicts them now, and a server
     that does not get the same scores never answers. A text feature with `categories` arrives as one of them or as
-    missing, any other text as it is. Raises ArtefactError if the handler cannot do it.
+    missing, any other text as it is. `expected`, rows by outputs, is what the model itself says of them: a conversion
+    that differs by more than 0.0001 is not written. Raises ArtefactError if the handler cannot do it.
     """
     encodings = tuple(
         FeatureEncoding(feature, _categories(feature.name, categories)) for feature in schema.features
@@ -174,6 +176,10 @@ def write_own(
         [scores] = session.run([OUTPUT], {INPUT: encode(golden_table(rows, schema), encodings)})
     except RequestError as error:
         raise ArtefactError(f"the golden sample cannot be predicted: {error}") from error
+    if expected is not None:
+        difference = float(np.max(np.abs(scores - np.asarray(expected).reshape(scores.shape)), initial=0.0))
+        if not difference <= GOLDEN_TOLERANCE:
+            raise ArtefactError(f"the handler's scores are {difference:.2g} away from the model's own")
     description = {
         "schema": schema.to_json(),
         "features": [encoding.to_json() for encoding in encodings],

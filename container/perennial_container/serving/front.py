@@ -184,22 +184,25 @@ class Front:
             ) from None
 
     async def _rest(self, begun: bytes, asked: Asked, ticket: Ticket, receive: Receive) -> bytes:
-        pieces, size = [begun], len(begun)
+        body = bytearray(begun)  # grows in place: pieces kept until they are joined would be held twice
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             piece = message.get("body", b"")
-            size += len(piece)
-            if size > self._limits.size:
+            if len(body) + len(piece) > self._limits.size:
                 raise self._too_large()
             if asked.length is None:
                 ticket.add(len(piece))
-            pieces.append(piece)
+            body += piece
             if not message.get("more_body", False):
-                return b"".join(pieces)
+                return body
 
     async def _answer(self, served: Served, body: bytes, asked: Asked) -> bytes:
+        if served.worker is not None:
+            return await served.answer_apart(
+                served.worker, self._threads, body, asked.kind, asked.form, asked.parts
+            )
         if len(body) > INLINE_BYTES:
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(

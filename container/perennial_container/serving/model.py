@@ -1,39 +1,53 @@
 """Loads the model in the background and knows whether it can answer."""
 
+import asyncio
 import logging
 import threading
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from perennial_container.artefact import Artefact
 from perennial_container.errors import ArtefactError, RequestError
+from perennial_container.handlers import HANDLERS
 from perennial_container.predictor import Predictions
+from perennial_container.seal import NOBODY, Trust
 from perennial_container.serving.answers import AnswerWriter
 from perennial_container.serving.decoder import Decoder
 from perennial_container.serving.media import ContentType, Form
+from perennial_container.serving.texts import TextDecoder
 from perennial_container.serving.wishes import Parts
+from perennial_container.serving.worker import Worker
 from perennial_container.table import Matrix
 
 log = logging.getLogger(__name__)
 
+FEW_BYTES = 32 * 1024  # of a body that is read on the event loop
+PREDICT_SECONDS = 55.0  # SageMaker gives a request 60
+
 
 @dataclass(frozen=True)
 class Served:
-    """A verified model with what answering needs beside it."""
+    """A verified model with what answering needs beside it; a user's own code has a worker to run in."""
 
     artefact: Artefact
-    decoder: Decoder
+    decoder: Decoder | TextDecoder
     writer: AnswerWriter
-    version: str  # the beginning of the graph's SHA-256: the same model has it everywhere
+    version: str  # the beginning of the model's SHA-256: the same model has it everywhere
+    worker: Worker | None = None
 
     @classmethod
-    def of(cls, artefact: Artefact) -> Self:
+    def of(cls, artefact: Artefact, seconds: float = PREDICT_SECONDS) -> Self:
+        """`seconds` is how long a user's own code may take for a request."""
+        raw = any(encoding.raw for encoding in artefact.encodings)
+        theirs = artefact.handler is not None and artefact.handler not in HANDLERS
         return cls(
             artefact,
-            Decoder(artefact.encodings),
+            TextDecoder(artefact.encodings) if raw else Decoder(artefact.encodings),
             AnswerWriter(artefact.schema.classes),
             str(artefact.description["sha256"])[:12],
+            Worker(artefact.predictor.predict, seconds) if theirs else None,
         )
 
     def predict(self, rows: Matrix) -> Predictions:
@@ -43,6 +57,17 @@ class Served:
         """One request's bytes to its response's bytes: decode, check, predict, encode."""
         return self.writer.write(self.predict(self.decoder.decode(body, kind)), form, parts)
 
+    async def answer_apart(
+        self, worker: Worker, threads: Executor, body: bytes, kind: ContentType, form: Form, parts: Parts
+    ) -> bytes:
+        """The same with a user's own code, which the event loop does not wait for."""
+        if len(body) <= FEW_BYTES:
+            return self.writer.write(await worker.predict(self.decoder.decode(body, kind)), form, parts)
+        loop = asyncio.get_running_loop()
+        rows = await loop.run_in_executor(threads, self.decoder.decode, body, kind)
+        predictions = await worker.predict(rows)
+        return await loop.run_in_executor(threads, self.writer.write, predictions, form, parts)
+
 
 @dataclass
 class ServedModel:
@@ -50,6 +75,8 @@ class ServedModel:
 
     folder: Path
     threads: int
+    trust: Trust = NOBODY
+    seconds: float = PREDICT_SECONDS
     served: Served | None = None
     reason: str = "the model is being loaded"
     _thread: threading.Thread | None = field(default=None, repr=False)
@@ -60,7 +87,8 @@ class ServedModel:
 
     def _load(self) -> None:
         try:
-            self.served = Served.of(Artefact.load(self.folder, threads=self.threads))
+            artefact = Artefact.load(self.folder, threads=self.threads, trust=self.trust)
+            self.served = Served.of(artefact, self.seconds)
         except ArtefactError as error:
             self.reason = str(error)
             log.error("the model cannot be served: %s", error)
@@ -74,4 +102,7 @@ class ServedModel:
         """The model. Raises RequestError 503 with the reason while there is none."""
         if self.served is None:
             raise RequestError(503, "model_not_ready", self.reason)
+        if self.served.worker is not None and (stuck := self.served.worker.stuck()) is not None:
+            reason = f"predict of the model's handler has not come back for {stuck:.0f} seconds"
+            raise RequestError(503, "model_not_ready", reason)
         return self.served

@@ -12,8 +12,9 @@ import uvicorn
 
 from perennial_container.cpu import available_cpus
 from perennial_container.paths import Paths
+from perennial_container.seal import Trust
 from perennial_container.serving.app import create_app
-from perennial_container.serving.model import ServedModel
+from perennial_container.serving.model import PREDICT_SECONDS, ServedModel
 from perennial_container.serving.protocol import BoundedHeads
 from perennial_container.serving.wishes import Parts, parse_parts
 
@@ -36,6 +37,7 @@ class Settings:
     body_limit: int = 25 * MEBIBYTE
     body_seconds: float = 10.0  # for the rest of a body whose beginning has arrived
     parts: Parts = "both"
+    predict_seconds: float = PREDICT_SECONDS  # for a user's own code
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
@@ -45,6 +47,7 @@ class Settings:
             body_limit=int(environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 25) * MEBIBYTE,
             parts=parse_parts(environment.get("PERENNIAL_PREDICTIONS") or cls.parts),
             body_seconds=float(environment.get("BODY_TIMEOUT_SECONDS") or cls.body_seconds),
+            predict_seconds=float(environment.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or cls.predict_seconds),
         )
 
 
@@ -53,7 +56,12 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = Settings.from_env(os.environ)
-    model = ServedModel(Paths.from_env(os.environ).model, available_cpus())
+    model = ServedModel(
+        Paths.from_env(os.environ).model,
+        available_cpus(),
+        Trust.from_env(os.environ),
+        settings.predict_seconds,
+    )
     config = uvicorn.Config(
         create_app(
             model,
