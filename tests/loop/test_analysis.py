@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -137,7 +138,9 @@ def test_an_outage_is_caught_up(watch: Model) -> None:
     expected = [stamp(start + n * EVERY) for n in range(11)]
     wait_for("every window", lambda: len(scheduled()) >= len(expected))
     assert scheduled()[: len(expected)] == expected
-    assert len(set(scheduled())) == len(scheduled())
+    for begun, times in Counter(scheduled()).items():
+        # A run that failed after its word was kept, as on a machine too busy to answer, says it again.
+        assert times <= state(watch, f"window#data_quality#{begun}")["attempts"]
     [late] = [entry for entry in watch.decided("analysis_late") if "data_quality" in entry.fact]
     assert late.news == "warning"
 
