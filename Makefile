@@ -16,10 +16,10 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 # `make up IMAGE=perennial:1 ENGINE=podman` runs jobs and servers in the real image.
 export IMAGE ENGINE ENGINE_OPTIONS
 
-.PHONY: help setup demo up down status check fmt test unit loop bench docs lock clean
+.PHONY: help setup demo up down status check fmt test unit loop bench docs lock clean image image-test image-prerequisites
 
 help: ## say what each target does
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make every environment in .perennial/ from the hashed lock files; again only what changed
 	@$(PYTHON) -m stack setup
@@ -58,6 +58,16 @@ unit: ## only the fast tests
 loop: ## only the tests that turn the loop on a twin
 	@$(PYTHON) -m stack setup
 	@$(BIN)/python -m stack test loop
+
+image: ## build every target of container/Dockerfile with Docker or Podman, and say what each weighs
+	@$(PYTHON) -m stack image
+
+image-test: ## build the image's targets and run them: users, rights, sizes, contents; needs Docker or Podman
+	@$(PYTHON) -m stack setup tools test image
+	@$(PYTHON) -m stack image-test
+
+image-prerequisites: # Podman and debootstrap from Debian's packages, where they are missing
+	@$(PYTHON) -m stack image-prerequisites
 
 bench: ## measure what the documentation claims about speed
 	@$(PYTHON) -m stack setup

@@ -23,6 +23,7 @@ def drop_root(environment: Mapping[str, str], folders: Sequence[Path]) -> str | 
     try:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
+        for folder in folders:  # only now: root without DAC_OVERRIDE makes nothing in another user's folder
             if folder.stat().st_uid != int(user):
                 os.chown(folder, int(user), int(user))
         os.setgroups([])

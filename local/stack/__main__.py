@@ -1,9 +1,18 @@
-"""`python -m stack setup | up | down | status | check | test | lock`: what the Makefile's targets run."""
+"""`python -m stack setup | up | down | status | check | test | lock | image | image-test`: what the Makefile's targets run."""
 
 import argparse
 import sys
 
-from stack import checks, environments, interruption, locks, twin_process
+from stack import (
+    checks,
+    environments,
+    image_base,
+    image_build,
+    image_test,
+    interruption,
+    locks,
+    twin_process,
+)
 from stack.console import Trouble, complain, say, step
 from stack.places import ENV_FILE, PORT, STACK_NAME, STATE, shown
 
@@ -23,6 +32,9 @@ def main() -> int:
     test_verb = verbs.add_parser("test", help="run every check and every test, or only some suites")
     test_verb.add_argument("suites", nargs="*", metavar="SUITE", help="unit, contract, container, loop")
     verbs.add_parser("lock", help="renew the lock files")
+    verbs.add_parser("image", help="build every target of container/Dockerfile")
+    verbs.add_parser("image-test", help="build the targets, look at them, run them")
+    verbs.add_parser("image-prerequisites", help="install a container engine, on Debian as root")
     chosen = parser.parse_args()
     interruption.listen()
     try:
@@ -48,6 +60,12 @@ def run(chosen: argparse.Namespace) -> int:
             locks.renew()
         case "check":
             return 0 if checks.check() else 1
+        case "image":
+            return 0 if image_build.image() else 1
+        case "image-test":
+            return 0 if image_test.test() else 1
+        case "image-prerequisites":
+            image_base.prerequisites()
         case "test":
             return 0 if checks.test(chosen.suites) else 1
     return 0

@@ -23,6 +23,7 @@ LOCKS = {
     "data": ROOT / "requirements/data.txt",
     "test": ROOT / "requirements/test.txt",
     "container-test": ROOT / "container/requirements/test.txt",
+    "image": ROOT / "requirements/image.txt",
 }
 UV_LOCK = ROOT / "requirements/uv.txt"
 SUPPORTED = ((3, 11), (3, 13))
