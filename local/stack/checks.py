@@ -2,7 +2,7 @@
 
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +124,11 @@ def run_check(wanted: Check) -> Outcome:
     return outcome
 
 
-def run_suite(suite: Suite, *, aside: bool = False, **environment: str) -> Outcome:
-    """Runs a suite in a clean environment and what is added to it. What one beside another says is kept until it has ended."""
+def run_suite(suite: Suite, *, aside: bool = False, environment: Mapping[str, str] | None = None) -> Outcome:
+    """Runs a suite in a clean environment, and what is added to it.
+
+    What one beside another says is kept until it has ended.
+    """
     folders = [
         f"tests/{folder}" for folder in suite.folders if any((ROOT / "tests" / folder).rglob("test_*.py"))
     ]
@@ -149,7 +152,7 @@ def run_suite(suite: Suite, *, aside: bool = False, **environment: str) -> Outco
     done = subprocess.run(
         command,
         cwd=ROOT,
-        env=clean_environment(**environment),
+        env=clean_environment(**(environment or {})),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE if aside else None,
         stderr=subprocess.STDOUT if aside else None,

@@ -143,7 +143,7 @@ def pip_audit(pinned: Sequence[str], service: str) -> tuple[str, str]:
     listing = STATE / "audited.txt"
     listing.write_text("\n".join(pinned) + "\n")
     command = [
-        *(VENVS / "image/bin/pip-audit", "--requirement", listing, "--disable-pip", "--no-deps"),
+        *(str(VENVS / "image/bin/pip-audit"), "--requirement", str(listing), "--disable-pip", "--no-deps"),
         *("--vulnerability-service", service, "--format", "json", "--progress-spinner", "off"),
         *("--timeout", str(LOOKUP_SECONDS)),
     ]

@@ -41,7 +41,7 @@ def test() -> bool:
     contents, audit = supplied(engine)
     outcomes += [contents, *([audited(audit)] if audit.checked else [])]
     kept = {name: os.environ[name] for name in KEPT if os.environ.get(name)}
-    outcomes.append(checks.run_suite(checks.IMAGE_SUITE, **kept, PATH=search_path()))
+    outcomes.append(checks.run_suite(checks.IMAGE_SUITE, environment={**kept, "PATH": search_path()}))
     good = checks.conclude(outcomes)
     if audit.unchecked:
         say(f"\n{not_checked(audit)}")
