@@ -19,7 +19,7 @@ from perennial_cli.stack import Stack
 
 MUTABLE = (
     "all",
-    *("data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors"),
+    *("data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors", "backlog"),
 )
 PAUSE = 0.5  # seconds between two looks at a drill
 SECONDS = 60.0  # for one request
@@ -46,6 +46,30 @@ def unmute(stack: Stack, options: argparse.Namespace) -> None:
     """End a mute."""
     answer = call(stack, "DELETE", f"/models/{quote(options.model)}/mute")
     print(f"{answer['outcome']}: {answer['reason']}")
+
+
+def scale(stack: Stack, options: argparse.Namespace) -> None:
+    """Raise the least or the most instances for a while, or end that."""
+    path = f"/models/{quote(options.model)}/scale"
+    if options.end:
+        answer = call(stack, "DELETE", path)
+        print(f"{answer['outcome']}: {answer['reason']}")
+        return
+    # The ceiling first: a floor may need it.
+    wishes = [(bound, getattr(options, bound)) for bound in ("ceiling", "floor") if getattr(options, bound)]
+    if not wishes:
+        raise SystemExit("perennial: say --floor N, --ceiling N or --end")
+    for bound, instances in wishes:
+        wish = {"bound": bound, "instances": instances, "hours": options.hours, "because": options.because}
+        _order(stack, path, wish)
+
+
+def hours(text: str) -> float:
+    """`90m`, `2h` or `1d` as hours."""
+    units = {"m": 1 / 60, "h": 1.0, "d": 24.0}
+    if text[-1:] not in units or not text[:-1].isdigit() or not int(text[:-1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is not like 90m, 2h or 1d")
+    return int(text[:-1]) * units[text[-1]]
 
 
 def fire_drill(stack: Stack, options: argparse.Namespace) -> None:
@@ -131,6 +155,13 @@ def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> N
     muting.add_argument("--hours", type=float, default=24, help="how long (24)")
     muting.add_argument("--what", default="all", choices=MUTABLE, help="an alarm's intent (all)")
     command("unmute", unmute).add_argument("model")
+    scaling = command("scale", scale)
+    scaling.add_argument("model")
+    scaling.add_argument("--floor", type=int, help="the least number of instances")
+    scaling.add_argument("--ceiling", type=int, help="the most; never above scaling.adjust.limit")
+    scaling.add_argument("--for", dest="hours", type=hours, default=2.0, help="how long: 90m, 2h, 1d (2h)")
+    scaling.add_argument("--end", action="store_true", help="end everything that is raised")
+    scaling.add_argument("--because", default="", help="kept in the ledger")
     drill = command("fire-drill", fire_drill)
     drill.add_argument("--model", help="whose channels; may be left out when there is one model")
     drill.add_argument("--timeout", type=float, default=120, help="seconds that it may take (120)")

@@ -54,6 +54,10 @@ _ALL = [
         "scaling adjusted: at least 4 instances until 04:12 UTC",
     ),
     _told("errors_high", "error", "errors", "more than 1 % of the requests end in an error of the model (5xx)", "nothing but telling"),
+    _told(
+        "backlog_high", "warning", "backlog", "more than 8 requests are in flight on an instance",
+        "scaling adjusted: the floor is raised from 1 to 2 until 04:12 UTC: 2 to 4 instances",
+    ),
     _told("no_data", "warning", "silence", "3 windows in a row held no request", "nothing but telling"),
     _told("labels_missing", "warning", "label-coverage", "31 % of the predictions have a label, 50 % are expected", "nothing but telling"),
     _of(

@@ -163,8 +163,8 @@ def _values(
 def _number(word: str, low: int, high: int, names: Mapping[str, int], what: str, text: str) -> int:
     value = names.get(word, int(word) if word.isdigit() else -1)
     if not low <= value <= high:
-        said = f", or {'-'.join((min(names, key=lambda n: names[n]), max(names, key=lambda n: names[n])))}"
-        raise ValueError(f"{text!r}: {word!r} in {what} is not {low} to {high}{said if names else ''}")
+        also = f", or {next(iter(names))}-{list(names)[-1]}" if names else ""
+        raise ValueError(f"{text!r}: {word!r} in {what} is not {low} to {high}{also}")
     return value
 
 

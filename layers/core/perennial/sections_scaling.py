@@ -62,7 +62,7 @@ class ScheduledBounds(Section):
     time_zone: Annotated[str, AfterValidator(_checked_zone)] = Field(
         "UTC", description="IANA, such as Europe/Zurich: 8 o'clock there in summer and in winter"
     )
-    min: int | None = Field(None, ge=1, description="from then on")
+    min: int | None = Field(None, ge=0, description="from then on")
     max: int | None = Field(None, ge=1, description="from then on")
     start: datetime | None = Field(None, description="not before; for rate(...) its first time")
     end: datetime | None = Field(None, description="not after; what was set last stays in force")
@@ -148,6 +148,12 @@ class Adjust(Section):
     percent: int = Field(50, ge=1, le=400, description="by how much, and by one instance at least")
     limit: int | None = Field(None, ge=1, description="never above, whoever asks; by default scaling.max")
     lasts: Duration = Field("2h", description="then the sweep takes it back")
+    backlog: float | None = Field(
+        None,
+        gt=0,
+        description="requests in flight on an instance, answered or waiting; the alarm on_alarm.backlog rings above it; null "
+        "watches none",
+    )
     rows_per_request: float | None = Field(
         2, gt=1, description="requests that grow by this factor raise it, too; null watches none"
     )
@@ -156,7 +162,9 @@ class Adjust(Section):
 class Scaling(Section):
     """Application Auto Scaling: target tracking, schedules, steps, and adjustments that expire."""
 
-    min: int = Field(1, ge=1)
+    min: int = Field(
+        1, ge=0, description="0 scales a real-time endpoint to zero, with what that costs and excludes"
+    )
     max: int = Field(4, ge=1)
     metric: Literal["invocations", "concurrency"] = Field(
         "invocations",

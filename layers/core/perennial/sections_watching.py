@@ -107,6 +107,7 @@ class OnAlarm(Section):
     bias: tuple[Reaction, ...] = ("notify",)
     latency: tuple[Reaction, ...] = ("notify", "scale")
     errors: tuple[Reaction, ...] = ("notify",)
+    backlog: tuple[Reaction, ...] = ("notify", "scale")
     no_data: tuple[Reaction, ...] = ("notify",)
     label_coverage: tuple[Reaction, ...] = ("notify",)
 

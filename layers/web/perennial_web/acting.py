@@ -10,16 +10,17 @@ from fastapi import APIRouter, Path
 from perennial.decision import Decision
 from perennial.monitoring.monitors import monitors_of
 from perennial.reactions import act
+from perennial.reactions.adjust_scaling import order_scaling, restore_scaling
 from perennial.reactions.retrain import retrain as start_retraining
 from perennial.reactions.roll_back import roll_back as start_rollback
 from perennial_web.answers import Accepted, DecisionAnswer
 from perennial_web.caller import Caller, Config, TheWorld
 from perennial_web.errors import Refused
-from perennial_web.requests import Analyze, Because, MuteFor, RollBack
+from perennial_web.requests import Analyze, Because, MuteFor, RollBack, Scale
 
 router = APIRouter()
 Number = Annotated[int, Path(ge=1)]
-REFUSED = frozenset({"approval_refused", "retraining_withheld", "rollback_withheld"})
+REFUSED = frozenset({"approval_refused", "retraining_withheld", "rollback_withheld", "scaling_withheld"})
 
 
 @router.post("/models/{model}/versions/{version}/approve")
@@ -71,6 +72,29 @@ def mute(config: Config, world: TheWorld, caller: Caller, wish: MuteFor | None =
 def unmute(config: Config, world: TheWorld, caller: Caller) -> DecisionAnswer:
     """End the mute."""
     return _answer(act.unmute(config.model, world, by=caller))
+
+
+@router.post("/models/{model}/scale")
+def scale(config: Config, world: TheWorld, caller: Caller, wish: Scale) -> DecisionAnswer:
+    """Raise the least number of instances, or the most, for some hours. What was ordered before is replaced."""
+    until = world.now() + timedelta(hours=wish.hours)
+    return _answer(
+        order_scaling(
+            config.model,
+            world,
+            bound=wish.bound,
+            instances=wish.instances,
+            until=until,
+            by=caller,
+            because=wish.because,
+        )
+    )
+
+
+@router.delete("/models/{model}/scale")
+def end_scale(config: Config, world: TheWorld, caller: Caller) -> DecisionAnswer:
+    """End everything that is raised, whoever raised it."""
+    return _answer(restore_scaling(config.model, world, by=caller))
 
 
 @router.post("/models/{model}/analyze", status_code=202)

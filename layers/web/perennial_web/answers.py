@@ -78,14 +78,33 @@ class Window(Answer):
     status: str
 
 
+class RaisedAnswer(Answer):
+    """A bound that is raised for a while."""
+
+    bound: str
+    instances: int
+    until: datetime
+    by: str
+
+
+class ScalingAnswer(Answer):
+    """Between how many instances it scales now: by its schedule's entry, if one was due, and what is raised."""
+
+    least: int
+    most: int
+    schedule: str | None
+    raised: list[RaisedAnswer]
+
+
 class ModelDetails(Answer):
-    """A model in force: its configuration, what serves, the newest windows, and the mute if there is one."""
+    """A model in force: its configuration, what serves and how many, the newest windows, the mute if there is one."""
 
     model: str
     config: dict[str, Any]
     endpoint_status: str | None
     serving: int | None
     rollout: RolloutAnswer | None
+    scaling: ScalingAnswer | None
     windows: list[Window]
     mute: Mute | None
 

@@ -14,6 +14,7 @@ from perennial.monitoring.monitors import MonitorName, monitors_of
 from perennial.ports import World
 from perennial.reactions.reports import newest
 from perennial.route import serving
+from perennial.scaling_bounds import DOCUMENT, Raised, bounds, scheduled
 from perennial_web.answers import (
     DecisionAnswer,
     Decisions,
@@ -21,9 +22,11 @@ from perennial_web.answers import (
     Models,
     ModelSummary,
     Mute,
+    RaisedAnswer,
     Report,
     Reports,
     RolloutAnswer,
+    ScalingAnswer,
     Version,
     Versions,
     Window,
@@ -57,6 +60,7 @@ def model(config: Config, world: TheWorld) -> ModelDetails:
         endpoint_status=endpoint.status if endpoint else None,
         serving=name.version if name else None,
         rollout=_rollout(config.model, world),
+        scaling=_scaling(config, world),
         windows=_windows(config, world),
         mute=_mute(config.model, world),
     )
@@ -97,6 +101,24 @@ def report(
     if body is None:
         raise Refused(404, "no_such_report", f"{model} has no {monitor} report of {window}")
     return Response(body, media_type="text/html")
+
+
+def _scaling(config: ModelConfig, world: World) -> ScalingAnswer | None:
+    """None for a serverless endpoint, which has no instances."""
+    if config.endpoint.serverless:
+        return None
+    now = world.now()
+    raised = Raised.read(world.state.get(config.model, DOCUMENT)).standing(now)
+    found = bounds(config.scaling, raised, now)
+    return ScalingAnswer(
+        least=found.least,
+        most=found.most,
+        schedule=scheduled(config.scaling, now)[1],
+        raised=[
+            RaisedAnswer(bound=each.bound, instances=each.instances, until=each.until, by=each.by)
+            for each in raised.raises
+        ],
+    )
 
 
 def _rollout(model: str, world: World) -> RolloutAnswer | None:

@@ -32,6 +32,13 @@ class MuteFor(Wish):
     what: Literal["all"] | Intent = Field("all", description="`all`, or an alarm's intent")
 
 
+class Scale(Wish):
+    bound: Literal["floor", "ceiling"] = Field(description="the least number of instances, or the most")
+    instances: int = Field(ge=1, description="until then; never above scaling.adjust.limit")
+    hours: float = Field(2, gt=0, le=24 * 7)
+    because: Why = ""
+
+
 class Analyze(Wish):
     monitor: MonitorName | None = Field(None, description="every monitor by default")
     because: Why = ""

@@ -280,6 +280,8 @@ def test_every_route_is_described(call):
         ("POST", "/models/{model}/roll-back"),
         ("POST", "/models/{model}/mute"),
         ("DELETE", "/models/{model}/mute"),
+        ("POST", "/models/{model}/scale"),
+        ("DELETE", "/models/{model}/scale"),
         ("POST", "/models/{model}/analyze"),
         ("POST", "/fire-drill"),
         ("GET", "/fire-drill/{drill}"),

@@ -26,6 +26,7 @@ Outcome = Literal[
     "labels_missing",
     "latency_high",
     "errors_high",
+    "backlog_high",
     "alarm_ignored",
 ]
 SILENT_WINDOWS = 3
@@ -71,6 +72,10 @@ def diagnose(intent: Intent, reports: Reports, config: ModelConfig, alarm_reason
                 f"more than {limit:g} % of the requests end in an error of the model (5xx): {alarm_reason}"
             )
             return Diagnosis("errors_high", reason, "error", "errors")
+        case "backlog":
+            most = config.scaling.adjust.backlog
+            reason = f"more than {most:g} requests are in flight on an instance: {alarm_reason}"
+            return Diagnosis("backlog_high", reason, "warning", "backlog")
 
 
 def not_running(last: Report | None) -> Diagnosis:

@@ -32,6 +32,18 @@ def slowest(of: list[dict[str, str]], limit_ms: float) -> dict[str, Any]:
     }
 
 
+def in_flight(of: list[dict[str, str]], limit: float) -> dict[str, Any]:
+    """How many requests an instance has at once, being answered or waiting. SageMaker sends it every ten seconds."""
+    return {
+        "Namespace": NAMESPACE,
+        "MetricName": "ConcurrentRequestsPerModel",
+        "Dimensions": of,
+        "Statistic": "Average",
+        "Threshold": float(limit),
+        "Period": PERIOD,
+    }
+
+
 def error_share(of: list[dict[str, str]], limit_percent: float, least: int, otherwise: str) -> dict[str, Any]:
     """The share of requests that end in an error of the model, in minutes with at least so many requests.
 

@@ -12,9 +12,11 @@ from perennial.monitoring.monitors import MonitorName, delay, label_delay, monit
 from perennial.names import Names
 from perennial.sections_watching import Reaction
 
-Intent = Literal["data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors"]
+Intent = Literal[
+    "data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors", "backlog"
+]
 INTENTS: tuple[Intent, ...] = get_args(Intent)
-ON_ENDPOINT: frozenset[Intent] = frozenset({"latency", "errors"})
+ON_ENDPOINT: frozenset[Intent] = frozenset({"latency", "errors", "backlog"})
 
 _ON_ALARM: Mapping[Intent, str] = {
     "data-quality": "data_quality",
@@ -24,6 +26,7 @@ _ON_ALARM: Mapping[Intent, str] = {
     "silence": "no_data",
     "latency": "latency",
     "errors": "errors",
+    "backlog": "backlog",
 }
 _MONITOR: Mapping[Intent, MonitorName] = {
     "data-quality": "data_quality",

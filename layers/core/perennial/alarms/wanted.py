@@ -10,13 +10,13 @@ come every minute, and a minute without a request is a good one (`notBreaching`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from perennial import layout
-from perennial.alarms.endpoint_metrics import dimensions, error_share, slowest
+from perennial.alarms.endpoint_metrics import dimensions, error_share, in_flight, slowest
 from perennial.alarms.intent import (
     INTENTS,
     ON_ENDPOINT,
@@ -82,7 +82,7 @@ def wanted(config: ModelConfig, names: Names, bucket: str) -> Wanted:
     impossible: dict[Intent, str] = {}
     for intent in INTENTS:
         if intent in ON_ENDPOINT:
-            request = _latency(config, names) if intent == "latency" else _errors(config, names)
+            request = _ON_ENDPOINT[intent](config, names)
             if request:
                 requests[intent] = _complete(intent, request, config, names)
             continue
@@ -197,6 +197,23 @@ def _errors(config: ModelConfig, names: Names) -> Request | None:
     }
 
 
+def _backlog(config: ModelConfig, names: Names) -> Request | None:
+    limit = config.scaling.adjust.backlog
+    if limit is None or config.endpoint.serverless:
+        return None
+    return {
+        "AlarmDescription": f"{config.model}: more than {limit:g} requests are in flight on an instance, in 3 of 5 minutes. "
+        f"Look at ConcurrentRequestsPerModel of endpoint {names.endpoint(config.model)}.",
+        **in_flight(dimensions(names, config.model), limit),
+        **_MINUTES,
+    }
+
+
+_ON_ENDPOINT: Mapping[Intent, Callable[[ModelConfig, Names], Request | None]] = {
+    "latency": _latency,
+    "errors": _errors,
+    "backlog": _backlog,
+}
 _MINUTES = {
     "EvaluationPeriods": 5,
     "DatapointsToAlarm": 3,

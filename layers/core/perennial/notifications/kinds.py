@@ -138,6 +138,10 @@ KINDS: Mapping[str, Kind] = {
         "The endpoint answers with errors", "now", "Look at the endpoint's log.", UNCHANGED,
         ("roll_back", "mute"),
     ),
+    "backlog_high": Kind(
+        "Requests pile up", "now", "Look at the endpoint's load; raise scaling.max if it is at its limit.", UNCHANGED,
+        ("mute",),
+    ),
     "no_data": Kind(
         "No traffic arrives", "now", "Check whether callers still reach {endpoint}, and whether capture is on.",
         "Nothing is judged without traffic.", ("mute",),

@@ -33,6 +33,7 @@ from perennial.reactions.traffic import (
     watches_of,
 )
 from perennial.reactions.turns import Turn, asked_turn, due_turn, turn_of
+from perennial.reactions.watch_requests import watch_requests
 from perennial.route import serving
 
 logger = logging.getLogger(__name__)
@@ -222,6 +223,7 @@ def _keep(turn: Turn, claim: Document, analyzed: Analyzed, world: World, **more:
         "report": turn.folder + REPORT,
         "version": str(summary.model_version or "unknown"),
     }
+    watch_requests(turn.watch.config, summary, world)
     outcome = "window_empty" if summary.status == "empty" else "window_analyzed"
     decision = turn.decision(outcome, summary.reason, **details, **more)
     _end(turn, claim, "done", decision, world)
