@@ -8,6 +8,7 @@ import pytest
 from container_jobs import CONTAINER, clean_environment
 
 from perennial_container.estimators import ESTIMATORS, find_estimator
+from perennial_container.handlers import HANDLERS
 
 ROOT = CONTAINER.parent
 SOURCES = sorted((CONTAINER / "perennial_container").rglob("*.py"))
@@ -85,7 +86,11 @@ def test_documented_settings():
 
 def test_documented_error_codes():
     """Every error code of the server is on the page, and the page invents none."""
-    text = "".join(source.read_text() for source in SOURCES if source.parent.name == "serving")
+    text = "".join(
+        source.read_text()
+        for source in SOURCES
+        if source.parent.name == "serving" or source.stem == "runtime"
+    )
     raised = set(re.findall(r'(?:BodyError\(|RequestError\(\s*\d+,)\s*"([a-z_0-9]+)"', text))
     raised |= {"not_found", "refused"}
     listed = set(re.findall(r"^\| \d{3} \| `([a-z_0-9]+)` \|", PAGE, re.MULTILINE))
@@ -98,6 +103,19 @@ def test_documented_estimators(name: str):
     assert f"`{name}`" in PAGE
     for option in find_estimator(name).OPTIONS:
         assert f"`{option}`" in PAGE, option
+
+
+def test_the_page_shows_the_example():
+    """The handler on the page is the one that is tested."""
+    page = (ROOT / "docs" / "own-model.md").read_text()
+    shown = re.search(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)[1]
+    assert shown == (ROOT / "examples" / "own-model" / "scikit-learn" / "handler.py").read_text()
+
+
+def test_documented_handlers():
+    """Every ready-made handler is on the page."""
+    page = (ROOT / "docs" / "own-model.md").read_text()
+    assert {name for name in HANDLERS if f"| `{name}` |" not in page} == set()
 
 
 def test_dockerfile_serves_both():

@@ -294,6 +294,30 @@ def test_own_estimator_with_another_graph(tmp_path: Path):
     assert not (job.model / "model.onnx").exists()
 
 
+def test_own_estimator_with_a_handler(tmp_path: Path):
+    """The page's estimator without a graph ships its own files, and is judged by what its handler says."""
+    page = (PAGE.parent / "own-model.md").read_text()
+    [source] = re.findall(
+        r'^```python\n(""".*?HANDLER = .*?)^```', page.split("## In the loop")[1], re.DOTALL | re.MULTILINE
+    )
+    (tmp_path / "mycompany").mkdir()
+    (tmp_path / "mycompany" / "boosted.py").write_text(source)
+    job = make_job(
+        tmp_path / "job", LOANS, {"p.csv": loan_rows(300)}, estimator="mycompany.boosted", rounds="20"
+    )
+    result = job.train(PYTHONPATH=f"{tmp_path}:{PACKAGES}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert {path.name for path in job.model.iterdir()} == {"model.ubj", "model.json"}
+    description = json.loads((job.model / "model.json").read_text())
+    assert (description["handler"], list(description["files"])) == ("xgboost", ["model.ubj"])
+    assert description["parity"]["max_difference"] < 1e-4
+    assert job.evaluation["metrics"]["auc"] > 0.8
+    again = make_job(tmp_path / "again", LOANS, {"p.csv": loan_rows(300)})
+    again.add_champion(job.model)
+    assert again.run() == 0
+    assert again.evaluation["champion"]["metrics"]["auc"] > 0.8
+
+
 def test_interruption(tmp_path: Path):
     """After SIGTERM the next start goes on from the checkpoint and ends with the same model."""
     generator = np.random.default_rng(5)
