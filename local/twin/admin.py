@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
+from twin.autoscaling import scaler, schedules
 from twin.sagemaker import capture
 from twin.world import World
 
@@ -67,6 +68,7 @@ class Admin:
             "/_twin/faults": self._faults,
             "/_twin/model-monitor": self._model_monitor,
             "/_twin/serverless": self._serverless,
+            "/_twin/schedule-clock": self._schedule_clock,
             "/_twin/capture-clock": self._capture_clock,
             "/_twin/capture/flush": self._flush_capture,
             **(routes or {}),
@@ -124,6 +126,12 @@ class Admin:
         if request.method == "POST":
             self._world.serverless_idle = float(request.json()["idle_seconds"])
         return Answer({"idle_seconds": self._world.serverless_idle})
+
+    async def _schedule_clock(self, request: Request) -> Answer:
+        scaling = scaler.of(self._world)
+        if request.method == "POST":
+            schedules.move_clock(scaling, float(request.json()["offset_seconds"]))
+        return Answer({"offset_seconds": scaling.clock_offset.total_seconds()})
 
     async def _capture_clock(self, request: Request) -> Answer:
         if request.method == "POST":

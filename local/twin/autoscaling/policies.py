@@ -13,6 +13,7 @@ CONFIGURATIONS = {
     "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
     "StepScaling": "StepScalingPolicyConfiguration",
 }
+_OF_ONE_METRIC = {"MetricName", "Namespace", "Statistic"}
 # AWS scales out after three periods above the target, in after fifteen below nine tenths of it.
 HIGH_PERIODS, LOW_PERIODS, LOW_SHARE = 3, 15, 0.9
 
@@ -106,8 +107,10 @@ def _check_tracking(config: Record, target: Target) -> None:
             f"Predefined metric type {predefined['PredefinedMetricType']} is not supported for the scalable dimension "
             f"{target.dimension.name}"
         )
-    if custom is not None and not {"MetricName", "Namespace", "Statistic"} <= custom.keys():
-        raise validation("MetricName, Namespace and Statistic must be specified for a customized metric")
+    if custom is not None and "Metrics" not in custom and not _OF_ONE_METRIC <= custom.keys():
+        raise validation(
+            "Metrics, or MetricName, Namespace and Statistic, must be specified for a customized metric"
+        )
     if config["TargetValue"] <= 0:
         raise validation("TargetValue must be greater than 0")
 
@@ -115,6 +118,8 @@ def _check_tracking(config: Record, target: Target) -> None:
 def _metric(target: Target, config: Record) -> tuple[Record, int]:
     """The alarm members that name the metric, and the High alarm's period."""
     custom = config.get("CustomizedMetricSpecification")
+    if custom is not None and "Metrics" in custom:
+        return {"Metrics": [_query(one) for one in custom["Metrics"]]}, 60
     if custom is not None:
         return {
             "Namespace": custom["Namespace"],
@@ -132,6 +137,14 @@ def _metric(target: Target, config: Record) -> tuple[Record, int]:
         "Statistic": known.statistic,
     }
     return metric, known.period
+
+
+def _query(given: Record) -> Record:
+    """A TargetTrackingMetricDataQuery as alarms have it: those have periods."""
+    query = {"ReturnData": True, **given}
+    if "MetricStat" in given:
+        query["MetricStat"] = {**given["MetricStat"], "Period": 60}
+    return query
 
 
 def _put_alarms(target: Target, policy: Policy, config: Record) -> list[Record]:
@@ -153,8 +166,8 @@ def _put_alarms(target: Target, policy: Policy, config: Record) -> list[Record]:
                 "AlarmActions": [policy.arn],
                 "ComparisonOperator": operator,
                 "Threshold": threshold,
-                "Period": seconds,
                 "EvaluationPeriods": periods,
+                **({} if "Metrics" in metric else {"Period": seconds}),
             }
         )
         put.append({"AlarmName": name, "AlarmARN": alarm["AlarmArn"]})

@@ -5,7 +5,7 @@ All of it ends in the same code as the API's own operations, so instances really
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from twin import alarms, seams
 from twin import seams_cloudwatch as cloudwatch
@@ -34,8 +34,13 @@ class Scaler:
         self.dimensions.add(ProvisionedConcurrency(self.hosting))
         self.dimensions.add(CopyCount(self.hosting))
         self.targets = Targets(self.dimensions)
-        self.changed = asyncio.Event()  # a schedule was put or deleted
+        self.changed = asyncio.Event()  # a schedule was put or deleted, or the clock was moved
+        self.clock_offset = timedelta()  # of scheduled actions' clock
         self._work: set[asyncio.Task[None]] = set()
+
+    def now(self) -> datetime:
+        """The wall clock of scheduled actions."""
+        return datetime.now(UTC) + self.clock_offset
 
     def start(self) -> None:
         """React to endpoints' minutes and to alarms."""

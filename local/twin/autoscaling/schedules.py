@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -39,6 +40,8 @@ def register(service: Service, scaler: Scaler) -> None:
         low, high = bounds.get("MinCapacity"), bounds.get("MaxCapacity")
         if low is not None and high is not None and low > high:
             raise validation("Maximum capacity cannot be less than minimum capacity")
+        if low is not None and low < target.dimension.lowest:
+            raise validation(f"Minimum capacity must be at least {target.dimension.lowest}")
         arn = f"scheduledAction:{uuid4()}:resource/sagemaker/{target.resource_id}:scheduledActionName/{name}"
         action = ScheduledAction(
             name,
@@ -50,7 +53,7 @@ def register(service: Service, scaler: Scaler) -> None:
             request.get("StartTime"),
             request.get("EndTime"),
         )
-        action.due = next_run(action, call.now)
+        action.due = next_run(action, scaler.now())
         target.actions[name] = action
         scaler.changed.set()
 
@@ -82,41 +85,66 @@ def next_run(action: ScheduledAction, after: datetime) -> datetime | None:
         zone = ZoneInfo(action.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise validation(f"Invalid time zone: {action.timezone}") from error
-    earliest = max(after, action.start) if action.start else after
-    due = _after(action.schedule, earliest.astimezone(zone), action.created)
+    if action.start and action.end and action.end <= action.start:
+        raise validation("The end time must be later than the start time")
+    # A schedule that is due right at its start runs then.
+    earliest = max(after, action.start - timedelta(microseconds=1)) if action.start else after
+    due = _after(action, earliest, zone)
     return None if due is None or (action.end and due > action.end) else due
 
 
-def _after(schedule: str, after: datetime, created: datetime) -> datetime | None:
-    if match := _AT.fullmatch(schedule):
-        at = datetime.fromisoformat(match[1]).replace(tzinfo=after.tzinfo)
+def _after(action: ScheduledAction, after: datetime, zone: ZoneInfo) -> datetime | None:
+    if match := _AT.fullmatch(action.schedule):
+        at = datetime.fromisoformat(match[1]).replace(tzinfo=zone).astimezone(UTC)
         return at if at > after else None
-    if match := _RATE.fullmatch(schedule):
-        every = timedelta(**{f"{match[2]}s": int(match[1])})
-        return created + every * ((after - created) // every + 1) if every else None
+    if match := _RATE.fullmatch(action.schedule):
+        every, first = timedelta(**{f"{match[2]}s": int(match[1])}), action.start or action.created
+        if not every:
+            raise validation(f"Invalid schedule expression: {action.schedule}")
+        passed = (after - first) // every + 1 if after >= first else int(action.start is None)
+        return first + every * passed
     try:
-        return clockwork.next_cron(schedule, after)
+        due = clockwork.next_cron(action.schedule, after.astimezone(zone))
+        # When clocks are set back an hour comes twice; the action runs in the first.
+        while due is not None and due.astimezone(UTC) <= after:
+            due = clockwork.next_cron(action.schedule, due)
     except ValueError as error:
-        raise validation(f"Invalid schedule expression: {schedule}") from error
+        raise validation(f"Invalid schedule expression: {action.schedule}") from error
+    return due and due.astimezone(UTC)
 
 
 async def _keep_time(scaler: Scaler) -> None:
-    """Sleep until the next action is due or a schedule changes."""
+    """Sleep until the next action is due, a schedule changes, or the clock is moved."""
     while True:
-        now = datetime.now(UTC)
-        dues = [one.due for target in scaler.targets for one in target.actions.values() if one.due]
+        planned = [
+            (action.due, target, action)
+            for target in scaler.targets
+            for action in target.actions.values()
+            if action.due
+        ]
         scaler.changed.clear()
-        wait = (min(dues) - now).total_seconds() if dues else None
-        try:
-            await asyncio.wait_for(scaler.changed.wait(), wait if wait is None else max(0.0, wait))
+        if not planned:
+            await scaler.changed.wait()
             continue
-        except TimeoutError:
-            now = datetime.now(UTC)
+        due, target, action = min(planned, key=lambda one: one[0])
+        wait = (due - scaler.now()).total_seconds()
+        if wait > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(scaler.changed.wait(), wait)
+            continue
+        action.due = next_run(action, max(due, scaler.now()))
+        _run(scaler, target, action)
+
+
+def move_clock(scaler: Scaler, seconds: float) -> None:
+    """Let schedules believe that it is so much later. What becomes due runs once; going back plans anew."""
+    back = timedelta(seconds=seconds) < scaler.clock_offset
+    scaler.clock_offset = timedelta(seconds=seconds)
+    if back:
         for target in scaler.targets:
             for action in target.actions.values():
-                if action.due and action.due <= now:
-                    action.due = next_run(action, now)
-                    _run(scaler, target, action)
+                action.due = next_run(action, scaler.now())
+    scaler.changed.set()
 
 
 def _run(scaler: Scaler, target: Target, action: ScheduledAction) -> None:

@@ -1,10 +1,13 @@
 """The twin's own decisions about rollouts, alarms and scaling: pure, so told by tables."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from twin.autoscaling.decide import Bounds, step, track
+from twin.autoscaling.decide import Bounds, aggregated, not_scaled, step, track
+from twin.autoscaling.schedules import next_run
+from twin.autoscaling.state import ScheduledAction
 from twin.errors import AwsError
 from twin.sagemaker.hosting_plan import Plan, Step, plan
 
@@ -108,3 +111,75 @@ def test_a_step_is_chosen_by_the_breach(config: dict[str, Any], breach: float, e
         {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 2},
     ]
     assert step(4, breach, {**config, "StepAdjustments": steps}, BOUNDS) == expected
+
+
+@pytest.mark.parametrize(
+    ("current", "out", "reason"),
+    [
+        pytest.param(8, True, {"Code": "AlreadyAtMaxCapacity", "MaxCapacity": 8}, id="out at the maximum"),
+        pytest.param(1, False, {"Code": "AlreadyAtMinCapacity", "MinCapacity": 1}, id="in at the minimum"),
+        pytest.param(3, True, {"Code": "AlreadyAtDesiredCapacity", "CurrentCapacity": 3}, id="enough"),
+    ],
+)
+def test_what_is_not_scaled_has_a_reason(current: int, out: bool, reason: dict[str, Any]) -> None:
+    """The code and the limit that was met."""
+    assert not_scaled(current, BOUNDS, out=out) == reason
+
+
+@pytest.mark.parametrize(
+    ("how", "value"), [("Average", 4.0), ("Minimum", 1.0), ("Maximum", 7.0)], ids=["mean", "least", "most"]
+)
+def test_datapoints_are_aggregated_as_the_policy_says(how: str, value: float) -> None:
+    """MetricAggregationType decides; missing datapoints do not count."""
+    assert aggregated([7.0, None, 1.0, 4.0], how) == value
+    assert aggregated([None], how) is None
+
+
+def scheduled(schedule: str, zone: str = "UTC", **limits: datetime) -> ScheduledAction:
+    created = datetime(2026, 1, 1, 0, 7, tzinfo=UTC)
+    return ScheduledAction("s", "arn", schedule, zone, {"MinCapacity": 1}, created, **limits)
+
+
+@pytest.mark.parametrize(
+    ("action", "after", "due"),
+    [
+        pytest.param(
+            scheduled("cron(0 8 * * ? *)", "Europe/Berlin"),
+            "2026-03-28T12:00",
+            "2026-03-29T06:00",
+            id="clocks were set forward",
+        ),
+        pytest.param(
+            scheduled("cron(30 2 * * ? *)", "Europe/Berlin"),
+            "2026-10-25T00:30",
+            "2026-10-26T01:30",
+            id="the hour that comes twice counts once",
+        ),
+        pytest.param(
+            scheduled("rate(10 minutes)"), "2026-01-01T00:07", "2026-01-01T00:17", id="a period later"
+        ),
+        pytest.param(
+            scheduled("rate(10 minutes)", start=datetime(2026, 1, 2, tzinfo=UTC)),
+            "2026-01-01T12:00",
+            "2026-01-02T00:00",
+            id="from the start time on",
+        ),
+        pytest.param(
+            scheduled("at(2026-05-01T09:00:00)", "Asia/Tokyo"),
+            "2026-04-30T00:00",
+            "2026-05-01T00:00",
+            id="once",
+        ),
+        pytest.param(scheduled("at(2026-05-01T09:00:00)"), "2026-05-02T00:00", None, id="past"),
+        pytest.param(
+            scheduled("cron(0 8 * * ? *)", end=datetime(2026, 1, 2, tzinfo=UTC)),
+            "2026-01-01T09:00",
+            None,
+            id="after the end time",
+        ),
+    ],
+)
+def test_a_schedule_is_read_on_the_wall_clock(action: ScheduledAction, after: str, due: str | None) -> None:
+    """Cron and at() in the action's time zone, rates from its start."""
+    expected = due and datetime.fromisoformat(due).replace(tzinfo=UTC)
+    assert next_run(action, datetime.fromisoformat(after).replace(tzinfo=UTC)) == expected
