@@ -102,6 +102,21 @@ def test_attributes_choose_the_parts(numbers: Server, wish: str, keys: set[str],
     assert [line.count(",") + 1 for line in lines] == [cells] * len(ROWS)
 
 
+def test_answers_name_the_version_of_the_registry(loans) -> None:
+    """SageMaker passes on no header but the custom attributes: the version comes after what the caller sent, if it fits."""
+    answers = {}
+    with serving(loans.base, PERENNIAL_MODEL_VERSION="7") as server:
+        server.wait_for_ping(200)
+        for sent in ("", "trace=1", "t" * 1020):
+            answered = server.invoke("0.5,3,a,true\n", **({ATTRIBUTES: sent} if sent else {}))
+            answers[sent] = answered.headers[ATTRIBUTES]
+    assert answers == {
+        "": "model-version=7",
+        "trace=1": "trace=1,model-version=7",
+        "t" * 1020: "t" * 1020,
+    }
+
+
 def test_an_unknown_wish_is_refused(numbers: Server) -> None:
     """A misspelt wish is told, not overheard."""
     found = numbers.invoke(json.dumps(ROWS), JSON, **{ATTRIBUTES: "predictions=label"})

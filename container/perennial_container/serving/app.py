@@ -1,6 +1,6 @@
 """The HTTP side of serving: the front, and behind it the control plane."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
@@ -20,22 +20,26 @@ MEBIBYTE = 1024 * 1024
 MOST_BATCH_MEGABYTES = 100
 
 
-def create_app(model: ServedModel, *, body_limit: int, body_seconds: float, parts: Parts = "both") -> Front:
+def create_app(
+    model: ServedModel, *, body_limit: int, body_seconds: float, parts: Parts = "both", version: str = ""
+) -> Front:
     """The application; it starts to load the model when it starts. `body_limit` is in bytes,
-    `body_seconds` what the rest of a body may take."""
+    `body_seconds` what the rest of a body may take, `version` what the registry calls the model."""
     admission = Admission(MOST_REQUESTS, body_limit)
     meter = Meter()
-    control = control_plane(model, admission, meter, body_limit)
-    limits = Limits(body_limit, body_seconds, parts)
+    control = control_plane(model.start_loading, admission, meter, body_limit)
+    limits = Limits(body_limit, body_seconds, parts, f"model-version={version}".encode() if version else b"")
     return Front(control, model, limits, admission, meter)
 
 
-def control_plane(model: ServedModel, admission: Admission, meter: Meter, body_limit: int) -> FastAPI:
-    """Everything but `/invocations` and `/ping`."""
+def control_plane(
+    start: Callable[[], None], admission: Admission, meter: Meter, body_limit: int
+) -> FastAPI:
+    """Everything but `/invocations` and `/ping`; `start` is called when the server starts."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        model.start_loading()
+        start()
         yield
 
     app = FastAPI(title="Perennial model server", lifespan=lifespan, openapi_url=None)

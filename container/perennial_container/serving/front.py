@@ -30,7 +30,7 @@ from perennial_container.serving.media import (
 )
 from perennial_container.serving.meter import Meter
 from perennial_container.serving.model import Served, ServedModel
-from perennial_container.serving.wishes import Parts, parts_wished
+from perennial_container.serving.wishes import Parts, parts_wished, stamped
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Limits:
     size: int
     seconds: float
     parts: Parts = "both"
+    stamp: bytes = b""  # an attribute for every answer: SageMaker lets no other header through
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,11 @@ class Front:
         self._meter = meter
         self._batcher: Batcher | None = None
         self._threads = ThreadPoolExecutor(available_cpus(), thread_name_prefix="large-body")
+
+    def close(self) -> None:
+        """No more requests will come; those in flight are still answered."""
+        self._threads.shutdown(wait=False)
+        self._model.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -134,8 +140,11 @@ class Front:
                 (b"content-type", NAMES[asked.form].encode()),
                 (b"x-model-version", served.version.encode()),
             ]
+            stamp = self._limits.stamp
             if asked.attributes is not None:
-                headers.append((ATTRIBUTES, asked.attributes))
+                headers.append((ATTRIBUTES, stamped(asked.attributes, stamp)))
+            elif stamp:
+                headers.append((ATTRIBUTES, stamp))
             if asked.inference is not None:
                 headers.append((INFERENCE, asked.inference))
             await _respond(send, 200, headers, content)

@@ -6,16 +6,20 @@ import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import uvicorn
 
 from perennial_container.cpu import available_cpus
 from perennial_container.paths import Paths
 from perennial_container.seal import Trust
-from perennial_container.serving.app import create_app
+from perennial_container.serving import room
+from perennial_container.serving.app import create_app, create_app_of_many
+from perennial_container.serving.front import Front
+from perennial_container.serving.many import ManyFront
 from perennial_container.serving.model import PREDICT_SECONDS, ServedModel
 from perennial_container.serving.protocol import BoundedHeads
+from perennial_container.serving.room import Room
 from perennial_container.serving.wishes import Parts, parse_parts
 
 MEBIBYTE = 1024 * 1024
@@ -38,6 +42,8 @@ class Settings:
     body_seconds: float = 10.0  # for the rest of a body whose beginning has arrived
     parts: Parts = "both"
     predict_seconds: float = PREDICT_SECONDS  # for a user's own code
+    many: bool = False  # models, loaded by `/models`
+    version: str = ""  # of the model package
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
@@ -48,7 +54,29 @@ class Settings:
             parts=parse_parts(environment.get("PERENNIAL_PREDICTIONS") or cls.parts),
             body_seconds=float(environment.get("BODY_TIMEOUT_SECONDS") or cls.body_seconds),
             predict_seconds=float(environment.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or cls.predict_seconds),
+            many=(environment.get("SAGEMAKER_MULTI_MODEL") or "").lower() == "true",
+            version=environment.get("PERENNIAL_MODEL_VERSION") or cls.version,
         )
+
+
+def application(settings: Settings, environment: Mapping[str, str]) -> Front | ManyFront:
+    """One model, or as many as SageMaker asks for."""
+    paths, trust = Paths.from_env(environment), Trust.from_env(environment)
+    bounds: dict[str, Any] = {
+        "body_limit": settings.body_limit,
+        "body_seconds": settings.body_seconds,
+        "parts": settings.parts,
+    }
+    if not settings.many:
+        model = ServedModel(paths.model, available_cpus(), trust, settings.predict_seconds)
+        return create_app(model, **bounds)
+    most = room.limit(environment)
+    return create_app_of_many(
+        paths,
+        lambda folder: ServedModel(folder, 1, trust, settings.predict_seconds),
+        lambda folder: Room(most, room.used(), room.needed(folder)),
+        **bounds,
+    )
 
 
 def main() -> int:
@@ -56,19 +84,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     sys.setswitchinterval(SWITCH_SECONDS)
     settings = Settings.from_env(os.environ)
-    model = ServedModel(
-        Paths.from_env(os.environ).model,
-        available_cpus(),
-        Trust.from_env(os.environ),
-        settings.predict_seconds,
-    )
     config = uvicorn.Config(
-        create_app(
-            model,
-            body_limit=settings.body_limit,
-            body_seconds=settings.body_seconds,
-            parts=settings.parts,
-        ),
+        application(settings, os.environ),
         host=settings.host,
         port=settings.port,
         http=BoundedHeads,

@@ -8,6 +8,7 @@ from perennial_container.errors import RequestError
 Parts = Literal["both", "labels", "probabilities"]
 PARTS: tuple[Parts, ...] = get_args(Parts)
 KEY = "predictions"
+LONGEST = 1024  # bytes of custom attributes that SageMaker passes on
 
 
 @lru_cache(maxsize=256)
@@ -23,6 +24,13 @@ def parts_wished(attributes: bytes | None, otherwise: Parts) -> Parts:
         if key.strip() == KEY:
             return parse_parts(value.strip())
     return otherwise
+
+
+def stamped(attributes: bytes, stamp: bytes) -> bytes:
+    """The caller's attributes, given back, and ours after them where SageMaker's limit leaves room."""
+    if not stamp or len(attributes) + len(stamp) + 1 > LONGEST:
+        return attributes
+    return attributes + b"," + stamp
 
 
 def parse_parts(text: str) -> Parts:
