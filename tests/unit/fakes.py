@@ -251,6 +251,7 @@ class InMemoryEndpoints:
     endpoints: dict[str, EndpointState] = field(default_factory=dict)
     models: dict[str, str] = field(default_factory=dict)
     isolated: dict[str, bool] = field(default_factory=dict)
+    environments: dict[str, Mapping[str, str]] = field(default_factory=dict)
     config_requests: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     calls: list[tuple[str, str, str]] = field(default_factory=list)
     deployments: list[Mapping[str, Any] | None] = field(default_factory=list)
@@ -260,13 +261,25 @@ class InMemoryEndpoints:
     def get(self, name: str) -> EndpointState | None:
         return self.endpoints.get(name)
 
+    def config(self, config_name: str) -> Mapping[str, Any] | None:
+        return self.config_requests.get(config_name)
+
     def instance_type(self, config_name: str) -> str | None:
         request = self.config_requests.get(config_name)
         return request["ProductionVariants"][0].get("InstanceType") if request else None
 
-    def ensure_model(self, name: str, package_arn: str, model: str, *, isolated: bool) -> None:
+    def ensure_model(
+        self,
+        name: str,
+        package_arn: str,
+        model: str,
+        *,
+        isolated: bool,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.models.setdefault(name, package_arn)
         self.isolated[name] = isolated
+        self.environments[name] = environment or {}
 
     def ensure_config(self, request: Mapping[str, Any]) -> None:
         self.config_requests.setdefault(request["EndpointConfigName"], request)

@@ -124,5 +124,23 @@ class InMemoryModelMonitor:
 class InMemoryMetrics:
     points: list[Datapoint] = field(default_factory=list)
 
+    rows: dict[tuple[str, str, str], Mapping[str, float]] = field(default_factory=dict)
+
     def put(self, datapoints: Sequence[Datapoint]) -> None:
         self.points += datapoints
+
+    def read(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        statistics: Sequence[str],
+        start: datetime,
+        end: datetime,
+    ) -> Sequence[Mapping[str, float]]:
+        """`rows` by namespace, metric and the variant or config; percentiles are all the one given as `p`."""
+        of = dimensions.get("VariantName") or dimensions["EndpointConfig"]
+        row = self.rows.get((namespace, name, of))
+        if row is None:
+            return []
+        return [{each: row["p" if each.startswith("p") else each] for each in statistics}]

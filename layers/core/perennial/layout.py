@@ -11,6 +11,7 @@ DATA_SUFFIXES = (".csv", ".parquet")
 
 
 MODELS_PREFIX = "models/"
+OVERFLOW_PREFIX = "capture-overflow/"  # records that are too large for a queue, until they are written
 
 
 def config_key(model: str) -> str:
@@ -68,6 +69,11 @@ def report_prefix(model: str, monitor: str, start: datetime, until: datetime | N
     """The folder of one window's results, by its start; `until` for a window that somebody asked for."""
     folder = f"{start:%Y/%m/%d/%H%M}" + (f"-{until:%Y%m%dT%H%M%S}" if until else "")
     return f"{reports_prefix(model, monitor)}{folder}/"
+
+
+def shadow_prefix(model: str, version: int, began_at: datetime) -> str:
+    """The folder of what a shadow test of a version found."""
+    return f"models/{model}/shadow/v{version}/{began_at:%Y%m%dT%H%M%SZ}/"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+_WORDS = {
+    "failed": "failed",
+    "dropped": "was dropped after its shadow test",
+    "asked": "waits for a person after its shadow test",
+}
 REMEMBERED = 20  # losses of a model; older versions were replaced long ago
 
 
@@ -25,7 +30,7 @@ class Loss:
     settings_only: bool = False
 
     def __str__(self) -> str:
-        words = "failed" if self.outcome == "failed" else "was rolled back"
+        words = _WORDS.get(self.outcome, "was rolled back")
         what = f"version {self.version}" + (" with its new settings" if self.settings_only else "")
         return f"{what} {words} ({self.reason}); it is tried again after a new approval"
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
 from perennial.alarms.ports import Alarms
+from perennial.components import Component
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
@@ -15,6 +16,7 @@ from perennial.events import ActionDetail, ReactionName
 from perennial.intake.completeness import Listed
 from perennial.monitoring.ports import Analyst, CloudWatchMetrics, ModelMonitor, ProcessingJobs
 from perennial.names import Names
+from perennial.prediction.invocation import Invocation, Reply
 from perennial.retraining.ports import LabelledTraffic
 from perennial.scaling import Resource, Standing
 from perennial.scaling_bounds import Bounds
@@ -109,11 +111,24 @@ class ModelRegistry(Protocol):
 class Endpoints(Protocol):
     """SageMaker endpoints, their configs and models."""
 
-    def get(self, name: str) -> EndpointState | None: ...
+    def get(self, name: str) -> EndpointState | None:
+        """With the inference component on it, where it hosts one."""
+
+    def config(self, config_name: str) -> Mapping[str, Any] | None:
+        """DescribeEndpointConfig's answer; None when it is gone."""
+
     def instance_type(self, config_name: str) -> str | None:
         """Of a config's first variant; None when it is serverless or gone."""
 
-    def ensure_model(self, name: str, package_arn: str, model: str, *, isolated: bool) -> None: ...
+    def ensure_model(
+        self,
+        name: str,
+        package_arn: str,
+        model: str,
+        *,
+        isolated: bool,
+        environment: Mapping[str, str] | None = None,
+    ) -> None: ...
     def ensure_config(self, request: Mapping[str, Any]) -> None: ...
     def create(self, name: str, config_name: str, model: str) -> bool: ...
     def update(
@@ -122,12 +137,39 @@ class Endpoints(Protocol):
         """False when an update is in progress already. `keep_counts` retains what scaling reached."""
 
     def delete(self, name: str) -> None: ...
-    def invoke(self, name: str, body: str) -> str:
+    def invoke(self, name: str, body: str, *, component: str | None = None) -> str:
         """What the endpoint answers to JSON, as text. Raises EndpointRefused when the model does not answer it."""
 
     def configs(self, model: str) -> Sequence[tuple[str, datetime]]: ...
     def forget(self, config_name: str) -> None:
         """Delete an endpoint config and the model of the same name."""
+
+
+class Components(Protocol):
+    """SageMaker inference components."""
+
+    def get(self, name: str) -> Component | None: ...
+    def create(self, request: Mapping[str, Any]) -> bool:
+        """False when one of that name exists: somebody was faster, which is a success."""
+
+    def update(self, request: Mapping[str, Any]) -> bool:
+        """False while another change of it is under way."""
+
+    def delete(self, name: str) -> bool:
+        """False while a change of it is under way."""
+
+
+class Predictions(Protocol):
+    """Endpoints as those see them who want predictions."""
+
+    def invoke(self, endpoint: str, asked: Invocation) -> Reply:
+        """Raises RequestRefused, or EndpointMissing when there is none of that name."""
+
+
+class Captures(Protocol):
+    """The queue of captured records."""
+
+    def send(self, body: str) -> None: ...
 
 
 class Scaling(Protocol):
@@ -240,6 +282,14 @@ class World(Protocol):
     def registry(self) -> ModelRegistry: ...
     @property
     def endpoints(self) -> Endpoints: ...
+    @property
+    def components(self) -> Components: ...
+    @property
+    def predictions(self) -> Predictions: ...
+    @property
+    def captures(self) -> Captures:
+        """Only in the function that answers requests for predictions."""
+
     @property
     def scaling(self) -> Scaling: ...
     @property

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+INFERENCE_ID = "perennial-smoke-test"  # in the captured traffic
 TELLING = 1e-3  # a smaller spread of the expected scores, in their own size, tells no constant answer from a right one
 
 

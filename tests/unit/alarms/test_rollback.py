@@ -9,14 +9,16 @@ from fakes_alarms import InMemoryAlarms
 from perennial.alarms.intent import parse_alarm
 from perennial.alarms.rollback import alarm_names, requests, watch
 from perennial.events import AlarmDetail, AlarmStateDetail
+from perennial.prediction_shift import Before
 from perennial.reactions.answer_alarm import on_alarm
 
 CONFIG_NAME = NAMES.endpoint_config("mortgage", 2, "0123ab")
-FIRST, SECOND = alarm_names(NAMES, CONFIG_NAME)
+FIRST, SECOND, THIRD = alarm_names(NAMES, CONFIG_NAME)
+BEFORE = Before(NAMES.endpoint_config("mortgage", 1, "0123ab"))
 
 
 def asked(**endpoint):
-    return requests(config(endpoint=endpoint), NAMES, CONFIG_NAME)
+    return requests(config(endpoint=endpoint), NAMES, CONFIG_NAME, BEFORE)
 
 
 def test_they_look_at_the_new_config_alone():
@@ -34,6 +36,9 @@ def test_they_look_at_the_new_config_alone():
         pytest.param({}, [FIRST, SECOND], id="both"),
         pytest.param({"rollback_on": {"p99_ms": None}}, [FIRST], id="errors only"),
         pytest.param({"rollback_on": {"error_percent": None}}, [SECOND], id="latency only"),
+        pytest.param(
+            {"rollback_on": {"prediction_shift": 0.5}}, [FIRST, SECOND, THIRD], id="predictions, too"
+        ),
         pytest.param({"rollout": {"bake_minutes": 0}}, [], id="nobody looks without a bake"),
         pytest.param({"kind": "serverless"}, [], id="serverless has no guardrails"),
     ],
@@ -50,7 +55,7 @@ def test_a_short_bake_is_judged_by_fewer_minutes(bake, minutes):
         assert minutes == (request["EvaluationPeriods"], request["DatapointsToAlarm"])
 
 
-@pytest.mark.parametrize("name", [FIRST, SECOND])
+@pytest.mark.parametrize("name", [FIRST, SECOND, THIRD])
 def test_they_page_nobody(name):
     """They undo a rollout and tell with it: AnswerAlarm knows none of them, even with their model in force."""
     world = InMemoryWorld()

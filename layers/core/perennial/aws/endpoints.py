@@ -9,18 +9,28 @@ from typing import Any
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from perennial.aws.clients import client, code, invoking_client, message
+from perennial.aws.components import SageMakerComponents
+from perennial.components import combined
 from perennial.deployment import EndpointState
 from perennial.errors import EndpointRefused, TransientError
 from perennial.names import Names
-
-SMOKE_TEST = "perennial-smoke-test"  # the inference id in the captured traffic
+from perennial.smoke_test import INFERENCE_ID
 
 
 class SageMakerEndpoints:
-    def __init__(self, names: Names, execution_role: str, sagemaker: Any = None, runtime: Any = None) -> None:
+    def __init__(
+        self,
+        names: Names,
+        execution_role: str,
+        sagemaker: Any = None,
+        runtime: Any = None,
+        *,
+        components: SageMakerComponents | None = None,
+    ) -> None:
         self._names = names
         self._role = execution_role
         self._sagemaker = sagemaker or client("sagemaker")
+        self._components = components or SageMakerComponents(self._sagemaker)
         self._given_runtime = runtime
 
     def get(self, name: str) -> EndpointState | None:
@@ -30,7 +40,7 @@ class SageMakerEndpoints:
             if code(error) == "ValidationException" and "could not find" in message(error).lower():
                 return None
             raise
-        return EndpointState(
+        state = EndpointState(
             name,
             endpoint["EndpointStatus"],
             endpoint.get("EndpointConfigName", ""),
@@ -39,30 +49,53 @@ class SageMakerEndpoints:
             sum(variant.get("DesiredInstanceCount", 0) for variant in endpoint.get("ProductionVariants", [])),
             tuple(variant["VariantName"] for variant in endpoint.get("ProductionVariants", [])),
         )
+        hosts = any("ManagedInstanceScaling" in each for each in endpoint.get("ProductionVariants", []))
+        return combined(state, self._components.get(name)) if hosts else state
 
-    def instance_type(self, config_name: str) -> str | None:
-        """Of a config's first variant; None when it is serverless or gone."""
+    def config(self, config_name: str) -> Mapping[str, Any] | None:
+        """DescribeEndpointConfig's answer; None when it is gone."""
         try:
-            config = self._sagemaker.describe_endpoint_config(EndpointConfigName=config_name)
+            found: Mapping[str, Any] = self._sagemaker.describe_endpoint_config(
+                EndpointConfigName=config_name
+            )
         except ClientError as error:
             if "could not find" in message(error).lower():
                 return None
             raise
-        found: str | None = config["ProductionVariants"][0].get("InstanceType")
         return found
 
-    def ensure_model(self, name: str, package_arn: str, model: str, *, isolated: bool) -> None:
+    def instance_type(self, config_name: str) -> str | None:
+        """Of a config's first variant; None when it is serverless or gone."""
+        config = self.config(config_name)
+        found: str | None = config["ProductionVariants"][0].get("InstanceType") if config else None
+        return found
+
+    def ensure_model(
+        self,
+        name: str,
+        package_arn: str,
+        model: str,
+        *,
+        isolated: bool,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        container: dict[str, Any] = {"ModelPackageName": package_arn}
+        if environment:
+            container["Environment"] = dict(environment)
         self._create(
             self._sagemaker.create_model,
             ModelName=name,
-            Containers=[{"ModelPackageName": package_arn}],
+            Containers=[container],
             ExecutionRoleArn=self._role,
             EnableNetworkIsolation=isolated,
             Tags=[{"Key": "perennial:model", "Value": model}],
         )
 
     def ensure_config(self, request: Mapping[str, Any]) -> None:
-        self._create(self._sagemaker.create_endpoint_config, **request)
+        """A config that names no model, for inference components, names the role instead."""
+        named = all("ModelName" in variant for variant in request["ProductionVariants"])
+        role = {} if named else {"ExecutionRoleArn": self._role}
+        self._create(self._sagemaker.create_endpoint_config, **request, **role)
 
     def create(self, name: str, config_name: str, model: str) -> bool:
         return self._create(
@@ -89,13 +122,14 @@ class SageMakerEndpoints:
     def delete(self, name: str) -> None:
         self._sagemaker.delete_endpoint(EndpointName=name)
 
-    def invoke(self, name: str, body: str) -> str:
+    def invoke(self, name: str, body: str, *, component: str | None = None) -> str:
+        target = {"EndpointName": name} | ({"InferenceComponentName": component} if component else {})
         try:
             answer = self._runtime.invoke_endpoint(
-                EndpointName=name,
+                **target,
                 ContentType="application/json",
                 Accept="application/json",
-                InferenceId=SMOKE_TEST,
+                InferenceId=INFERENCE_ID,
                 Body=body.encode(),
             )
             return str(answer["Body"].read().decode(errors="replace"))

@@ -48,6 +48,17 @@ class ModelMonitor(Protocol):
 
 
 class CloudWatchMetrics(Protocol):
-    """CloudWatch's custom metrics."""
+    """CloudWatch's metrics: ours to put, anybody's to read."""
 
     def put(self, datapoints: Sequence[Datapoint]) -> None: ...
+    def read(
+        self,
+        namespace: str,
+        name: str,
+        dimensions: Mapping[str, str],
+        statistics: Sequence[str],
+        start: datetime,
+        end: datetime,
+    ) -> Sequence[Mapping[str, float]]:
+        """The statistics (`Sum`, `p99` ...) of a metric from start to end, in as few periods as CloudWatch cuts that
+        into; empty when it has no data."""
