@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from perennial import rollout_plan, shadow_rules
+from perennial import components_rules, rollout_plan, shadow_rules
 from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, UNWATCHED, Problem
 from perennial.names import digest
 from perennial.sections import (
@@ -47,6 +47,11 @@ class ModelConfig(Section):
     retraining: Retraining = Retraining()
     notify: Notify = Notify()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _rollout_of_copies(cls, values: Any) -> Any:
+        return components_rules.with_defaults(values)
+
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
         metric = self.gate_metric
@@ -65,7 +70,9 @@ class ModelConfig(Section):
         if self.monitors.bias and self.problem != "binary_classification":
             raise ValueError("monitors.bias: these metrics are defined for binary_classification")
         self._check_quality_monitor()
-        if not self.endpoint.serverless:
+        if why := components_rules.refusal(self.endpoint, self.scaling):
+            raise ValueError(why)
+        if not self.endpoint.serverless and not self.scales_to_zero:
             why = rollout_plan.refusal(self.endpoint.rollout, self.endpoint.instances, self.endpoint.instance)
             if why:
                 raise ValueError(f"endpoint.rollout: {why}")
@@ -89,6 +96,11 @@ class ModelConfig(Section):
             raise ValueError(f"monitors.model_quality.minimum: {metric} is an error: use maximum")
         if metric not in LOWER_IS_BETTER and monitor.maximum is not None:
             raise ValueError(f"monitors.model_quality.maximum: more {metric} is better: use minimum")
+
+    @property
+    def scales_to_zero(self) -> bool:
+        """Whether it is a real-time endpoint of inference components."""
+        return components_rules.asks(self.endpoint, self.scaling)
 
     @property
     def gate_metric(self) -> str:
@@ -134,6 +146,8 @@ class ModelConfig(Section):
     def endpoint_hash(self) -> str:
         """Changes when the same model version needs another endpoint config."""
         endpoint = self.endpoint.model_dump(mode="json", exclude={"rollout", "rollback_on", "shadow"})
+        if not self.scales_to_zero:
+            del endpoint["copies"]
         if isinstance(endpoint["kind"], dict):
             # What scales the provisioned concurrency is no part of the endpoint config.
             size = endpoint["kind"]["serverless"]

@@ -13,6 +13,8 @@ from perennial.losses import Loss, barring
 from perennial.names import Names
 
 VARIANT = "AllTraffic"  # guardrails need the same variant name in every config
+CAPTURED_AS_CSV = ("text/csv",)  # any other content type is captured as BASE64
+CAPTURED_AS_JSON = ("application/json", "application/jsonlines")
 IN_PROGRESS = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
 BROKEN = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
 # Describe may still show the old config for a moment after UpdateEndpoint was accepted.
@@ -35,7 +37,9 @@ class PackageVersion:
 class EndpointState:
     """An endpoint as DescribeEndpoint tells it. `instances` is how many it should have by now; serverless: 0.
 
-    `variants` are the names of what serves; none is told while it is created.
+    `variants` are the names of what serves; none is told while it is created. Where it hosts an inference component,
+    `config_name` is the model that runs, `host_config` the config of the endpoint itself, `instances` the copies, and
+    `awaits` what has to be asked for next (see components.py).
     """
 
     name: str
@@ -45,6 +49,8 @@ class EndpointState:
     modified_at: datetime | None = None
     instances: int = 0
     variants: tuple[str, ...] = ()
+    host_config: str = ""
+    awaits: Literal["", "component", "version"] = ""
 
 
 @dataclass(frozen=True)
@@ -272,8 +278,8 @@ def config_request(name: str, model_name: str, config: ModelConfig, bucket: str)
             "DestinationS3Uri": f"s3://{bucket}/{layout.capture_prefix(config.model)}",
             "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
             "CaptureContentTypeHeader": {
-                "CsvContentTypes": ["text/csv"],
-                "JsonContentTypes": ["application/json", "application/jsonlines"],
+                "CsvContentTypes": list(CAPTURED_AS_CSV),
+                "JsonContentTypes": list(CAPTURED_AS_JSON),
             },
         }
     return request

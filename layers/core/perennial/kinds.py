@@ -14,7 +14,7 @@ from perennial.config import ModelConfig
 from perennial.deployment import ACCEPTANCE, Rollout
 from perennial.names import Names
 
-Kind = Literal["realtime", "serverless"]
+Kind = Literal["realtime", "serverless", "components"]
 # Requests that asked for the route just before it moved end on the endpoint that it left: 60 s at most.
 GRACE = timedelta(minutes=2)
 
@@ -71,6 +71,8 @@ class Route:
 
 def kind_of(config: ModelConfig) -> Kind:
     """The kind that model.yaml asks for."""
+    if config.scales_to_zero:
+        return "components"
     return "serverless" if config.endpoint.serverless else "realtime"
 
 

@@ -8,7 +8,6 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from perennial.sections import InstanceType, Section
 
-
 SCALES = frozenset({"provisioned_max", "utilization"})  # what Application Auto Scaling is told
 
 
@@ -117,6 +116,13 @@ def _kind(value: Any) -> Any:
 Kind = Annotated[Literal["realtime"] | dict[Literal["serverless"], Serverless], BeforeValidator(_kind)]
 
 
+class Copies(Section):
+    """What one copy of the model reserves on its instance, with scaling.min: 0."""
+
+    cpus: float = Field(1, ge=0.25, description="vCPUs")
+    memory_mb: int = Field(1024, ge=128, description="an instance lends less than it has")
+
+
 class Endpoint(Section):
     """Where the approved version serves."""
 
@@ -128,6 +134,7 @@ class Endpoint(Section):
     shadow: Annotated[Shadow | None, BeforeValidator(_shadow)] = Field(
         None, description="true, or the settings: a challenger runs as a shadow of production first"
     )
+    copies: Copies = Copies()
 
     @property
     def serverless(self) -> Serverless | None:

@@ -20,6 +20,11 @@ def dimensions(names: Names, model: str, config_name: str | None = None) -> list
     return found + ([{"Name": "EndpointConfigName", "Value": config_name}] if config_name else [])
 
 
+def of_component(name: str) -> list[dict[str, str]]:
+    """Of all copies of an inference component."""
+    return [{"Name": "InferenceComponentName", "Value": name}]
+
+
 def slowest(of: list[dict[str, str]], limit_ms: float) -> dict[str, Any]:
     """The time that one request in a hundred exceeds in the model."""
     return {

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from perennial import provisioned_concurrency, route, scaling
+from perennial import component_scaling, provisioned_concurrency, route, scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import IN_PROGRESS, Rollout
 from perennial.ports import World
-from perennial.reactions import settle_scaling
+from perennial.reactions import component_steps, settle_scaling
 
 
 def unscale(endpoint: str, model: str, world: World) -> None:
     """Deregister whatever scales it: SageMaker refuses to delete what is scaled."""
-    for resource in (scaling.variant(endpoint), provisioned_concurrency.variant(endpoint)):
+    for resource in (
+        scaling.variant(endpoint),
+        provisioned_concurrency.variant(endpoint),
+        component_scaling.copies(endpoint),
+    ):
         if world.scaling.standing(resource).bounds:
             settle_scaling.remove(resource, model, world)
 
@@ -20,9 +24,15 @@ def unscale(endpoint: str, model: str, world: World) -> None:
 def retire(endpoint: str, model: str, world: World) -> bool:
     """Remove a model's second endpoint. False while SageMaker does not let go of it: the sweep comes back."""
     found = world.endpoints.get(endpoint)
-    if found and found.status in IN_PROGRESS and found.status != "Deleting":
+    if found and found.host_config:
+        if found.status in IN_PROGRESS and not found.awaits:
+            return False
+        unscale(endpoint, model, world)
+        if not component_steps.let_go(found, world):
+            return False
+    elif found and found.status in IN_PROGRESS and found.status != "Deleting":
         return False
-    if found and found.status != "Deleting":
+    elif found and found.status != "Deleting":
         unscale(endpoint, model, world)
         world.endpoints.delete(endpoint)
     present = route.serving(model, world)

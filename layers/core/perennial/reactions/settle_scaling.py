@@ -4,9 +4,10 @@ already is left alone, and so is what is somebody else's."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from perennial import scaling
+from perennial import component_scaling, scaling
 from perennial.alarms.standing import same
 from perennial.config import ModelConfig
 from perennial.ports import World
@@ -21,7 +22,7 @@ def settle_scaling(config: ModelConfig, endpoint: str, world: World) -> str | No
     """
     document = world.state.get(config.model, DOCUMENT)
     raised, now = Raised.read(document), world.now()
-    done = apply(scaling.wanted(config, endpoint, raised, now), config.model, world)
+    done = apply(_wish(config, endpoint, raised, now), config.model, world)
     over = raised.over(now)
     if over:
         world.state.put(config.model, DOCUMENT, raised.standing(now).document(), expected=document)
@@ -34,11 +35,16 @@ def is_due(config: ModelConfig, endpoint: str, world: World) -> str | None:
     raised, now = Raised.read(world.state.get(config.model, DOCUMENT)), world.now()
     if raised.over(now):
         return "what was raised for a while is over"
-    wish = scaling.wanted(config, endpoint, raised, now)
+    wish = _wish(config, endpoint, raised, now)
     standing = world.scaling.standing(wish.resource)
     if scaling.changes(wish, standing) or _alarms_to_put(wish, _arns(standing), world):
         return "what scales it is not as model.yaml wants it"
     return None
+
+
+def _wish(config: ModelConfig, endpoint: str, raised: Raised, now: datetime) -> Wanted:
+    wanted = component_scaling.wanted if config.scales_to_zero else scaling.wanted
+    return wanted(config, endpoint, raised, now)
 
 
 def apply(wish: Wanted, model: str, world: World) -> str | None:

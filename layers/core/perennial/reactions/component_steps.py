@@ -1,0 +1,78 @@
+"""What an endpoint of inference components needs beside its own requests: the component, another model on it, its end."""
+
+from __future__ import annotations
+
+from perennial import components
+from perennial.components import Step, next_step
+from perennial.config import ModelConfig
+from perennial.decision import Decision, Severity
+from perennial.deployment import EndpointState, Rollout
+from perennial.ports import World
+from perennial.reactions import guards
+
+
+def take(
+    endpoint: EndpointState, rollout: Rollout | None, config: ModelConfig, world: World, because: str
+) -> Decision | None:
+    """Ask for the second half of a rollout; None when nothing is awaited. Asked again, it meets what is there."""
+    step = next_step(endpoint, rollout)
+    if step.action == "nothing":
+        return None
+    if step.action == "remove":
+        world.endpoints.delete(endpoint.name)
+        return _told(config, because, "endpoint_deleted", endpoint, step, "warning")
+    if step.action == "create":
+        world.components.create(components.create_request(config, endpoint.name, step.model_name))
+        return _told(config, because, "component_creation_started", endpoint, step)
+    if not update(endpoint, step.model_name, config, world):
+        return None
+    return _told(config, because, "component_update_started", endpoint, step)
+
+
+def update(endpoint: EndpointState, model_name: str, config: ModelConfig, world: World) -> bool:
+    """Ask for another model on the component, guarded first; False while another change of it is under way."""
+    guarded = components.deployment_config(config, endpoint.instances) is not None
+    alarms = guards.put_up(config, model_name, world, alarmed=guarded)
+    accepted = world.components.update(components.update_request(config, endpoint, model_name, alarms))
+    if not accepted:
+        guards.take_down(config.model, world)
+    return accepted
+
+
+def begin_update(endpoint: EndpointState, config_name: str, config: ModelConfig, world: World) -> bool:
+    """The first half of an update: other instances if they differ, and else the version itself."""
+    if world.endpoints.instance_type(endpoint.host_config) == config.endpoint.instance:
+        return update(endpoint, config_name, config, world)
+    return world.endpoints.update(endpoint.name, config_name, None, keep_counts=False)
+
+
+def is_vacant(name: str, world: World) -> bool:
+    """Whether no component of a deleted endpoint has the name still: that one goes first."""
+    if world.components.get(name) is None:
+        return True
+    world.components.delete(name)
+    return False
+
+
+def let_go(endpoint: EndpointState, world: World) -> bool:
+    """Delete an endpoint, after what lives on it: False until the component is gone, the sweep comes back.
+
+    DeleteEndpoint leaves components behind, and their names taken.
+    """
+    if world.components.get(endpoint.name) is None:
+        world.endpoints.delete(endpoint.name)
+        return True
+    world.components.delete(endpoint.name)
+    return False
+
+
+def _told(
+    config: ModelConfig,
+    because: str,
+    outcome: str,
+    endpoint: EndpointState,
+    step: Step,
+    news: Severity = "info",
+) -> Decision:
+    details = {"endpoint": endpoint.name} | ({"config": step.model_name} if step.model_name else {})
+    return Decision(config.model, because, outcome, step.reason, news, details)
