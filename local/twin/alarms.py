@@ -22,7 +22,7 @@ from twin.metric_math import Series
 from twin.metric_math_parser import parse
 from twin.world import World
 
-SCALED_NAMESPACES = frozenset({"AWS/SageMaker", "/aws/sagemaker/Endpoints"})
+IN_ORDER = frozenset({"AWS/SageMaker", "/aws/sagemaker/Endpoints"})  # nobody but the twin puts data there
 EVALUATE_EVERY = 60.0  # real seconds between two looks at alarms that no data arrive for
 
 Alarm = dict[str, Any]
@@ -99,7 +99,7 @@ class Alarms:
 def _scaled(alarm: Alarm) -> bool:
     """Whether all that an alarm looks at is what endpoints measure."""
     stats = [one["MetricStat"] for one in queries(alarm) if "MetricStat" in one]
-    return bool(stats) and all(one["Metric"]["Namespace"] in SCALED_NAMESPACES for one in stats)
+    return bool(stats) and all(one["Metric"]["Namespace"] in cloudwatch.SCALED_NAMESPACES for one in stats)
 
 
 def _end_of_minute() -> float:
@@ -151,11 +151,11 @@ def _metric(stat: Mapping[str, Any], count: int, now: float, scale: float) -> Se
     metric, period, name = stat["Metric"], stat["Period"] / scale, stat["Stat"]
     dimensions = {one["Name"]: one["Value"] for one in metric.get("Dimensions") or []}
     buckets: list[list[dict[str, Any]]] = [[] for _ in range(count)]
-    ours = metric["Namespace"] in SCALED_NAMESPACES
+    ours = metric["Namespace"] in IN_ORDER
     for point in reversed(cloudwatch.points(metric["Namespace"], metric["MetricName"], dimensions)):
         age = now - point["Timestamp"]
         if ours and age > period * count:
-            break  # nobody else puts data there, so they are in order
+            break
         if 0 <= age <= period * count and stat.get("Unit") in (None, "None", point.get("Unit")):
             buckets[max(0, math.ceil(age / period) - 1)].append(point)
     values = [cloudwatch.statistic(bucket, name) if bucket else None for bucket in buckets]

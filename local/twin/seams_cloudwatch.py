@@ -8,6 +8,10 @@ from ministack.services import cloudwatch, eventbridge
 from ministack.services.cloudformation import provisioners
 
 from twin import seams
+from twin.emf import Datum
+
+# What endpoints measure, and what their containers do: a minute of theirs is 60 / time_scale seconds.
+SCALED_NAMESPACES = {"AWS/SageMaker", "/aws/sagemaker/Endpoints"}
 
 Alarm = dict[str, Any]
 Points = list[dict[str, Any]]
@@ -52,6 +56,25 @@ def put_data(namespace: str, data: Iterable[Mapping[str, Any]]) -> None:
             namespace, datum["MetricName"], dimensions, at, unit, value, None, None, statistics
         )
     cloudwatch._evaluate_all_alarms()
+
+
+def put_embedded(data: Iterable[Datum], *, of_endpoint: bool) -> None:
+    """Store what log lines of the present scope carry; `of_endpoint` ones live in scaled time."""
+    stored = list(data)
+    for one in stored:
+        if of_endpoint:
+            SCALED_NAMESPACES.add(one.namespace)
+        store(
+            one.namespace,
+            one.name,
+            dict(one.dimensions),
+            one.at,
+            one.unit,
+            one.values,
+            [1.0] * len(one.values),
+        )
+    if stored:
+        cloudwatch._evaluate_all_alarms()
 
 
 def points(namespace: str, name: str, dimensions: Mapping[str, str]) -> Points:

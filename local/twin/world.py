@@ -15,12 +15,14 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 
-from twin import seams
+from twin import emf, seams, seams_cloudwatch
 from twin.children import Children
 from twin.faults import Faults
 from twin.sagemaker.packages import Registry
 from twin.sagemaker.trials import Trials
 from twin.tags import Tags
+
+ENDPOINT_LOGS = ("/aws/sagemaker/Endpoints/", "/aws/sagemaker/InferenceComponents/")
 
 
 class Events:
@@ -37,9 +39,12 @@ class Logs:
     """CloudWatch Logs."""
 
     def write(self, group: str, stream: str, lines: Iterable[str | tuple[int, str]]) -> None:
-        """Append lines, each with its epoch milliseconds or stamped now."""
+        """Append lines, each with its epoch milliseconds or stamped now; metrics embedded in them are stored."""
         now = int(datetime.now(UTC).timestamp() * 1000)
-        seams.put_logs(group, stream, [(now, line) if isinstance(line, str) else line for line in lines])
+        stamped = [(now, line) if isinstance(line, str) else line for line in lines]
+        seams.put_logs(group, stream, stamped)
+        embedded = [datum for _, line in stamped for datum in emf.data(line)]
+        seams_cloudwatch.put_embedded(embedded, of_endpoint=group.startswith(ENDPOINT_LOGS))
 
 
 class Metrics:

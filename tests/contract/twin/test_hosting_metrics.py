@@ -127,3 +127,35 @@ def test_an_alarms_change_is_told_to_eventbridge(twin: Twin, alarm: dict[str, An
             }
         ],
     }
+
+
+def test_metrics_that_a_container_prints_become_datapoints(endpoints: Endpoints) -> None:
+    """A line in the embedded metric format is a log event and a metric; alarms on it live in endpoints' time."""
+    mark, cloudwatch = unique("print"), endpoints.twin.client("cloudwatch")
+    directive = {
+        "Namespace": mark,
+        "Dimensions": [["Version"]],
+        "Metrics": [{"Name": "Score", "Unit": "Count"}],
+    }
+    embedded = {"Timestamp": int(datetime.now(UTC).timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    name = endpoints.serving(1, say=[{"_aws": embedded, "Version": "7", "Score": [2, 4]}, "no metric"])
+    endpoints.invoke(name)
+
+    def average() -> list[float]:
+        now = datetime.now(UTC)
+        points = cloudwatch.get_metric_statistics(
+            Namespace=mark,
+            MetricName="Score",
+            Dimensions=[{"Name": "Version", "Value": "7"}],
+            StartTime=now - timedelta(minutes=10),
+            EndTime=now + timedelta(minutes=1),
+            Period=3600,
+            Statistics=["Average"],
+        )["Datapoints"]
+        return [point["Average"] for point in points]
+
+    eventually(lambda: average() == [3.0])
+    logs = endpoints.twin.client("logs").filter_log_events(
+        logGroupName=f"/aws/sagemaker/Endpoints/{name}", filterPattern="Score"
+    )
+    assert json.loads(logs["events"][0]["message"])["Score"] == [2, 4]
