@@ -3,6 +3,7 @@
 import logging
 import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ KEEP_ALIVE_SECONDS = 75
 # libuv accepts one connection a turn of its loop and listener: with one listener, a /ping behind a crowd of new
 # connections waits for as many turns.
 LISTENERS = 16
+# What the system takes in for a connection before the server reads it. A turn of the event loop reads from every
+# connection that has something: what one of a hundred may have is what a /ping waits for.
+RECEIVE_BYTES = 64 * 1024
 # What the event loop waits for each time a thread with a large body has the interpreter; Python's own is 5 ms.
 SWITCH_SECONDS = 0.0002
 
@@ -100,5 +104,6 @@ def main() -> int:
         signal.signal(number, lambda *_: None)
     server = uvicorn.Server(config)
     listener = config.bind_socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)  # connections inherit it
     server.run([listener, *(listener.dup() for _ in range(LISTENERS - 1))])
     return 0 if server.started else 1
