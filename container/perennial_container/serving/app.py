@@ -32,9 +32,7 @@ def create_app(
     return Front(control, model, limits, admission, meter)
 
 
-def control_plane(
-    start: Callable[[], None], admission: Admission, meter: Meter, body_limit: int
-) -> FastAPI:
+def control_plane(start: Callable[[], None], admission: Admission, meter: Meter, body_limit: int) -> FastAPI:
     """Everything but `/invocations` and `/ping`; `start` is called when the server starts."""
 
     @asynccontextmanager

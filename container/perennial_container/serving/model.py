@@ -16,6 +16,7 @@ from perennial_container.seal import NOBODY, Trust
 from perennial_container.serving.answers import AnswerWriter
 from perennial_container.serving.decoder import Decoder
 from perennial_container.serving.media import ContentType, Form
+from perennial_container.serving.tally import Tally, TallyingWriter
 from perennial_container.serving.texts import TextDecoder
 from perennial_container.serving.wishes import Parts
 from perennial_container.serving.worker import Worker
@@ -38,14 +39,16 @@ class Served:
     worker: Worker | None = None
 
     @classmethod
-    def of(cls, artefact: Artefact, seconds: float = PREDICT_SECONDS) -> Self:
-        """`seconds` is how long a user's own code may take for a request."""
+    def of(
+        cls, artefact: Artefact, seconds: float = PREDICT_SECONDS, tally: Tally | None = None
+    ) -> Self:
+        """`seconds` is how long a user's own code may take for a request; `tally` counts what is predicted."""
         raw = any(encoding.raw for encoding in artefact.encodings)
         theirs = artefact.handler is not None and artefact.handler not in HANDLERS
         return cls(
             artefact,
             TextDecoder(artefact.encodings) if raw else Decoder(artefact.encodings),
-            AnswerWriter(artefact.schema.classes),
+            TallyingWriter(artefact.schema.classes, tally) if tally else AnswerWriter(artefact.schema.classes),
             str(artefact.description["sha256"])[:12],
             Worker(artefact.predictor.predict, seconds) if theirs else None,
         )
@@ -77,18 +80,20 @@ class ServedModel:
     threads: int
     trust: Trust = NOBODY
     seconds: float = PREDICT_SECONDS
+    tally: Tally | None = None
     served: Served | None = None
     reason: str = "the model is being loaded"
     _thread: threading.Thread | None = field(default=None, repr=False)
 
     def start_loading(self) -> None:
-        self._thread = threading.Thread(target=self._load, name="load-model", daemon=True)
+        self._thread = threading.Thread(target=self.load, name="load-model", daemon=True)
         self._thread.start()
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Load and verify; what goes wrong is told by `reason`."""
         try:
             artefact = Artefact.load(self.folder, threads=self.threads, trust=self.trust)
-            self.served = Served.of(artefact, self.seconds)
+            self.served = Served.of(artefact, self.seconds, self.tally)
         except ArtefactError as error:
             self.reason = str(error)
             log.error("the model cannot be served: %s", error)
@@ -106,3 +111,8 @@ class ServedModel:
             reason = f"predict of the model's handler has not come back for {stuck:.0f} seconds"
             raise RequestError(503, "model_not_ready", reason)
         return self.served
+
+    def close(self) -> None:
+        """Let a user's own code end with its last request."""
+        if self.served is not None and self.served.worker is not None:
+            self.served.worker.close()

@@ -7,7 +7,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import uvicorn
 
@@ -15,12 +15,13 @@ from perennial_container.cpu import available_cpus
 from perennial_container.paths import Paths
 from perennial_container.seal import Trust
 from perennial_container.serving import room
-from perennial_container.serving.app import create_app, create_app_of_many
-from perennial_container.serving.front import Front
-from perennial_container.serving.many import ManyFront
+from perennial_container.serving.app import create_app
+from perennial_container.serving.front import Front, Limits
+from perennial_container.serving.many import ManyFront, create_app_of_many
 from perennial_container.serving.model import PREDICT_SECONDS, ServedModel
 from perennial_container.serving.protocol import BoundedHeads
 from perennial_container.serving.room import Room
+from perennial_container.serving.tally import Tally
 from perennial_container.serving.wishes import Parts, parse_parts
 
 MEBIBYTE = 1024 * 1024
@@ -66,20 +67,22 @@ class Settings:
 def application(settings: Settings, environment: Mapping[str, str]) -> Front | ManyFront:
     """One model, or as many as SageMaker asks for."""
     paths, trust = Paths.from_env(environment), Trust.from_env(environment)
-    bounds: dict[str, Any] = {
-        "body_limit": settings.body_limit,
-        "body_seconds": settings.body_seconds,
-        "parts": settings.parts,
-    }
     if not settings.many:
-        model = ServedModel(paths.model, available_cpus(), trust, settings.predict_seconds)
-        return create_app(model, **bounds)
+        return create_app(
+            ServedModel(
+                paths.model, available_cpus(), trust, settings.predict_seconds, Tally.from_env(environment)
+            ),
+            body_limit=settings.body_limit,
+            body_seconds=settings.body_seconds,
+            parts=settings.parts,
+            version=settings.version,
+        )
     most = room.limit(environment)
     return create_app_of_many(
         paths,
         lambda folder: ServedModel(folder, 1, trust, settings.predict_seconds),
         lambda folder: Room(most, room.used(), room.needed(folder)),
-        **bounds,
+        Limits(settings.body_limit, settings.body_seconds, settings.parts),
     )
 
 

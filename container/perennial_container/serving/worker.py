@@ -29,7 +29,7 @@ class Worker:
         self._seconds = seconds
         self._waiting: Waiting = []
         self._since: float | None = None
-        self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, Waiting]] = SimpleQueue()
+        self._batches: SimpleQueue[tuple[asyncio.AbstractEventLoop, Waiting] | None] = SimpleQueue()
         # A daemon: a handler that never returns must not keep the process from ending.
         threading.Thread(target=self._run, name="handler", daemon=True).start()
 
@@ -55,14 +55,18 @@ class Worker:
         busy = 0.0 if self._since is None else time.monotonic() - self._since
         return busy if busy > self._seconds else None
 
+    def close(self) -> None:
+        """End the thread after what has been asked."""
+        self._batches.put(None)
+
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         waiting, self._waiting = self._waiting, []
         self._since = time.monotonic()
         self._batches.put((loop, waiting))
 
     def _run(self) -> None:
-        while True:
-            loop, waiting = self._batches.get()
+        while (batch := self._batches.get()) is not None:
+            loop, waiting = batch
             outcomes = self._together(waiting)
             if loop.is_closed():
                 return
