@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from perennial_cli import analysis, orders
+from perennial_cli import analysis, capacity, orders
 from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
 
@@ -128,6 +128,8 @@ def parser() -> argparse.ArgumentParser:
         )
     analysis.add_commands(command)
     orders.add_commands(command)
+    contract.add_commands(command)
+    capacity.add_commands(command)
     shown = command("preview", preview)
     shown.set_defaults(offline=True)
     shown.add_argument(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -47,10 +48,17 @@ class Stack:
         )
         return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
 
+    def endpoint_name(self, model: str) -> str:
+        """Of the endpoint that serves the model now: the route's, if it ever moved."""
+        key = {"pk": {"S": f"state#{model}"}, "sk": {"S": "route"}}
+        found = boto3.client("dynamodb").get_item(TableName=self.outputs["LedgerTable"], Key=key)
+        route = json.loads(found["Item"]["body"]["S"]) if "Item" in found else {}
+        return str(route.get("endpoint", self.group(model)))
+
     def endpoint(self, model: str) -> dict[str, Any] | None:
         sagemaker = boto3.client("sagemaker")
         try:
-            return dict(sagemaker.describe_endpoint(EndpointName=self.group(model)))
+            return dict(sagemaker.describe_endpoint(EndpointName=self.endpoint_name(model)))
         except sagemaker.exceptions.ClientError as error:
             if "Could not find" in str(error):
                 return None

@@ -1,0 +1,61 @@
+"""`perennial capacity` against a server on loopback."""
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from perennial_cli.__main__ import main
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        self.rfile.read(int(self.headers["content-length"]))
+        self.send_response(200)
+        self.send_header("content-length", "1")
+        self.end_headers()
+        self.wfile.write(b"1")
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *arguments):
+        """Silent."""
+
+
+@pytest.fixture
+def url():
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/invocations"
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_command_measures_a_url(url, tmp_path, capsys):
+    """From requests to a target, instances and a bill, with the date of its prices."""
+    body = tmp_path / "row.csv"
+    body.write_text("1,2\n")
+    main(
+        [
+            *("capacity", url, "--body", str(body), "--seconds", "0.5", "--most", "40"),
+            *("--latency", "2000", "--traffic", "100", "--hours", "8"),
+        ]
+    )
+    said = capsys.readouterr().out
+    for words in (
+        "an instance answers 40.0 requests a second",
+        "invocations_per_instance: 1200",
+        "5 instances",
+    ):
+        assert words in said
+    for words in ("serverless 2048 MB", "prices of 2025-06-01", "doubt: the highest rate tried still held"):
+        assert words in said
+
+
+def test_a_request_that_fails_ends_it(tmp_path):
+    """Nothing is measured of a server that refuses the body."""
+    body = tmp_path / "row.csv"
+    body.write_text("1,2\n")
+    with pytest.raises(SystemExit, match="the very first request failed"):
+        main(["capacity", "http://127.0.0.1:9/invocations", "--body", str(body)])
