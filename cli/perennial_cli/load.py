@@ -8,6 +8,7 @@ was free for it, so a queue in front of the server is in the figures.
 from __future__ import annotations
 
 import itertools
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -47,12 +48,12 @@ def percentile(ascending: tuple[float, ...], percent: float) -> float:
     """The value that `percent` of them do not exceed (nearest rank)."""
     if not ascending:
         return float("inf")
-    return ascending[max(0, -(-len(ascending) * percent // 100).__trunc__() - 1)]
+    return ascending[max(0, math.ceil(len(ascending) * percent / 100) - 1)]
 
 
 def run(rate: float, seconds: float, connections: int, send: Send) -> Step:
     """Offer `rate` requests a second for so long over so many connections, each a thread."""
-    total = max(1, round(rate * seconds))
+    total = math.ceil(rate * seconds)
     numbers, lock = itertools.count(), threading.Lock()
     latencies: list[float] = []
     overslept: list[float] = []
