@@ -312,7 +312,7 @@ class TestSmokeTest:
         world.bucket.bodies["v2.tar.gz"] = archive()
         said = [EndpointRefused("status 500, a moment's weakness"), answer(0.1, 0.9)]
 
-        def invoke(name, body):
+        def invoke(name, body, **_):
             first = said.pop(0)
             if isinstance(first, EndpointRefused):
                 raise first

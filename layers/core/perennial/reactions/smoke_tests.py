@@ -6,6 +6,7 @@ import tarfile
 import zlib
 from dataclasses import dataclass
 
+from perennial.deployment import EndpointState
 from perennial.errors import EndpointRefused
 from perennial.ports import World
 from perennial.smoke_test import Sample, nonsense
@@ -22,7 +23,7 @@ class Tested:
     words: str
 
 
-def smoke_test(model: str, version: int, world: World, *, endpoint: str) -> Tested:
+def smoke_test(model: str, version: int, world: World, *, endpoint: EndpointState) -> Tested:
     """Invoke an endpoint with the golden sample of this version's artefact."""
     package = world.registry.get(model, version)
     sample = _sample(package.artefact if package else None, world)
@@ -35,13 +36,14 @@ def smoke_test(model: str, version: int, world: World, *, endpoint: str) -> Test
     return Tested(failure, failure or f"{len(sample.rows)} sample rows answered")
 
 
-def _ask(endpoint: str, request: str, world: World) -> str:
+def _ask(endpoint: EndpointState, request: str, world: World) -> str:
     """Once more after a refusal: one error in so many requests is for the alarms to judge."""
+    component = endpoint.name if endpoint.host_config else None
     try:
-        return world.endpoints.invoke(endpoint, request)
+        return world.endpoints.invoke(endpoint.name, request, component=component)
     except EndpointRefused:
         world.wait(1)
-        return world.endpoints.invoke(endpoint, request)
+        return world.endpoints.invoke(endpoint.name, request, component=component)
 
 
 def _sample(artefact: str | None, world: World) -> Sample | None:

@@ -1,0 +1,343 @@
+"""A real-time endpoint that scales to zero: its inference component, rollouts on it, and what scales its copies."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from fakes import NAMES, NOW, InMemoryWorld, config
+from fakes_components import LATER
+
+from perennial import components
+from perennial.component_scaling import copies
+from perennial.components import Component, combined, next_step
+from perennial.config import ModelConfig
+from perennial.deployment import EndpointState, Rollout
+from perennial.reactions.deploy_model import deploy_model
+from perennial.reactions.settle_endpoint import settle_endpoint
+from perennial.reactions.sweep import sweep
+
+ENDPOINT = NAMES.endpoint("mortgage")
+TARGET = copies(ENDPOINT)
+ZERO = {"scaling": {"min": 0, "max": 3}}
+
+
+def named(version, **changes):
+    return NAMES.endpoint_config("mortgage", version, config(**{**ZERO, **changes}).endpoint_hash)
+
+
+def settle(world):
+    return settle_endpoint("mortgage", world, because="sweep")
+
+
+def outcomes(world):
+    return [decision.outcome for decision in world.ledger.decisions]
+
+
+@pytest.fixture
+def world():
+    """The endpoint is InService, and nothing is on it yet."""
+    made = InMemoryWorld()
+    made.catalog.put(config(**ZERO), NOW)
+    made.registry.add("mortgage", "Approved")
+    deploy_model("mortgage", made, because="v1")
+    made.endpoints.become(ENDPOINT, "InService")
+    made.time = NOW + timedelta(minutes=10)
+    return made
+
+
+@pytest.fixture
+def serving(world):
+    """Version 1 is in service; the last request was long ago."""
+    settle(world)
+    world.components.become(ENDPOINT)
+    settle(world)
+    world.components.become(ENDPOINT, desired=0)
+    world.registry.add("mortgage", "Approved")
+    world.time = LATER + timedelta(hours=1)
+    return world
+
+
+class TestCreation:
+    def test_the_endpoint_has_instances_that_come_and_go_and_no_model(self, world):
+        """The endpoint config allows no instance at all, is isolated, captures nothing and names no model."""
+        request = world.endpoints.config_requests[named(1)]
+        variant = request["ProductionVariants"][0]
+        assert variant["ManagedInstanceScaling"]["MinInstanceCount"] == 0
+        assert "ModelName" not in variant
+        assert request["EnableNetworkIsolation"]
+        assert "DataCaptureConfig" not in request
+        assert not world.endpoints.isolated[named(1)]
+
+    def test_the_component_follows_once_the_endpoint_is_there(self, world):
+        """An endpoint that is InService gets its component, once, with one copy of the version."""
+        assert settle(world).outcome == "component_creation_started"
+        assert settle(world) is None
+        (request,) = world.components.requests
+        assert request["Specification"]["ModelName"] == named(1)
+        assert request["RuntimeConfig"] == {"CopyCount": 1}
+
+    def test_the_sweep_finds_what_no_event_tells(self, world):
+        """SageMaker sends no event about components: the sweep sees each half of the rollout that is due."""
+        assert ("mortgage", "settle_endpoint") in _swept(world)
+        settle(world)
+        assert ("mortgage", "settle_endpoint") not in _swept(world)
+        world.components.become(ENDPOINT)
+        assert ("mortgage", "settle_endpoint") in _swept(world)
+
+    def test_a_version_serves_once_its_copy_answers(self, world):
+        """The rollout ends when the component runs our model on a copy that answers; then its copies are scaled."""
+        settle(world)
+        world.components.become(ENDPOINT, current=0)
+        assert settle(world) is None
+        world.components.become(ENDPOINT)
+        assert settle(world).outcome == "version_in_service"
+        standing = world.scaling.standing(TARGET)
+        assert (standing.bounds.least, standing.bounds.most) == (0, 3)
+        assert sorted(standing.policies) == [f"{ENDPOINT}-invocations-per-copy", f"{ENDPOINT}-wake"]
+        alarm = world.alarms.standing[f"{ENDPOINT}-wake-scaling"].definition
+        assert alarm["MetricName"] == "NoCapacityInvocationFailures"
+        assert alarm["AlarmActions"] == [standing.policies[f"{ENDPOINT}-wake"]["PolicyARN"]]
+        assert ("mortgage", "settle_endpoint") not in _swept(world)
+
+    def test_a_component_that_fails_is_a_loss(self, world):
+        """A component that never gets a copy fails the rollout; a newer version makes way for itself."""
+        settle(world)
+        world.components.become(ENDPOINT, "Failed", failure_reason="not enough hardware resources")
+        lost = settle(world)
+        assert (lost.outcome, lost.news) == ("rollout_failed", "error")
+        assert "not enough hardware" in lost.reason
+        world.registry.add("mortgage", "Approved")
+        assert deploy_model("mortgage", world, because="v2").outcome == "endpoint_deleted"
+        assert world.components.get(ENDPOINT).status == "Deleting"
+        del world.components.components[ENDPOINT]
+        assert settle(world).outcome == "component_creation_started"
+        assert world.components.get(ENDPOINT).model_name == named(2)
+
+    def test_the_component_of_a_deleted_endpoint_goes_first(self):
+        """A component that outlived its endpoint has the name; it is deleted before a new endpoint is made."""
+        world = InMemoryWorld()
+        world.catalog.put(config(**ZERO), NOW)
+        world.registry.add("mortgage", "Approved")
+        world.components.components[ENDPOINT] = Component(ENDPOINT, "InService", "someone's")
+        assert deploy_model("mortgage", world, because="v1").outcome == "deployment_waits"
+        del world.components.components[ENDPOINT]
+        assert deploy_model("mortgage", world, because="sweep").outcome == "endpoint_creation_started"
+
+
+class TestNewVersion:
+    def test_at_zero_one_copy_is_started_to_test_it(self, serving):
+        """A version that is approved while no copy runs gets one, all at once and without alarms: nothing serves."""
+        started = deploy_model("mortgage", serving, because="v2")
+        assert started.outcome == "endpoint_update_started"
+        assert started.details["rollout"] == "all_at_once"
+        request = serving.components.requests[-1]
+        assert request["RuntimeConfig"] == {"CopyCount": 1}
+        assert "DeploymentConfig" not in request
+        assert all(serving.scaling.suspended(TARGET).values())
+        serving.components.run(ENDPOINT)
+        assert settle(serving).outcome == "version_in_service"
+        assert not any(serving.scaling.suspended(TARGET).values())
+
+    def test_awake_it_is_rolled_out_in_batches_and_undone_by_alarms(self, serving):
+        """Copies that serve are replaced in batches; the alarms look at the component, which has no versions."""
+        serving.components.become(ENDPOINT, desired=3)
+        deploy_model("mortgage", serving, because="v2")
+        request = serving.components.requests[-1]
+        policy = request["DeploymentConfig"]["RollingUpdatePolicy"]
+        assert policy == {
+            "MaximumBatchSize": {"Type": "COPY_COUNT", "Value": 1},
+            "WaitIntervalInSeconds": 600,
+        }
+        names = [
+            each["AlarmName"] for each in request["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"]
+        ]
+        assert names
+        for name in names:
+            assert "InferenceComponentName" in str(serving.alarms.standing[name].definition)
+        assert "RuntimeConfig" not in request
+
+    def test_a_silent_rollback_is_seen_by_the_model_that_runs(self, serving):
+        """InService with the old model is a loss of the new version; the old one stays, and it is not tried again."""
+        serving.components.become(ENDPOINT, desired=2)
+        deploy_model("mortgage", serving, because="v2")
+        serving.components.become(ENDPOINT)
+        serving.time += timedelta(minutes=10)
+        assert settle(serving).outcome == "rolled_back"
+        again = deploy_model("mortgage", serving, because="sweep")
+        assert again.outcome == "nothing"
+        assert "version 2 was rolled back" in again.reason
+
+    def test_rejecting_what_serves_rolls_back(self, serving):
+        """When the serving version is rejected, the newest approved one takes its place."""
+        deploy_model("mortgage", serving, because="v2")
+        serving.components.run(ENDPOINT)
+        settle(serving)
+        serving.registry.decide(serving.registry.get("mortgage", 2).arn, "Rejected", "wrong")
+        assert deploy_model("mortgage", serving, because="rejected").outcome == "endpoint_update_started"
+        assert serving.components.requests[-1]["Specification"]["ModelName"] == named(1)
+
+    def test_scaling_keeps_an_approval_waiting(self, serving):
+        """While copies come or go, SageMaker takes no version: it waits, and the sweep comes back."""
+        serving.components.become(ENDPOINT, "Updating")
+        assert deploy_model("mortgage", serving, because="v2").outcome == "deployment_waits"
+
+    def test_another_instance_changes_the_endpoint_before_the_component(self, serving):
+        """The endpoint gets its new config first; when it is InService, the component gets the version."""
+        endpoint = {"instance": "ml.m5.xlarge"}
+        serving.catalog.put(config(**ZERO, endpoint=endpoint), NOW)
+        deploy_model("mortgage", serving, because="configured")
+        wanted = named(2, endpoint={**endpoint, "rollout": {"type": "rolling", "percent": 50}})
+        assert serving.endpoints.calls[-1] == ("update", ENDPOINT, wanted)
+        state = serving.endpoints.endpoints[ENDPOINT]
+        after = LATER + timedelta(hours=2)
+        serving.endpoints.endpoints[ENDPOINT] = replace(
+            state, status="InService", config_name=wanted, modified_at=after
+        )
+        assert settle(serving).outcome == "component_update_started"
+        assert serving.components.requests[-1]["Specification"]["ModelName"] == wanted
+
+
+class TestChangeOfKind:
+    def test_components_are_another_kind_of_endpoint(self, serving):
+        """Back to instances that stay: another endpoint is built, takes the route, and the old one goes, component first."""
+        serving.catalog.put(config(), NOW)
+        deploy_model("mortgage", serving, because="configured")
+        other = f"{ENDPOINT}-realtime"
+        assert serving.endpoints.calls[-1][:2] == ("create", other)
+        serving.endpoints.become(other, "InService")
+        serving.time += timedelta(minutes=10)
+        assert settle(serving).outcome == "version_in_service"
+        serving.time += timedelta(minutes=10)
+        settle(serving)
+        assert serving.components.get(ENDPOINT).status == "Deleting"
+        assert ENDPOINT in serving.endpoints.endpoints
+        del serving.components.components[ENDPOINT]
+        settle(serving)
+        assert ENDPOINT not in serving.endpoints.endpoints
+        assert serving.scaling.standing(TARGET).bounds is None
+
+
+HOST = EndpointState(ENDPOINT, "InService", "host", modified_at=NOW)
+OURS = Rollout("v2", 2, NOW, "started")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "component", "status", "awaits"),
+    [
+        (HOST, None, "Creating", "component"),
+        (replace(HOST, status="Creating"), None, "Creating", ""),
+        (HOST, Component(ENDPOINT, "Creating", "v1", "", LATER, 1, 0), "Creating", ""),
+        (HOST, Component(ENDPOINT, "InService", "v1", "", LATER, 1, 1), "InService", ""),
+        (HOST, Component(ENDPOINT, "InService", "v1", "", LATER, 0, 0), "InService", ""),
+        (HOST, Component(ENDPOINT, "InService", "v1", "", LATER, 2, 0), "Updating", ""),
+        (
+            HOST,
+            Component(ENDPOINT, "InService", "v1", "", NOW - timedelta(hours=1), 1, 1),
+            "Updating",
+            "version",
+        ),
+        (HOST, Component(ENDPOINT, "Failed", "v1", "full", LATER, 0, 0), "Failed", ""),
+        (
+            replace(HOST, status="Updating"),
+            Component(ENDPOINT, "InService", "v1", "", LATER, 1, 1),
+            "Updating",
+            "",
+        ),
+    ],
+)
+def test_an_endpoint_and_its_component_are_one_state(endpoint, component, status, awaits):
+    """What serves is InService only when the component is, with a copy that answers wherever one is wanted."""
+    state = combined(endpoint, component)
+    assert (state.status, state.awaits, state.host_config) == (status, awaits, "host")
+    assert state.config_name == (component.model_name if component else "")
+
+
+@pytest.mark.parametrize(
+    ("awaits", "rollout", "action", "model"),
+    [
+        ("", OURS, "nothing", ""),
+        ("component", OURS, "create", "v2"),
+        ("component", replace(OURS, status="succeeded"), "create", "v2"),
+        ("component", replace(OURS, status="failed"), "remove", ""),
+        ("component", None, "remove", ""),
+        ("version", OURS, "update", "v2"),
+        ("version", replace(OURS, status="rolled_back"), "nothing", ""),
+    ],
+)
+def test_the_next_step(awaits, rollout, action, model):
+    """A rollout under way, or one that won, says what goes on the endpoint; an endpoint meant for nothing goes."""
+    step = next_step(replace(HOST, awaits=awaits, host_config="host"), rollout)
+    assert (step.action, step.model_name) == (action, model)
+
+
+@pytest.mark.parametrize(
+    ("count", "percent", "size"),
+    [
+        (1, 50, {"Type": "CAPACITY_PERCENT", "Value": 50}),
+        (2, 50, {"Type": "COPY_COUNT", "Value": 1}),
+        (10, 10, {"Type": "COPY_COUNT", "Value": 1}),
+        (10, 25, {"Type": "COPY_COUNT", "Value": 3}),
+        (3, 50, {"Type": "COPY_COUNT", "Value": 1}),
+    ],
+)
+def test_a_batch_is_at_most_half_of_the_copies(count, percent, size):
+    """Batches are counted in copies, never none and never more than half; half of one copy is left to SageMaker."""
+    rollout = {"type": "rolling", "percent": percent, "bake_minutes": 1}
+    asked = components.deployment_config(config(**ZERO, endpoint={"rollout": rollout}), count)
+    assert asked["RollingUpdatePolicy"]["MaximumBatchSize"] == size
+
+
+def test_all_at_once_has_no_batches():
+    """SageMaker knows one policy for components; without it all copies are replaced at once."""
+    assert (
+        components.deployment_config(config(**ZERO, endpoint={"rollout": {"type": "all_at_once"}}), 4) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"endpoint": {"rollout": {"type": "canary"}}}, "the nearest is type: rolling"),
+        ({"endpoint": {"rollout": {"type": "linear"}}}, "the nearest is type: rolling"),
+        ({"endpoint": {"shadow": True}}, "has no shadow variants"),
+        ({"endpoint": {"kind": "serverless"}}, "scales to zero by itself"),
+        ({"scaling": {"min": 0, "scale_in": False}}, "would never be reached"),
+        (
+            {"scaling": {"min": 0, "steps": [{"name": "cpu", "metric": "CPUUtilization", "above": {70: 1}}]}},
+            "leave steps out",
+        ),
+        (
+            {"scaling": {}, "endpoint": {"copies": {"cpus": 2}}},
+            "only an endpoint with scaling.min: 0 has copies",
+        ),
+        (
+            {"scaling": {"schedule": [{"name": "night", "at": "cron(0 20 * * ? *)", "min": 0}]}},
+            "no other endpoint scales to zero",
+        ),
+    ],
+)
+def test_what_is_excluded_is_refused_up_front(changes, words):
+    """model.yaml that asks for what an endpoint of components cannot have is refused, with the nearest that it can."""
+    with pytest.raises(ValueError, match=words):
+        config(**{**ZERO, **changes})
+
+
+def test_the_rollout_that_goes_with_it_is_the_default():
+    """Where model.yaml names no rollout it is rolling by half, and stays so when the configuration is read again."""
+    one = config(**ZERO)
+    assert (one.endpoint.rollout.type, one.endpoint.rollout.percent) == ("rolling", 50)
+    assert ModelConfig.model_validate_json(one.model_dump_json(by_alias=True)) == one
+    assert config().endpoint.rollout.type == "canary"
+
+
+def test_concurrency_is_tracked_by_the_copys_metric(serving):
+    """scaling.metric: concurrency tracks concurrent requests per copy; the other policy goes."""
+    settle(serving)
+    serving.catalog.put(config(scaling={"min": 0, "max": 3, "metric": "concurrency"}), NOW)
+    settle(serving)
+    policies = serving.scaling.standing(TARGET).policies
+    assert sorted(policies) == [f"{ENDPOINT}-concurrent-requests-per-copy", f"{ENDPOINT}-wake"]
+
+
+def _swept(world):
+    return [(model, item.reaction) for model, item in sweep(world).due]
