@@ -1,0 +1,1 @@
+"""What SageMaker asks of a serving container, tried on a running one: `perennial check-container`."""
