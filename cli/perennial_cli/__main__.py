@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from perennial_cli import analysis, capacity, orders
+from perennial_cli.contract import command as contract
 from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
 
