@@ -72,7 +72,7 @@ async def build(
             start_limit=max(min(SHORTEST_START_LIMIT, limit / 8), world.scaled(limit)),
             log=log,
         )
-        routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
+        routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", "RANDOM")
         fleet: Fleet = Fleet(recipe, hosting.host, routing)
         if "ServerlessConfig" in variant:
             fleet = Pool(recipe, hosting.host, idle_limit=lambda: world.scaled(world.serverless_idle))

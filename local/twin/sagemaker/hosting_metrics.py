@@ -67,6 +67,8 @@ class _Publisher:
     def publish_concurrency(self, end: float) -> None:
         """ConcurrentRequestsPerModel of the last ten seconds; each instance has a copy of the model."""
         at = end - self._minute / TICKS / 2
+        for also in self._hosting.on_tick:
+            also(at, self._minute / TICKS)
         for endpoint in self._hosting.endpoints:
             for generation in endpoint.generations:
                 for variant in generation.everything:

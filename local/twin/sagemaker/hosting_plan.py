@@ -1,7 +1,7 @@
 """How an update moves traffic from the old fleet to the new one. Pure: requests in, steps out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,14 +32,16 @@ class Plan:
     termination_wait: float = 0
     time_limit: float = 14400
     guarded: bool = False  # deployment events are sent for guarded updates only
+    rollback: float = 1.0  # the share of the old fleet that a rollback brings back at a time
 
 
 def plan(deployment: Config | None, old: Mapping[str, int], new: Mapping[str, int]) -> Plan:
     """The plan for a DeploymentConfig, given the instance counts per variant, old and new.
 
-    Without one, and when the variants' names change, SageMaker shifts all at once and does not bake.
+    Without one, when the variants' names change, and for several variants in a rolling update, SageMaker shifts all
+    at once and does not bake.
     """
-    if not deployment or set(old) != set(new):
+    if not deployment or set(old) != set(new) or ("RollingUpdatePolicy" in deployment and len(new) > 1):
         return Plan()
     check(deployment, sum(new.values()))
     alarms = tuple(
@@ -53,6 +55,9 @@ def plan(deployment: Config | None, old: Mapping[str, int], new: Mapping[str, in
         termination_wait=policy.get("TerminationWaitInSeconds", 0),
         time_limit=policy.get("MaximumExecutionTimeoutInSeconds", 14400),
         guarded=True,
+        rollback=_fraction(policy["RollbackMaximumBatchSize"], sum(old.values()))
+        if "RollbackMaximumBatchSize" in policy
+        else 1.0,
     )
 
 
@@ -63,6 +68,7 @@ def check(deployment: Config, instances: int | None = None) -> None:
         raise validation("Only one of BlueGreenUpdatePolicy and RollingUpdatePolicy can be specified.")
     if rolling:
         _check_size("MaximumBatchSize", rolling["MaximumBatchSize"], 5, 50, instances)
+        _check_time(rolling, _rolling(rolling, instances or 100))
     if not blue_green:
         return
     routing = blue_green["TrafficRoutingConfiguration"]
@@ -74,9 +80,12 @@ def check(deployment: Config, instances: int | None = None) -> None:
         if "LinearStepSize" not in routing:
             raise validation("LinearStepSize must be specified when the traffic routing type is LINEAR.")
         _check_size("LinearStepSize", routing["LinearStepSize"], 10, 50, instances)
-    waits = sum(step.wait for step in _blue_green(blue_green, instances or 100))
-    limit = blue_green.get("MaximumExecutionTimeoutInSeconds")
-    if limit is not None and limit <= waits + blue_green.get("TerminationWaitInSeconds", 0):
+    _check_time(blue_green, _blue_green(blue_green, instances or 100))
+
+
+def _check_time(policy: Config, steps: Iterable[Step]) -> None:
+    limit, waits = policy.get("MaximumExecutionTimeoutInSeconds"), sum(step.wait for step in steps)
+    if limit is not None and limit <= waits + policy.get("TerminationWaitInSeconds", 0):
         raise validation(
             "MaximumExecutionTimeoutInSeconds must be larger than the total of the wait intervals and "
             "TerminationWaitInSeconds."

@@ -112,6 +112,13 @@ async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, pla
     if plan.guarded:
         enter(hosting, endpoint, "RollingBack")
     if new is not None:
+        share = old.share
+        while share < 1.0:
+            share = min(1.0, share + plan.rollback + 1e-9)
+            await _start(hosting, old, _share_of(endpoint.desired, share))
+            old.share, new.share = share, 1.0 - share
+            if share < 1.0:
+                await _start(hosting, new, _share_of(pending.desired, 1.0 - share))
         await _start(hosting, old, endpoint.desired)
         old.share, new.share = 1.0, 0.0
         _stage(hosting, endpoint, pending, plan, "Deleting")

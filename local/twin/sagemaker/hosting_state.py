@@ -103,6 +103,7 @@ class Hosting:
         self.is_scalable: Callable[[Endpoint, str], bool] = _never
         self.on_delete: list[Callable[[Endpoint, Gate, Call], None]] = []
         self.on_minute: list[Callable[[], None]] = []
+        self.on_tick: list[Callable[[float, float], None]] = []  # ten seconds: their middle, their length
         self.on_publish: list[Callable[[float, float], None]] = []  # of a minute: its middle, its seconds
 
     @cached_property

@@ -272,7 +272,7 @@ def test_capacities_change_real_instances(endpoints: Endpoints) -> None:
     answered: set[int] = set()
 
     def all_three_answer() -> bool:
-        # The router prefers the idle one, so one after the other may ask the same server again.
+        # The router throws dice, so one after the other may ask the same server again.
         answered.add(endpoints.invoke(name)["pid"])
         return len(answered) == 3
 

@@ -1,5 +1,9 @@
 """UpdateEndpoint on the twin: under traffic, with guardrails, and when the new model is no good."""
 
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -226,3 +230,99 @@ def test_a_deployment_that_aws_refuses_is_refused(
             DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}},
         )
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
+
+
+def test_a_rolling_update_goes_back_in_batches(endpoints: Endpoints) -> None:
+    """RollbackMaximumBatchSize brings the old fleet back piece by piece, and no request is lost on it."""
+    name = endpoints.serving(4, answer="old")
+    before = endpoints.describe(name)["EndpointConfigName"]
+    config = endpoints.config(endpoints.model(answer="new"), 4)
+    alarm, cloudwatch = unique("drill"), endpoints.twin.client("cloudwatch")
+    cloudwatch.put_metric_alarm(
+        AlarmName=alarm,
+        Namespace="Own",
+        MetricName=alarm,
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+        TreatMissingData="ignore",
+    )
+    quarter = {"Type": "CAPACITY_PERCENT", "Value": 25}
+    rolling = {
+        "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+        "RollbackMaximumBatchSize": quarter,
+        "WaitIntervalInSeconds": 600,
+    }
+    deployment = {
+        "RollingUpdatePolicy": rolling,
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
+    }
+    with endpoints.traffic(name, threads=2) as traffic:
+        update(endpoints, name, config, DeploymentConfig=deployment)
+        eventually(lambda: traffic.answers["new"] > 5)
+        eventually(lambda: endpoints.count(name) == 2)
+        cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="drill")
+        described = endpoints.settled(name)
+    assert not traffic.failures
+    assert described["EndpointConfigName"] == before
+    assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 4
+    assert {endpoints.invoke(name)["answer"] for _ in range(20)} == {"old"}
+
+
+def test_a_server_killed_while_it_bakes_is_replaced(endpoints: Endpoints) -> None:
+    """kill -9 of a new or an old instance: both fleets are made whole, and the deployment goes on."""
+    name = endpoints.serving(1, answer="old")
+    config = endpoints.config(endpoints.model(answer="new"))
+    half = {"Type": "CAPACITY_PERCENT", "Value": 50}
+    canary = {"Type": "CANARY", "CanarySize": half, "WaitIntervalInSeconds": 300}
+    update(
+        endpoints,
+        name,
+        config,
+        DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": canary}},
+    )
+    pids: dict[str, int] = {}
+
+    def both_answer() -> bool:
+        said = endpoints.invoke(name)
+        pids[said["answer"]] = said["pid"]
+        return len(pids) == 2
+
+    eventually(both_answer)
+    killed = dict(pids)
+    for pid in killed.values():
+        os.kill(pid, signal.SIGKILL)
+
+    def replaced() -> bool:
+        try:
+            said = endpoints.invoke(name)
+        except ClientError:
+            return False  # the server died on it, or nobody is there until the replacement answers
+        pids[said["answer"]] = said["pid"]
+        return all(pids[answer] != pid for answer, pid in killed.items())
+
+    eventually(replaced)
+    assert endpoints.describe(name)["EndpointStatus"] == "Updating"
+    assert endpoints.settled(name)["EndpointConfigName"] == config
+
+
+@pytest.mark.parametrize(
+    ("strategy", "spread"), [("LEAST_OUTSTANDING_REQUESTS", 2), ("RANDOM", 1)], ids=["idle first", "dice"]
+)
+def test_requests_are_routed_as_the_variant_says(endpoints: Endpoints, strategy: str, spread: int) -> None:
+    """Two requests at a time meet two instances always, or only when the dice say so."""
+    routing = {"RoutingStrategy": strategy}
+    config = endpoints.config(endpoints.model(delay=0.05), 2, RoutingConfig=routing)
+    name = endpoints.start(config)
+    described = endpoints.settled(name)
+    assert described["ProductionVariants"][0]["RoutingConfig"] == routing
+    runtime = endpoints.twin.client("sagemaker-runtime")
+
+    def ask(_: int) -> int:
+        return int(json.loads(runtime.invoke_endpoint(EndpointName=name, Body=b"1")["Body"].read())["pid"])
+
+    with ThreadPoolExecutor(2) as pool:
+        met = [len(set(pool.map(ask, range(2)))) for _ in range(16)]
+    assert min(met) == spread
