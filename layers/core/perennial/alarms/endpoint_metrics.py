@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from perennial.deployment import VARIANT
+from perennial.kinds import Route
 from perennial.names import Names
 
 NAMESPACE = "AWS/SageMaker"
@@ -25,6 +26,25 @@ def of_component(name: str) -> list[dict[str, str]]:
     return [{"Name": "InferenceComponentName", "Value": name}]
 
 
+def of(serving: Route) -> list[dict[str, str]]:
+    """Of what serves a model, wherever that is."""
+    if serving.kind == "components":
+        return of_component(serving.endpoint)
+    return [
+        {"Name": "EndpointName", "Value": serving.endpoint},
+        {"Name": "VariantName", "Value": VARIANT},
+    ]
+
+
+def log_group(serving: Route) -> str:
+    where = "InferenceComponents" if serving.kind == "components" else "Endpoints"
+    return f"/aws/sagemaker/{where}/{serving.endpoint}"
+
+
+def in_flight_metric(serving: Route) -> str:
+    return "ConcurrentRequestsPerCopy" if serving.kind == "components" else "ConcurrentRequestsPerModel"
+
+
 def slowest(of: list[dict[str, str]], limit_ms: float) -> dict[str, Any]:
     """The time that one request in a hundred exceeds in the model."""
     return {
@@ -37,12 +57,12 @@ def slowest(of: list[dict[str, str]], limit_ms: float) -> dict[str, Any]:
     }
 
 
-def in_flight(of: list[dict[str, str]], limit: float) -> dict[str, Any]:
+def in_flight(serving: Route, limit: float) -> dict[str, Any]:
     """How many requests an instance has at once, being answered or waiting. SageMaker sends it every ten seconds."""
     return {
         "Namespace": NAMESPACE,
-        "MetricName": "ConcurrentRequestsPerModel",
-        "Dimensions": of,
+        "MetricName": in_flight_metric(serving),
+        "Dimensions": of(serving),
         "Statistic": "Average",
         "Threshold": float(limit),
         "Period": PERIOD,

@@ -16,7 +16,14 @@ from datetime import timedelta
 from typing import Any
 
 from perennial import layout
-from perennial.alarms.endpoint_metrics import dimensions, error_share, in_flight, slowest
+from perennial.alarms.endpoint_metrics import (
+    error_share,
+    in_flight,
+    in_flight_metric,
+    log_group,
+    of,
+    slowest,
+)
 from perennial.alarms.intent import (
     INTENTS,
     ON_ENDPOINT,
@@ -29,6 +36,7 @@ from perennial.alarms.intent import (
     spoken,
 )
 from perennial.config import ModelConfig
+from perennial.kinds import Route, first
 from perennial.monitoring.monitors import MonitorName, is_captured, schedule_name
 from perennial.names import Names
 
@@ -76,13 +84,15 @@ def evaluation(period: timedelta, lag: timedelta, every_one: bool = False) -> Ev
     return Evaluation(period, periods, judged, breaching)
 
 
-def wanted(config: ModelConfig, names: Names, bucket: str) -> Wanted:
-    """One alarm per intent that the configuration asks for."""
+def wanted(config: ModelConfig, names: Names, bucket: str, route: Route | None = None) -> Wanted:
+    """One alarm per intent that the configuration asks for. `route` is where the model is served, by default its first
+    endpoint."""
+    serving = route or first(config, names)
     requests: dict[Intent, Request] = {}
     impossible: dict[Intent, str] = {}
     for intent in INTENTS:
         if intent in ON_ENDPOINT:
-            request = _ON_ENDPOINT[intent](config, names)
+            request = _ON_ENDPOINT[intent](config, serving)
             if request:
                 requests[intent] = _complete(intent, request, config, names)
             continue
@@ -172,44 +182,43 @@ def _meaning(intent: Intent, config: ModelConfig, names: Names) -> str:
     }[intent]
 
 
-def _latency(config: ModelConfig, names: Names) -> Request | None:
+def _latency(config: ModelConfig, serving: Route) -> Request | None:
     limit = config.endpoint.rollback_on.p99_ms
     if limit is None:
         return None
     return {
         "AlarmDescription": f"{config.model}: one request in a hundred takes longer than {limit:g} ms in the model, in 3 of "
-        f"5 minutes. Look at ModelLatency of endpoint {names.endpoint(config.model)} and at its log.",
-        **slowest(dimensions(names, config.model), limit),
+        f"5 minutes. Look at ModelLatency of endpoint {serving.endpoint} and at its log.",
+        **slowest(of(serving), limit),
         **_MINUTES,
     }
 
 
-def _errors(config: ModelConfig, names: Names) -> Request | None:
+def _errors(config: ModelConfig, serving: Route) -> Request | None:
     limit = config.endpoint.rollback_on.error_percent
     if limit is None:
         return None
     return {
         "AlarmDescription": f"{config.model}: more than {limit:g} % of the requests end in an error of the model (5xx), in 3 "
-        f"of 5 minutes with at least {FEW_REQUESTS} requests. Look at the log /aws/sagemaker/Endpoints/"
-        f"{names.endpoint(config.model)}.",
-        **error_share(dimensions(names, config.model), limit, FEW_REQUESTS, ", 0"),
+        f"of 5 minutes with at least {FEW_REQUESTS} requests. Look at the log {log_group(serving)}.",
+        **error_share(of(serving), limit, FEW_REQUESTS, ", 0"),
         **_MINUTES,
     }
 
 
-def _backlog(config: ModelConfig, names: Names) -> Request | None:
+def _backlog(config: ModelConfig, serving: Route) -> Request | None:
     limit = config.scaling.adjust.backlog
     if limit is None or config.endpoint.serverless:
         return None
     return {
         "AlarmDescription": f"{config.model}: more than {limit:g} requests are in flight on an instance, in 3 of 5 minutes. "
-        f"Look at ConcurrentRequestsPerModel of endpoint {names.endpoint(config.model)}.",
-        **in_flight(dimensions(names, config.model), limit),
+        f"Look at {in_flight_metric(serving)} of endpoint {serving.endpoint}.",
+        **in_flight(serving, limit),
         **_MINUTES,
     }
 
 
-_ON_ENDPOINT: Mapping[Intent, Callable[[ModelConfig, Names], Request | None]] = {
+_ON_ENDPOINT: Mapping[Intent, Callable[[ModelConfig, Route], Request | None]] = {
     "latency": _latency,
     "errors": _errors,
     "backlog": _backlog,

@@ -15,6 +15,7 @@ from perennial.monitoring.monitors import is_captured
 from perennial.overdue import Due
 from perennial.ports import World
 from perennial.reactions.reports import newest_folder
+from perennial.route import serving
 
 WITHOUT_DATA = "without-data"  # the subject of a hint about alarms that never received data
 _TOLD = "alarms"  # the state document: what people know about the alarms
@@ -31,7 +32,7 @@ class Look:
 
 def look(config: ModelConfig, world: World) -> Look:
     """One DescribeAlarms."""
-    wish = wanted(config, world.names, world.bucket.name)
+    wish = wanted(config, world.names, world.bucket.name, serving(config.model, world))
     standing = tuple(world.alarms.get(alarm_names(world.names, config.model)))
     return Look(wish, standing, changes(wish, standing, world.names, config.model))
 
