@@ -179,6 +179,8 @@ def _beside(test: ShadowTest, cause: str, config: ModelConfig, now: datetime) ->
 
 def _alone(endpoint: EndpointState, test: ShadowTest, cause: str, config: ModelConfig, now: datetime) -> Step:
     """The endpoint is in service with production alone."""
+    if test.outcome:  # its handler died over telling it
+        return Step("compare" if test.ran_from else "lost", "it was compared, and nobody heard of it yet")
     if test.status in ("starting", "started"):
         untouched = endpoint.modified_at is None or endpoint.modified_at <= test.began_at
         if test.status == "starting" and untouched:

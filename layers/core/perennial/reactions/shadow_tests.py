@@ -207,13 +207,15 @@ def _conclude(turn: _Turn, test: ShadowTest, found: Conclusion) -> Decision:
     """What is not promoted counts as lost from now on: only a later approval brings it back."""
     _clear(turn, test)
     verdict, follows = found.verdict, found.follows
+    judged = replace(test, outcome=verdict.outcome)
+    turn.put(judged)  # the loss below would look like a reason to give the test up
     if follows != "promote":
         config_name = turn.plan.config_name or test.config_name
         lose(test, found, config_name, turn.rollout, turn.config.model, turn.world)
     reason = f"version {test.challenger} ran as a shadow and {_passed(found)}: {verdict}; {_FOLLOWS[follows]}"
     news: Severity = "warning" if follows == "ask" or verdict.outcome == "failed" else "info"
     decision = turn.told(_OUTCOMES[follows], reason, news, {**_details(test), **found.details})
-    turn.put(test.enter("ended", turn.world.now(), outcome=verdict.outcome))
+    replace(turn, test=judged).put(judged.enter("ended", turn.world.now()))
     turn.world.hints.send(turn.config.model, "deploy_model", f"version {test.challenger} was compared")
     return decision
 

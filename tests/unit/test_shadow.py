@@ -1,0 +1,405 @@
+"""A challenger runs beside production, is compared, and is promoted, asked about or dropped; nothing is left behind."""
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from fakes import ACTIVITIES, NAMES, NOW, InMemoryWorld, config
+
+from perennial.alarms.endpoint_metrics import NAMESPACE
+from perennial.deployment import VARIANT
+from perennial.errors import Conflict
+from perennial.notifications.kinds import KINDS
+from perennial.reactions.deploy_model import deploy_model
+from perennial.reactions.settle_endpoint import settle_endpoint
+from perennial.reactions.shadow_tests import known
+from perennial.reactions.sweep import sweep
+from perennial.scaling import variant
+from perennial.shadow import VARIANT as SHADOW
+
+MODEL = "mortgage"
+ENDPOINT = NAMES.endpoint(MODEL)
+HOUR = timedelta(hours=1)
+MOMENT = timedelta(minutes=1)
+
+
+def configured(**shadow):
+    return config(endpoint={"shadow": {"minutes": 60, "requests": 20, **shadow}})
+
+
+BASE = NAMES.endpoint_config(MODEL, 1, configured().endpoint_hash)
+WANTED = NAMES.endpoint_config(MODEL, 2, configured().endpoint_hash)
+
+
+@pytest.fixture
+def world():
+    """Version 1 is in service, scaling is registered, and version 2 was just approved."""
+    made = InMemoryWorld()
+    made.catalog.put(configured(), NOW)
+    made.registry.add(MODEL, "Approved")
+    deploy_model(MODEL, made, because="v1")
+    made.endpoints.become(ENDPOINT, "InService", BASE)
+    settle_endpoint(MODEL, made, because="v1")
+    made.endpoints.endpoints[ENDPOINT] = replace(
+        made.endpoints.endpoints[ENDPOINT], instances=2, variants=(VARIANT,), modified_at=NOW
+    )
+    made.time = NOW + HOUR
+    made.registry.add(MODEL, "Approved")
+    return made
+
+
+def look(world, **approved):
+    return deploy_model(MODEL, world, because="look", **approved)
+
+
+def settled(world, config_name):
+    """SageMaker is done with an update."""
+    world.time += MOMENT
+    before = world.endpoints.endpoints[ENDPOINT]
+    world.endpoints.endpoints[ENDPOINT] = replace(
+        before, status="InService", config_name=config_name, modified_at=world.time
+    )
+    settle_endpoint(MODEL, world, because="endpoint changed")
+    return look(world)
+
+
+def begin(world):
+    """Until the shadow is in service; its endpoint config."""
+    look(world)
+    name = known(MODEL, world).config_name
+    settled(world, name)
+    return name
+
+
+def capture(world, of, answers, at=None):
+    """Data Capture's file of one variant: a request each."""
+    at = at or known(MODEL, world).ran_from + MOMENT
+    lines = [
+        json.dumps(
+            {
+                "captureData": {
+                    "endpointInput": {
+                        "data": f"{row},1",
+                        "encoding": "CSV",
+                        "observedContentType": "text/csv",
+                    },
+                    "endpointOutput": {"data": answer, "encoding": "CSV", "observedContentType": "text/csv"},
+                },
+                "eventMetadata": {"eventId": f"{of}-{row}", "inferenceTime": f"{at:%Y-%m-%dT%H:%M:%SZ}"},
+            }
+        )
+        for row, answer in enumerate(answers)
+    ]
+    key = f"models/{MODEL}/capture/{ENDPOINT}/{of}/{at:%Y/%m/%d/%H}/00-00-000-{of}.jsonl"
+    world.bucket.bodies[key] = "\n".join(lines).encode()
+    world.bucket.times[key] = at
+
+
+def measure(world, of, invocations=100, errors=0, ms=10.0):
+    world.metrics.rows |= {
+        (NAMESPACE, "Invocations", of): {"Sum": float(invocations)},
+        (NAMESPACE, "Invocation5XXErrors", of): {"Sum": float(errors)},
+        (NAMESPACE, "ModelLatency", of): {"SampleCount": float(invocations), "p": ms * 1000},
+    }
+
+
+def compared(world, ours=("no,0.2",) * 30, theirs=("no,0.2",) * 30, **measured):
+    """A whole test until its verdict."""
+    name = begin(world)
+    capture(world, VARIANT, ours)
+    capture(world, SHADOW, theirs)
+    measure(world, VARIANT)
+    measure(world, SHADOW, **measured)
+    world.time += HOUR
+    look(world)
+    settled(world, BASE)
+    world.time += timedelta(minutes=11)
+    decision = look(world)
+    assert name not in world.endpoints.config_requests
+    assert name not in world.endpoints.models
+    return decision
+
+
+def suspended(world):
+    return [each for each, value in world.scaling.suspended(variant(ENDPOINT)).items() if value]
+
+
+def updates(world):
+    return [name for call, _, name in world.endpoints.calls if call == "update"]
+
+
+class TestTheVariants:
+    def test_production_is_unchanged(self, world):
+        """Same model, same instances, and the challenger beside it under a config that names the serving version."""
+        look(world)
+        request = world.endpoints.config_requests[known(MODEL, world).config_name]
+        [production], [shadow] = request["ProductionVariants"], request["ShadowProductionVariants"]
+        before = world.endpoints.config_requests[BASE]["ProductionVariants"][0]
+        assert production == {**before, "InitialInstanceCount": 2}
+        assert world.endpoints.models[shadow["ModelName"]].endswith("/2")
+        assert NAMES.parse_endpoint_config(request["EndpointConfigName"]).version == 1
+        assert request["DataCaptureConfig"]["InitialSamplingPercentage"] == 100
+        assert shadow["VariantName"] == SHADOW
+
+    @pytest.mark.parametrize(("percent", "weight", "instances"), [(100, 1.0, 2), (50, 0.5, 1), (1, 0.01, 1)])
+    def test_as_many_instances_as_its_share_needs(self, world, percent, weight, instances):
+        """A copy of every second request needs half the instances."""
+        world.catalog.put(configured(percent=percent), NOW)
+        look(world)
+        [shadow] = world.endpoints.config_requests[known(MODEL, world).config_name][
+            "ShadowProductionVariants"
+        ]
+        assert (shadow["InitialVariantWeight"], shadow["InitialInstanceCount"]) == (weight, instances)
+
+    def test_scaling_is_held_while_sagemaker_updates_and_no_longer(self, world):
+        """Production scales on while the shadow runs."""
+        look(world)
+        assert sorted(suspended(world)) == sorted(ACTIVITIES)
+        settled(world, known(MODEL, world).config_name)
+        assert suspended(world) == []
+
+    def test_what_an_operator_suspended_stays_so(self, world):
+        """At the end as at the beginning."""
+        world.scaling.suspend(variant(ENDPOINT), {ACTIVITIES[0]: True})
+        compared(world)
+        assert suspended(world) == [ACTIVITIES[0]]
+
+
+class TestVerdicts:
+    @pytest.mark.parametrize(
+        ("then", "theirs", "measured", "outcome"),
+        [
+            pytest.param("promote", "no,0.2", {}, "shadow_promoted", id="agrees"),
+            pytest.param("promote", "yes,0.9", {}, "shadow_dropped", id="disagrees"),
+            pytest.param("promote", "no,0.2", {"ms": 100.0}, "shadow_dropped", id="slow"),
+            pytest.param("promote", "no,0.2", {"errors": 50}, "shadow_dropped", id="fails"),
+            pytest.param("promote", "no,0.2", {"errors": 2}, "shadow_asks", id="perhaps by chance"),
+            pytest.param("ask", "no,0.2", {}, "shadow_asks", id="agrees, ask"),
+            pytest.param("ask", "yes,0.9", {}, "shadow_asks", id="disagrees, ask"),
+            pytest.param("drop", "no,0.2", {}, "shadow_dropped", id="agrees, only compare"),
+        ],
+    )
+    def test_what_follows(self, world, then, theirs, measured, outcome):
+        """Well, badly or doubtful, and as configured."""
+        world.catalog.put(configured(then=then), NOW)
+        decision = compared(world, theirs=(theirs,) * 30, **measured)
+        assert decision.outcome == outcome, decision.reason
+        assert decision.news is not None
+        look(world)
+        assert (WANTED in updates(world)) == (outcome == "shadow_promoted")
+
+    def test_few_requests_are_told_and_asked_about(self, world):
+        """Nothing that was seen is no proof of anything."""
+        decision = compared(world, ours=("no,0.2",) * 3, theirs=("no,0.2",) * 3)
+        assert decision.outcome == "shadow_asks"
+        assert "only 3 requests" in decision.reason
+
+    def test_the_comparison_is_kept(self, world):
+        """In the bucket for programs and for people, and with the package."""
+        decision = compared(world, theirs=("no,0.2",) * 29 + ("yes,0.7",))
+        [key] = [key for key in world.bucket.bodies if key.endswith("comparison.json")]
+        found = json.loads(world.bucket.bodies[key])
+        assert (found["verdict"], found["requests"]) == ("passed", 30)
+        assert found["disagreement"]["value"] == pytest.approx(1 / 30)
+        page = world.bucket.bodies[key.replace(".json", ".html")].decode()
+        assert "version 2 as a shadow of version 1" in page
+        assert "<svg" in page
+        arn = world.registry.get(MODEL, 2).arn
+        assert world.registry.history[arn]["shadow-verdict"].startswith("passed")
+        assert decision.details["report"].endswith("comparison.html")
+
+    def test_one_that_is_promoted_is_rolled_out_as_any_other(self, world):
+        """From production alone, with the rollout's own alarms."""
+        compared(world)
+        assert look(world).outcome == "endpoint_update_started"
+        assert updates(world)[-1] == WANTED
+        assert "AutoRollbackConfiguration" in world.endpoints.deployments[-1]
+
+    @pytest.mark.parametrize("then", ["ask", "drop"])
+    def test_a_new_approval_rolls_out_without_another_test(self, world, then):
+        """A person has the comparison in hand; a late copy of the first approval is none."""
+        first = world.time
+        world.catalog.put(configured(then=then), NOW)
+        compared(world)
+        assert look(world, approved=2, approved_at=first).outcome == "nothing"
+        assert look(world, approved=2, approved_at=world.time + MOMENT).outcome == "endpoint_update_started"
+        assert updates(world)[-1] == WANTED
+
+    def test_a_shadow_that_never_comes_up(self, world):
+        """SageMaker went back silently: it is dropped, told, and not tried again."""
+        look(world)
+        name = known(MODEL, world).config_name
+        decision = settled(world, BASE)
+        assert decision.outcome == "shadow_dropped"
+        assert "never came into service" in decision.reason
+        assert name not in world.endpoints.config_requests
+        assert look(world).outcome == "nothing"
+        assert suspended(world) == []
+
+    def test_every_outcome_has_its_message(self):
+        """A person who is asked gets both buttons."""
+        for outcome in ("shadow_test_started", "shadow_test_cancelled", "shadow_promoted", "shadow_dropped"):
+            assert KINDS[outcome].title
+        assert KINDS["shadow_asks"].buttons == ("approve", "reject")
+
+
+class TestMeanwhile:
+    def test_a_newer_approval_wins(self, world):
+        """The test of the older one is given up, and the newer one is tested."""
+        old = begin(world)
+        world.registry.add(MODEL, "Approved")
+        assert look(world).outcome == "shadow_removal_started"
+        assert settled(world, BASE).outcome == "shadow_test_cancelled"
+        assert look(world).outcome == "shadow_test_started"
+        assert known(MODEL, world).challenger == 3
+        assert old not in world.endpoints.config_requests
+
+    @pytest.mark.parametrize("version", [1, 2], ids=["production", "challenger"])
+    def test_a_rejection_ends_it(self, world, version):
+        """The challenger's: production serves on. Production's: the challenger takes over without a comparison."""
+        begin(world)
+        world.registry.set_approval(MODEL, version, "Rejected")
+        assert look(world).outcome == "shadow_removal_started"
+        assert settled(world, BASE).outcome == "shadow_test_cancelled"
+        assert look(world).outcome == ("endpoint_update_started" if version == 1 else "nothing")
+
+    def test_a_configuration_without_shadow_ends_it(self, world):
+        """And rolls the challenger out."""
+        begin(world)
+        world.catalog.put(config(), NOW)
+        look(world)
+        settled(world, BASE)
+        assert look(world).outcome == "endpoint_update_started"
+
+    def test_changed_settings_begin_anew(self, world):
+        """What was compared would not be what is rolled out."""
+        begin(world)
+        changed = {"instance": "ml.c5.large", "shadow": {"minutes": 60}}
+        world.catalog.put(config(endpoint=changed), NOW)
+        look(world)
+        settled(world, BASE)
+        assert look(world).outcome == "shadow_test_started"
+
+    def test_a_rejection_before_it_came_into_service(self, world):
+        """It comes up, and goes at once."""
+        look(world)
+        name = known(MODEL, world).config_name
+        world.registry.set_approval(MODEL, 2, "Rejected")
+        settled(world, name)
+        assert look(world).outcome == "shadow_removal_started"
+        settled(world, BASE)
+        assert look(world).outcome == "nothing"
+
+    def test_somebody_removed_it(self, world):
+        """The endpoint is back on production's config, not by us: nothing is concluded from that."""
+        begin(world)
+        assert settled(world, BASE).outcome == "shadow_test_cancelled"
+        assert look(world).outcome == "shadow_test_started"
+
+    def test_the_first_version_has_nothing_to_compare_with(self):
+        """It is created as always."""
+        world = InMemoryWorld()
+        world.catalog.put(configured(), NOW)
+        world.registry.add(MODEL, "Approved")
+        assert look(world).outcome == "endpoint_creation_started"
+
+    def test_going_back_is_never_tested(self, world):
+        """A version that is rejected makes way at once."""
+        compared(world)
+        look(world)
+        settled(world, WANTED)
+        world.registry.set_approval(MODEL, 2, "Rejected")
+        assert look(world).outcome == "endpoint_update_started"
+        assert updates(world)[-1] == BASE
+
+
+class TestKilled:
+    CALLS = (
+        ("state", "put"),
+        ("endpoints", "ensure_model"),
+        ("endpoints", "ensure_config"),
+        ("endpoints", "update"),
+        ("endpoints", "forget"),
+        ("ledger", "record"),
+        ("scaling", "suspend"),
+        ("bucket", "write"),
+        ("registry", "add_history"),
+        ("state", "put_rollout"),
+    )
+
+    @pytest.mark.parametrize("port_and_method", CALLS, ids=".".join)
+    @pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+    @pytest.mark.parametrize("then", ["promote", "drop"])
+    def test_at_any_call_of_any_step(self, world, port_and_method, after, then):
+        """Whatever dies, two sweeps later the test has gone on, and at its end nothing is left."""
+        world.catalog.put(configured(then=then), NOW)
+        port, method = port_and_method
+        self._drive(world, port, method, after)
+        test = known(MODEL, world)
+        assert (test.status, test.outcome) == ("ended", "passed")
+        assert test.config_name not in world.endpoints.config_requests
+        assert suspended(world) == []
+        assert world.ledger.outcomes.count("shadow_promoted" if then == "promote" else "shadow_dropped") >= 1
+        assert (WANTED in updates(world)) == (then == "promote")
+
+    def _drive(self, world, port, method, after):
+        """Every look dies once at that call; what SageMaker was asked for happens, and the sweep looks again."""
+        for _ in range(12):
+            self._dying(world, port, method, after)
+            self._sagemaker(world)
+            for _ in range(2):
+                world.time += timedelta(minutes=10)
+                world.hints.sent.clear()
+                assert sweep(world).failed == ()
+                if (MODEL, "deploy_model", None) in world.hints.sent:
+                    look(world)
+                self._sagemaker(world)
+            test = known(MODEL, world)
+            if test and test.status == "running" and not any(SHADOW in key for key in world.bucket.bodies):
+                for of in (VARIANT, SHADOW):
+                    capture(world, of, ("no,0.2",) * 30)
+                    measure(world, of)
+            world.time += timedelta(minutes=30)
+
+    def _sagemaker(self, world):
+        endpoint = world.endpoints.endpoints[ENDPOINT]
+        if endpoint.status == "Updating":
+            settled(world, updates(world)[-1])
+
+    def _dying(self, world, port, method, after):
+        owner = getattr(world, port)
+        real = getattr(owner, method)
+
+        def die(*arguments, **named):
+            setattr(owner, method, real)
+            if after:
+                real(*arguments, **named)
+            raise TimeoutError
+
+        setattr(owner, method, die)
+        with suppress(TimeoutError, Conflict):
+            look(world)
+        setattr(owner, method, real)
+
+
+def test_replays_change_nothing(world):
+    """Looking again and again takes no step twice."""
+    begin(world)
+    before = (list(world.endpoints.calls), world.state.get(MODEL, "shadow"))
+    for _ in range(3):
+        assert look(world).outcome == "deployment_waits"
+        settle_endpoint(MODEL, world, because="late event")
+    assert (list(world.endpoints.calls), world.state.get(MODEL, "shadow")) == before
+
+
+def test_the_sweep_ends_it(world):
+    """No event tells that the time is over."""
+    begin(world)
+    world.hints.sent.clear()
+    sweep(world)
+    assert (MODEL, "deploy_model", None) not in world.hints.sent
+    world.time += HOUR
+    sweep(world)
+    assert (MODEL, "deploy_model", None) in world.hints.sent
