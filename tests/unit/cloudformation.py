@@ -53,3 +53,13 @@ def rules() -> list[tuple[str, str, dict[str, Any]]]:
         for event, source in properties.get("Events", {}).items()
         if source["Type"] == "EventBridgeRule"
     ]
+
+
+def queues() -> list[tuple[str, str]]:
+    """Every function that a queue invokes, and the queue's logical id."""
+    return [
+        (name, source["Properties"]["Queue"]["GetAtt"].partition(".")[0])
+        for name, properties in functions().items()
+        for source in properties.get("Events", {}).values()
+        if source["Type"] == "SQS"
+    ]

@@ -9,15 +9,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
 from fakes_alarms import InMemoryAlarms, InMemoryLabelledTraffic
+from fakes_components import InMemoryComponents
 from fakes_monitoring import InMemoryAnalyst, InMemoryMetrics, InMemoryModelMonitor, InMemoryProcessingJobs
 
+from perennial.components import combined
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import EndpointState, PackageVersion, Rollout
-from perennial.errors import ChannelFailed, Conflict, EndpointRefused
+from perennial.errors import ChannelFailed, Conflict, EndpointMissing, EndpointRefused
 from perennial.events import ActionDetail
 from perennial.names import Names
 from perennial.ports import LedgerEntry
+from perennial.prediction.invocation import Invocation, Reply
 from perennial.scaling import Resource, Standing
 from perennial.scaling_bounds import Bounds
 from perennial.training import Platform, TrainingJob
@@ -257,9 +260,14 @@ class InMemoryEndpoints:
     deployments: list[Mapping[str, Any] | None] = field(default_factory=list)
     answer: str | EndpointRefused = ""
     invoked: list[tuple[str, str]] = field(default_factory=list)
+    components: InMemoryComponents = field(default_factory=InMemoryComponents)
 
     def get(self, name: str) -> EndpointState | None:
-        return self.endpoints.get(name)
+        endpoint = self.endpoints.get(name)
+        request = self.config_requests.get(endpoint.config_name) if endpoint else None
+        if endpoint is None or request is None or "ManagedInstanceScaling" not in request["ProductionVariants"][0]:
+            return endpoint
+        return combined(endpoint, self.components.get(name))
 
     def config(self, config_name: str) -> Mapping[str, Any] | None:
         return self.config_requests.get(config_name)
@@ -306,8 +314,8 @@ class InMemoryEndpoints:
         self.calls.append(("delete", name, ""))
         del self.endpoints[name]
 
-    def invoke(self, name: str, body: str) -> str:
-        self.invoked.append((name, body))
+    def invoke(self, name: str, body: str, *, component: str | None = None) -> str:
+        self.invoked.append((component or name, body))
         if isinstance(self.answer, EndpointRefused):
             raise self.answer
         return self.answer
@@ -485,6 +493,29 @@ class InMemoryMail:
 
 
 @dataclass
+class InMemoryPredictions:
+    """`answers` by endpoint: a Reply, or what is raised. Endpoints without one are missing."""
+
+    answers: dict[str, Reply | Exception] = field(default_factory=dict)
+    asked: list[tuple[str, Invocation]] = field(default_factory=list)
+
+    def invoke(self, endpoint: str, asked: Invocation) -> Reply:
+        self.asked.append((endpoint, asked))
+        answer = self.answers.get(endpoint, EndpointMissing(endpoint))
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass
+class InMemoryCaptures:
+    sent: list[str] = field(default_factory=list)
+
+    def send(self, body: str) -> None:
+        self.sent.append(body)
+
+
+@dataclass
 class InMemoryWorld:
     """Implements `perennial.ports.World`; the time stands still until a test moves it."""
 
@@ -498,6 +529,13 @@ class InMemoryWorld:
     experiments: InMemoryExperiments = field(default_factory=InMemoryExperiments)
     registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
     endpoints: InMemoryEndpoints = field(default_factory=InMemoryEndpoints)
+
+    @property
+    def components(self) -> InMemoryComponents:
+        return self.endpoints.components
+
+    predictions: InMemoryPredictions = field(default_factory=InMemoryPredictions)
+    captures: InMemoryCaptures = field(default_factory=InMemoryCaptures)
     scaling: InMemoryScaling = field(default_factory=InMemoryScaling)
     hints: InMemoryHints = field(default_factory=InMemoryHints)
     parquet: InMemoryParquetReader | None = field(default_factory=InMemoryParquetReader)

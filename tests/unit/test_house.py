@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cloudformation import ROOT, functions, rules, template
+from cloudformation import ROOT, functions, queues, rules, template
 from moto.events.models import EventPattern
 from pydantic import TypeAdapter
 
@@ -70,7 +70,11 @@ def test_every_sample_is_somebodys(name):
     sample = SAMPLES[name]
     matched = [f for f, _, pattern in rules() if EventPattern.load(json.dumps(pattern)).matches_event(sample)]
     called = [name for name, properties in functions().items() if "FunctionUrlConfig" in properties]
-    assert matched or (called if "requestContext" in sample else sample["source"] == "aws.scheduler")
+    queued = [name for name, source in queues() if source == "CaptureQueue"]
+    if "Records" in sample:
+        assert queued
+    else:
+        assert matched or (called if "requestContext" in sample else sample["source"] == "aws.scheduler")
 
 
 def test_the_settings_are_the_templates_variables():
@@ -97,7 +101,10 @@ def test_failures_are_kept_and_told():
     for name, properties in functions().items():
         for event in properties.get("Events", {}).values():
             # A tick that fails is made good by the next one.
-            assert "DeadLetterConfig" in event["Properties"] or event["Type"] == "ScheduleV2", name
+            # A queue keeps what failed in its own dead letters.
+            assert "DeadLetterConfig" in event["Properties"] or event["Type"] in ("ScheduleV2", "SQS"), name
+    queue = template()["Resources"]["CaptureQueue"]["Properties"]
+    assert {"GetAtt": "DeadLetters.Arn"} == queue["RedrivePolicy"]["deadLetterTargetArn"]
     alarm = template()["Resources"]["DeadLettersAlarm"]["Properties"]
     assert ["<AlertsTopic>"] == alarm["AlarmActions"]
 

@@ -6,6 +6,8 @@
     ├── NameTooLong       a model's name does not fit SageMaker's 63 characters behind this stack's prefix
     ├── ReservedName      a model's name is one that we give to something else
     ├── EndpointRefused   a model answered a request with an error, or not in time
+    ├── EndpointMissing   no endpoint of that name takes requests
+    ├── RequestRefused    a request for predictions is answered with an error; says with which, and where it is wrong
     ├── ChannelFailed     a channel did not take a message; says whether trying again may help
     └── TransientError    trying again may help: raised out of the handler, so that Lambda's retry is the retry
         └── Conflict      somebody else changed the same state first
@@ -50,6 +52,30 @@ class ChannelFailed(PerennialError):
 
 class EndpointRefused(PerennialError):
     """A model answered a request with an error, or not in time."""
+
+
+class EndpointMissing(PerennialError):
+    """No endpoint of that name takes requests."""
+
+
+class RequestRefused(PerennialError):
+    """A request for predictions is answered with an error. `row` counts from 1; `retry_after` is in seconds."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        row: int | None = None,
+        column: str | None = None,
+        expected: str | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code = status, code
+        self.row, self.column, self.expected = row, column, expected
+        self.retry_after = retry_after
 
 
 class NotAvailable(PerennialError):

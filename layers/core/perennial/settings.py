@@ -27,6 +27,7 @@ class Settings(BaseModel):
     processing_role: str
     parquet_function: str | None = None
     email_sender: str | None = None
+    capture_queue: str = ""  # only where predictions are asked for
     aws_region: str = "us-east-1"  # Lambda sets it
 
     @classmethod

@@ -17,10 +17,14 @@ class Answer(BaseModel):
 
 
 class Problem(Answer):
-    """`code` is for programs, `message` for people."""
+    """`code` is for programs, `message` for people. A request for predictions is told `row` (from 1), `column` and what
+    was `expected` there, where that is known."""
 
     code: str
     message: str
+    row: int | None = None
+    column: str | None = None
+    expected: str | None = None
 
 
 class Failure(Answer):

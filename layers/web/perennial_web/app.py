@@ -7,7 +7,8 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 from perennial.ports import World
-from perennial_web import acting, drills, errors, looking
+from perennial.reactions.predict import Directory
+from perennial_web import acting, drills, errors, looking, predicting
 from perennial_web.answers import Health
 from perennial_web.caller import TheWorld
 
@@ -30,6 +31,7 @@ def create_app(world: Callable[[], World]) -> FastAPI:
         """Whether the API answers, and for which deployment."""
         return Health(stack=world.names.prefix, code_version=world.platform.code_version)
 
-    for routes in (looking, acting, drills):
+    app.state.directory = Directory()
+    for routes in (looking, acting, drills, predicting):
         app.include_router(routes.router)
     return app

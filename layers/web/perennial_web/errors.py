@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -10,7 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from perennial.errors import TransientError
+from perennial.errors import RequestRefused, TransientError
 from perennial_web.answers import Failure, Problem
 
 logger = logging.getLogger(__name__)
@@ -38,6 +39,14 @@ def install(app: FastAPI) -> None:
     async def refused(_: Request, error: Refused) -> JSONResponse:
         return _answer(error.status, error.code, str(error))
 
+    @app.exception_handler(RequestRefused)
+    async def request_refused(_: Request, error: RequestRefused) -> JSONResponse:
+        problem = Problem(
+            code=error.code, message=str(error), row=error.row, column=error.column, expected=error.expected
+        )
+        headers = {"retry-after": str(error.retry_after)} if error.retry_after else None
+        return _respond(error.status, problem, headers)
+
     @app.exception_handler(HTTPException)
     async def http(_: Request, error: HTTPException) -> JSONResponse:
         return _answer(error.status_code, _CODES.get(error.status_code, "refused"), str(error.detail))
@@ -58,5 +67,9 @@ def install(app: FastAPI) -> None:
 
 
 def _answer(status: int, code: str, message: str) -> JSONResponse:
-    body = Failure(error=Problem(code=code, message=message))
-    return JSONResponse(body.model_dump(), status_code=status)
+    return _respond(status, Problem(code=code, message=message))
+
+
+def _respond(status: int, problem: Problem, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    body = Failure(error=problem).model_dump(exclude_none=True)
+    return JSONResponse(body, status_code=status, headers=headers)

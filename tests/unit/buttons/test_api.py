@@ -283,6 +283,7 @@ def test_every_route_is_described(call):
         ("POST", "/models/{model}/scale"),
         ("DELETE", "/models/{model}/scale"),
         ("POST", "/models/{model}/analyze"),
+        ("POST", "/models/{model}/predict"),
         ("POST", "/fire-drill"),
         ("GET", "/fire-drill/{drill}"),
         ("DELETE", "/fire-drill/{drill}"),

@@ -29,6 +29,17 @@ def invoking_client() -> Any:
     return make("sagemaker-runtime", config=once)
 
 
+@cache
+def predicting_client() -> Any:
+    """For InvokeEndpoint while a caller waits: one try, and as long as SageMaker gives a model, 60 s, and a little more."""
+    import boto3
+    from botocore.config import Config
+
+    make: Any = boto3.client
+    once = Config(connect_timeout=3, read_timeout=65, retries={"total_max_attempts": 1})
+    return make("sagemaker-runtime", config=once)
+
+
 def code(error: ClientError) -> str:
     """AWS's error code, such as `ValidationException`."""
     return str(error.response.get("Error", {}).get("Code", ""))

@@ -10,11 +10,14 @@ from perennial.aws.alarms import CloudWatchAlarms
 from perennial.aws.autoscaling import ApplicationAutoScaling
 from perennial.aws.bucket import S3Bucket
 from perennial.aws.bus import EventBus
+from perennial.aws.capture_queue import CaptureQueue
+from perennial.aws.components import SageMakerComponents
 from perennial.aws.endpoints import SageMakerEndpoints
 from perennial.aws.mail import SesMail
 from perennial.aws.metrics import CloudWatch
 from perennial.aws.model_monitor import SageMakerModelMonitor
 from perennial.aws.parquet import ParquetFunction
+from perennial.aws.predictions import SageMakerPredictions
 from perennial.aws.processing_jobs import SageMakerProcessingJobs
 from perennial.aws.registry import SageMakerModelRegistry
 from perennial.aws.secrets import SecretsManager
@@ -92,7 +95,19 @@ class AwsWorld:
 
     @cached_property
     def endpoints(self) -> SageMakerEndpoints:
-        return SageMakerEndpoints(self.names, self._settings.endpoint_role)
+        return SageMakerEndpoints(self.names, self._settings.endpoint_role, components=self.components)
+
+    @cached_property
+    def components(self) -> SageMakerComponents:
+        return SageMakerComponents()
+
+    @cached_property
+    def predictions(self) -> SageMakerPredictions:
+        return SageMakerPredictions()
+
+    @cached_property
+    def captures(self) -> CaptureQueue:
+        return CaptureQueue(self._settings.capture_queue)
 
     @cached_property
     def scaling(self) -> ApplicationAutoScaling:
