@@ -132,6 +132,7 @@ def test_rights_are_narrow_and_named():
         "application-autoscaling:DescribeScalingPolicies",
         "application-autoscaling:DescribeScheduledActions",
         "cloudwatch:DescribeAlarms",
+        "cloudwatch:GetMetricData",
         "cloudwatch:PutMetricData",
         "ecr:GetAuthorizationToken",
         "sagemaker:ListEndpointConfigs",
