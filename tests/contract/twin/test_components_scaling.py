@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from hosted_components import Hosted
 from running_twin import Twin, eventually, unique
 from serving_endpoints import Endpoints
-from test_components import Hosted
 
 TRACKING = {
     "TargetValue": 100.0,

@@ -72,7 +72,7 @@ def _told(
     outcome: str,
     endpoint: EndpointState,
     step: Step,
-    news: Severity = "info",
+    news: Severity | None = None,
 ) -> Decision:
     details = {"endpoint": endpoint.name} | ({"config": step.model_name} if step.model_name else {})
     return Decision(config.model, because, outcome, step.reason, news, details)
