@@ -18,7 +18,7 @@ def register(service: Service, hosting: Hosting) -> None:
         _check(request)
         for variant in [*request["ProductionVariants"], *request.get("ShadowProductionVariants", [])]:
             if "ModelName" in variant:
-                hosting.models.get(call, variant["ModelName"])
+                _check_model(hosting.models.get(call, variant["ModelName"]), variant)
             variant.setdefault("InitialVariantWeight", 1.0)
         configs.put(call, name, {**request, "EndpointConfigArn": arn, "CreationTime": call.now})
         tags.add(arn, request.get("Tags"))
@@ -57,8 +57,11 @@ def _check(request: Record) -> None:
     if any("ServerlessConfig" in variant for variant in production):
         if len(production) > 1:
             raise validation("Serverless endpoints support one production variant only.")
-        if "DataCaptureConfig" in request:
-            raise validation("DataCaptureConfig is not supported for serverless endpoints.")
+        if shadow:
+            raise validation("Shadow testing is not supported for serverless endpoints.")
+        for unsupported in ("DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig"):
+            if unsupported in request:
+                raise validation(f"{unsupported} is not supported for serverless endpoints.")
 
 
 def _check_for_components(request: Record) -> None:
@@ -102,6 +105,16 @@ def _check_variant(variant: Record) -> None:
     if "InstanceType" not in variant or "InitialInstanceCount" not in variant:
         raise validation(
             f"InstanceType and InitialInstanceCount must be specified for production variant {name}."
+        )
+
+
+def _check_model(model: Record, variant: Record) -> None:
+    if "ServerlessConfig" not in variant:
+        return
+    if model.get("VpcConfig") or model.get("EnableNetworkIsolation"):
+        raise validation(
+            f"Model {model['ModelName']} has a VPC configuration or network isolation, which serverless endpoints do "
+            "not support."
         )
 
 

@@ -18,6 +18,9 @@ START_LIMIT = 480.0
 # A container starts no faster here than anywhere: an eighth of AWS's limit, but no more than this, if that is
 # longer than the scaled limit.
 SHORTEST_START_LIMIT = 30.0
+# How often our container tells its metrics: alarms on them live in the minutes of endpoints.
+METRICS_SECONDS = "PERENNIAL_METRICS_SECONDS"
+SHORTEST_MINUTE = 0.5  # seconds
 SERVERLESS_START_LIMIT = 180.0  # "the container must respond to /ping within 3 minutes"
 
 
@@ -65,7 +68,9 @@ async def build(
         recipe = Recipe(
             command=tuple(world.container.command("serve")),
             environment=world.container.environment(
-                **world.credentials(container["Role"], "SageMaker"), **container.get("Environment", {})
+                **world.credentials(container["Role"], "SageMaker"),
+                **{METRICS_SECONDS: f"{max(SHORTEST_MINUTE, world.scaled(60)):g}"},
+                **container.get("Environment", {}),
             ),
             model=model,
             home=home / endpoint.name,

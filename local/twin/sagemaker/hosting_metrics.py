@@ -17,11 +17,11 @@ from twin.sagemaker.dataplane.meter import Meter
 from twin.sagemaker.dataplane.pool import Pool
 from twin.sagemaker.dataplane.process import usage
 from twin.sagemaker.dataplane.router import Generation, Variant
+from twin.sagemaker.hosting_fleets import SHORTEST_MINUTE
 from twin.sagemaker.hosting_state import Endpoint, Hosting
 
 NAMESPACE = "AWS/SageMaker"
 INSTANCE_NAMESPACE = "/aws/sagemaker/Endpoints"
-SHORTEST_MINUTE = 0.5
 # SageMaker keeps sending zeros when traffic stops. After so many minutes one per real minute is enough.
 IDLE_MINUTES = 30
 KEEP = 3 * 3600.0  # seconds; a laptop's memory is finite

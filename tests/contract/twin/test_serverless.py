@@ -14,7 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from running_twin import REGION, Twin, answering, eventually, free_port, launch, unique
-from serving_endpoints import VARIANT, Endpoints
+from serving_endpoints import IMAGE, VARIANT, Endpoints
 
 IDLE = 1.0  # seconds; 60 of AWS's
 
@@ -165,7 +165,9 @@ def test_a_killed_environment_costs_nobody_else_a_request(endpoints: Endpoints) 
     """kill -9 of an idle environment: the next request finds another."""
     name = serving(endpoints)
     for _ in range(3):
-        os.kill(endpoints.invoke(name)["pid"], signal.SIGKILL)
+        pid = endpoints.invoke(name)["pid"]
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda gone=pid: not alive(gone))
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
@@ -225,6 +227,19 @@ def test_what_serverless_endpoints_cannot_do_is_refused(
             EndpointConfigName=unique("config"), ProductionVariants=[variant], **more
         )
     assert caught.value.response["Error"]["Code"] == "ValidationException"
+
+
+def test_an_isolated_model_cannot_be_serverless(endpoints: Endpoints) -> None:
+    """A model with network isolation is refused when the config is created."""
+    model = unique("model")
+    endpoints.sagemaker.create_model(
+        ModelName=model,
+        ExecutionRoleArn=endpoints.role,
+        PrimaryContainer={"Image": IMAGE},
+        EnableNetworkIsolation=True,
+    )
+    with pytest.raises(ClientError, match="network isolation"):
+        config(endpoints, model)
 
 
 def test_an_endpoint_changes_its_kind_in_one_direction_only(endpoints: Endpoints) -> None:
