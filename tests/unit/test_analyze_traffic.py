@@ -248,7 +248,6 @@ def test_an_order_that_fails_is_told_with_the_last_attempt():
     [
         ({"monitors": {"data_quality": None}}, "bias"),
         ({"capture": {"percent": 0}}, "data_quality"),
-        ({"endpoint": {"kind": "serverless"}}, "data_quality"),
     ],
 )
 def test_what_is_not_watched(changes, subject):

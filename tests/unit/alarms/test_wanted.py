@@ -1,5 +1,6 @@
 """The alarms that a configuration wants: on what is emitted, within CloudWatch's limits, fit for late datapoints."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.alarms.wanted import evaluation, wanted
+from perennial.kinds import Route
 from perennial.monitoring.analysis import Datapoint, publishable
 from perennial.monitoring.monitors import delay
 from perennial.monitoring.monitors import label_delay as late
@@ -50,7 +52,11 @@ def test_one_alarm_per_configured_intent():
             {"endpoint": {"rollback_on": {"error_percent": None}}}, {"errors"}, id="no limit of errors"
         ),
         pytest.param({"capture": {"percent": 0}}, {"data-quality", "silence"}, id="nothing is captured"),
-        pytest.param({"endpoint": {"kind": "serverless"}}, {"data-quality", "silence"}, id="serverless"),
+        pytest.param(
+            {"endpoint": {"kind": "serverless"}, "capture": {"percent": 0}},
+            {"data-quality", "silence"},
+            id="nothing is captured of a serverless endpoint",
+        ),
     ],
 )
 def test_what_is_not_configured_has_no_alarm(changes, absent):
@@ -197,3 +203,17 @@ def test_a_person_at_three_in_the_morning():
         assert len(text) <= 1024, intent
     assert "2 of 3 windows of 1 hour" in alarms()["data-quality"]["AlarmDescription"]
     assert "s3://data/models/mortgage/reports/data_quality/" in alarms()["data-quality"]["AlarmDescription"]
+
+
+def test_a_serverless_endpoint_is_watched():
+    """The API captures what it is asked to predict, so a serverless endpoint has the alarms of any other."""
+    assert set(alarms()) == set(alarms(endpoint={"kind": "serverless"}))
+
+
+def test_alarms_follow_the_route():
+    """After a change of kind the same alarms watch the endpoint that serves."""
+    moved = Route("perennial-mortgage-realtime", "realtime")
+    for request in wanted(config(), NAMES, "data", moved).requests.values():
+        text = json.dumps(request)
+        assert "perennial-mortgage-realtime" in text
+        assert '"Value": "perennial-mortgage"}' not in text

@@ -6,16 +6,15 @@ from typing import Any
 
 from perennial.deployment import VARIANT
 from perennial.kinds import Route
-from perennial.names import Names
 
 NAMESPACE = "AWS/SageMaker"
 PERIOD = 60  # seconds: SageMaker sends these metrics every minute
 
 
-def dimensions(names: Names, model: str, config_name: str | None = None) -> list[dict[str, str]]:
+def dimensions(endpoint: str, config_name: str | None = None) -> list[dict[str, str]]:
     """Of the endpoint's variant; with a config's name, of what that config serves alone."""
     found = [
-        {"Name": "EndpointName", "Value": names.endpoint(model)},
+        {"Name": "EndpointName", "Value": endpoint},
         {"Name": "VariantName", "Value": VARIANT},
     ]
     return found + ([{"Name": "EndpointConfigName", "Value": config_name}] if config_name else [])

@@ -10,15 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from perennial.alarms.endpoint_metrics import dimensions, error_share, slowest
+from perennial.alarms.endpoint_metrics import dimensions, error_share, of_component, slowest
 from perennial.alarms.standing import A_MOMENT, Alarm
 from perennial.config import ModelConfig
 from perennial.names import Names
+from perennial.prediction_shift import Before, shift
 
 FEW_REQUESTS = 5  # a minute with fewer says nothing about the share of errors
 JUDGED = 3  # minutes, of which two must be bad; fewer where the bake is shorter
-ERRORS, LATENCY = "5xx", "p99"
-LIMITS: Mapping[str, str] = {ERRORS: "error_percent", LATENCY: "p99_ms"}  # keys of endpoint.rollback_on
+ERRORS, LATENCY, SHIFT = "5xx", "p99", "shift"
+# Keys of endpoint.rollback_on.
+LIMITS: Mapping[str, str] = {ERRORS: "error_percent", LATENCY: "p99_ms", SHIFT: "prediction_shift"}
 
 
 def alarm_name(names: Names, config_name: str, what: str) -> str:
@@ -34,13 +36,23 @@ def alarm_names(names: Names, config_name: str) -> list[str]:
     return [alarm_name(names, config_name, what) for what in LIMITS]
 
 
-def requests(config: ModelConfig, names: Names, config_name: str) -> list[Mapping[str, Any]]:
+def requests(
+    config: ModelConfig,
+    names: Names,
+    config_name: str,
+    before: Before | None = None,
+    component: str | None = None,
+    endpoint: str | None = None,
+) -> list[Mapping[str, Any]]:
     """The PutMetricAlarm requests. None without a bake, in which alone SageMaker looks at alarms, nor for serverless
-    endpoints, which have no guardrails."""
+    endpoints, which have no guardrails. `before` is what the version in service predicted lately;
+    `endpoint` where it is not the model's first one. The metrics of an inference component know no versions, so it is watched as a whole."""
     minutes, limits = config.endpoint.rollout.bake_minutes, config.endpoint.rollback_on
     if not minutes or config.endpoint.serverless:
         return []
-    of, model = dimensions(names, config.model, config_name), config.model
+    of, model = dimensions(endpoint or names.endpoint(config.model), config_name), config.model
+    if component:
+        of = of_component(component)
     watched = min(JUDGED, minutes)
     common = {
         "EvaluationPeriods": watched,
@@ -70,6 +82,16 @@ def requests(config: ModelConfig, names: Names, config_name: str) -> list[Mappin
                 "AlarmDescription": f"{model}: undoes the rollout of {config_name} when one of its requests in a hundred "
                 f"takes longer than {limits.p99_ms:g} ms in the model.",
                 **slowest(of, limits.p99_ms),
+                **common,
+            }
+        )
+    if limits.prediction_shift is not None and before is not None:
+        found.append(
+            {
+                "AlarmName": alarm_name(names, config_name, SHIFT),
+                "AlarmDescription": f"{model}: undoes the rollout of {config_name} when its mean prediction lies more than "
+                f"{limits.prediction_shift:g} standard deviations from that of {before.config_name}.",
+                **shift(config_name, before, limits.prediction_shift),
                 **common,
             }
         )

@@ -100,8 +100,7 @@ def wanted(config: ModelConfig, names: Names, bucket: str, route: Route | None =
         if monitor is None:
             continue
         if not is_captured(config):
-            why = "capture.percent: 0" if not config.capture.percent else "the endpoint is serverless"
-            impossible[intent] = f"nothing is captured ({why}), so there is nothing to watch"
+            impossible[intent] = "nothing is captured (capture.percent: 0), so there is nothing to watch"
             continue
         period, lag = cadence(config, intent)
         found = evaluation(period, lag + ANALYSIS_TAKES, every_one=intent == "silence")
@@ -112,7 +111,7 @@ def wanted(config: ModelConfig, names: Names, bucket: str, route: Route | None =
             )
             continue
         requests[intent] = _complete(
-            intent, _on_windows(intent, monitor, found, config, names, bucket), config, names
+            intent, _on_windows(intent, monitor, found, config, names, bucket, serving), config, names
         )
     return Wanted(requests, impossible)
 
@@ -138,17 +137,18 @@ def _on_windows(
     config: ModelConfig,
     names: Names,
     bucket: str,
+    serving: Route,
 ) -> Request:
     metric, statistic, operator, threshold = _rule(intent, config)
     rule = f"{found.breaching} of {found.judged} windows of {spoken(found.period)}"
     reports = f"s3://{bucket}/{layout.reports_prefix(config.model, monitor)}"
     return {
-        "AlarmDescription": f"{config.model}: {_meaning(intent, config, names)} in {rule}. "
+        "AlarmDescription": f"{config.model}: {_meaning(intent, serving)} in {rule}. "
         f"Look at the newest report.html under {reports}.",
         "Namespace": NAMESPACES[monitor],
         "MetricName": metric,
         "Dimensions": [
-            {"Name": "Endpoint", "Value": names.endpoint(config.model)},
+            {"Name": "Endpoint", "Value": serving.endpoint},
             {"Name": "MonitoringSchedule", "Value": schedule_name(names, config.model, monitor)},
         ],
         "Statistic": statistic,
@@ -171,8 +171,8 @@ def _rule(intent: Intent, config: ModelConfig) -> tuple[str, str, str, float]:
     return "violations", "Maximum", "GreaterThanThreshold", 0.0
 
 
-def _meaning(intent: Intent, config: ModelConfig, names: Names) -> str:
-    endpoint = names.endpoint(config.model)
+def _meaning(intent: Intent, serving: Route) -> str:
+    endpoint = serving.endpoint
     return {
         "data-quality": f"what endpoint {endpoint} receives is not like the training data (schema, missing cells or drift)",
         "model-quality": f"the predictions of endpoint {endpoint} are worse than they should be, by the labels",

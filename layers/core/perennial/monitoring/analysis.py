@@ -81,8 +81,11 @@ def request_of(
     version: Version,
     schema: Schema | None,
     names: Names,
+    endpoint: str | None = None,
 ) -> Request:
-    """The analysis of one window, of the version that served then. Without a schema the columns are unknown."""
+    """The analysis of one window, of the version that served then. Without a schema the columns are unknown.
+
+    `endpoint` is where the model serves, by default on its first one."""
     settings = monitors_of(config)[monitor].model_dump(mode="json")
     if settings.get("minimum") is not None or settings.get("maximum") is not None:
         settings["metric"] = config.quality_metric
@@ -93,7 +96,7 @@ def request_of(
     return Request(
         model=config.model,
         monitor=monitor,
-        endpoint=names.endpoint(config.model),
+        endpoint=endpoint or names.endpoint(config.model),
         schedule=schedule_name(names, config.model, monitor),
         start=window.start,
         end=window.end,

@@ -30,8 +30,9 @@ def monitors_of(config: ModelConfig) -> Mapping[MonitorName, MonitorSection]:
 
 
 def is_captured(config: ModelConfig) -> bool:
-    """Whether there is traffic to watch. SageMaker captures none of a serverless endpoint."""
-    return bool(config.capture.percent) and config.endpoint.serverless is None
+    """Whether there is traffic to watch. SageMaker captures none of a serverless endpoint, but the API does, of what it
+    is asked to predict."""
+    return bool(config.capture.percent)
 
 
 def schedule_name(names: Names, model: str, monitor: MonitorName) -> str:

@@ -66,7 +66,7 @@ def compose(decision: Decision, place: Place, at: datetime, summary: Summary | N
     details = decision.details
     severity = decision.news or "info"
     kind = kind_of(decision.outcome, severity, details)
-    endpoint = place.names.endpoint(decision.model)
+    endpoint = _endpoint(decision, place)
     words = _words(decision, place)
     urgency = _urgency(kind, decision)
     intent = details.get("intent", "")
@@ -133,6 +133,11 @@ def line_of(part: Message) -> str:
     return f"{MARKS[part.urgency]} {part.at:%H:%M} {part.title}"
 
 
+def _endpoint(decision: Decision, place: Place) -> str:
+    """The endpoint that a decision names, else the model's first one."""
+    return decision.details.get("endpoint") or place.names.endpoint(decision.model)
+
+
 def _words(decision: Decision, place: Place) -> Mapping[str, str]:
     number = decision.details.get("version", "")
     version = f"version {number}" if number else "a version"
@@ -140,7 +145,7 @@ def _words(decision: Decision, place: Place) -> Mapping[str, str]:
         "model": decision.model,
         "version": version,
         "Version": version.capitalize(),
-        "endpoint": place.names.endpoint(decision.model),
+        "endpoint": _endpoint(decision, place),
         "data": place.bucket,
     }
 
@@ -232,7 +237,7 @@ def _links(decision: Decision, place: Place) -> tuple[Link, ...]:
         key = report.removeprefix(f"s3://{place.bucket}/")
         links.append(Link("Report", console.s3_object(region, place.bucket, key)))
     if "version" in details or "alarm" in details or "endpoint" in details:
-        endpoint = place.names.endpoint(decision.model)
+        endpoint = _endpoint(decision, place)
         links.append(Link("Endpoint", console.endpoint(region, endpoint)))
     alarm = details.get("alarm", "")
     if alarm and "," not in alarm:

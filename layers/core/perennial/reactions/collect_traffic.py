@@ -19,15 +19,15 @@ from perennial.decision import Decision
 from perennial.intake.completeness import Listed
 from perennial.intake.schema import Schema
 from perennial.monitoring.analysis import Source
-from perennial.monitoring.sources import capture_prefixes, fresh, label_prefixes
+from perennial.monitoring.sources import fresh, label_prefixes
 from perennial.monitoring.windows import Window
 from perennial.ports import World
 from perennial.reactions.reports import traffic_changed_since
 from perennial.reactions.retrain import DROP
+from perennial.reactions.traffic import served_prefixes
 from perennial.reactions.trainings import in_service
 from perennial.retraining import history
 from perennial.retraining.ports import Joined
-from perennial.route import serving
 
 PART_ROWS = 50_000
 MOST_ROWS = 500_000  # the newest: a Lambda has fifteen minutes
@@ -111,8 +111,7 @@ def _schema(config: ModelConfig, world: World) -> Schema | None:
 
 def _files(model: str, window: Window, world: World) -> tuple[list[Listed], list[Listed]]:
     """Captures, the newest first; labels in the order that they came in, without the oldest beyond what memory holds."""
-    endpoint = serving(model, world).endpoint
-    captures = _listed(capture_prefixes(model, endpoint, window), window, world)
+    captures = _listed(served_prefixes(model, window, world), window, world)
     held = 0
     labels: list[Listed] = []
     for found in reversed(_listed(label_prefixes(model, window, window.end), window, world)):

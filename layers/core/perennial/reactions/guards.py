@@ -6,12 +6,14 @@ handler leaves is found again.
 
 from __future__ import annotations
 
-from perennial import scaling
+from perennial import component_scaling, scaling
 from perennial.alarms import rollback
 from perennial.config import ModelConfig
 from perennial.deployment import Rollout
 from perennial.ports import World
+from perennial.reactions.predictions_before import predictions_before
 from perennial.route import serving
+from perennial.scaling import Resource
 
 _GUARDS = "guards"  # the state document
 _ACTIVITIES = ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended")
@@ -23,8 +25,12 @@ def put_up(config: ModelConfig, config_name: str, world: World, *, alarmed: bool
     The alarms are new even if the same rollout was tried before: one that still rings would undo it at once.
     """
     take_down(config.model, world)
-    requests = rollback.requests(config, world.names, config_name) if alarmed else []
-    resource = scaling.variant(serving(config.model, world).endpoint)
+    before = predictions_before(config, world) if alarmed else None
+    component = _component(config.model, world)
+    endpoint = serving(config.model, world).endpoint
+    found = rollback.requests(config, world.names, config_name, before, component, endpoint)
+    requests = found if alarmed else []
+    resource = _resource(config.model, world)
     state = world.scaling.suspended(resource)
     running = [] if state is None else [each for each in _ACTIVITIES if not state.get(each)]
     if not requests and not running:
@@ -43,10 +49,23 @@ def take_down(model: str, world: World) -> None:
     if not document or not document["config"]:
         return
     world.alarms.delete(rollback.alarm_names(world.names, document["config"]), model)
-    resource = scaling.variant(serving(model, world).endpoint)
+    resource = _resource(model, world)
     if document["suspended"] and world.scaling.suspended(resource) is not None:
         world.scaling.suspend(resource, dict.fromkeys(document["suspended"], False))
     world.state.put(model, _GUARDS, {"config": "", "suspended": []})
+
+
+def _resource(model: str, world: World) -> Resource:
+    """What scales the endpoint that serves the model."""
+    found = serving(model, world)
+    of = component_scaling.copies if found.kind == "components" else scaling.variant
+    return of(found.endpoint)
+
+
+def _component(model: str, world: World) -> str | None:
+    """The inference component that serves the model, which is named like its endpoint; None where there is none."""
+    found = serving(model, world)
+    return found.endpoint if found.kind == "components" else None
 
 
 def are_up(model: str, world: World) -> bool:

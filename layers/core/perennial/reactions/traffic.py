@@ -110,16 +110,24 @@ def asked_of(watch: Watch, window: Window, world: World) -> tuple[Request, Versi
     """The analysis of a window, of the version that served then."""
     version = _version(watch, window, world)
     schema = _schema(watch.model, version, world)
-    return request_of(watch.config, watch.monitor, window, version, schema, world.names), version
+    endpoint = serving(watch.model, world).endpoint
+    asked = request_of(watch.config, watch.monitor, window, version, schema, world.names, endpoint)
+    return asked, version
 
 
 def gather(watch: Watch, window: Window, world: World) -> Material:
     """List what the window reads. Nothing captured, and no labels, are no errors."""
-    model, endpoint = watch.model, serving(watch.model, world).endpoint
-    captures = _listed(capture_prefixes(model, endpoint, window), window, world)
+    model = watch.model
+    captures = _listed(served_prefixes(model, window, world), window, world)
     wanted = watch.monitor != "data_quality"
     labels = _listed(label_prefixes(model, window, world.now()), window, world) if wanted else []
     return Material(*asked_of(watch, window, world), captures, labels)
+
+
+def served_prefixes(model: str, window: Window, world: World) -> list[str]:
+    """Where a window's requests were captured: if the route moved since, of two endpoints."""
+    endpoints = serving(model, world).serving_since(window.start)
+    return [prefix for endpoint in endpoints for prefix in capture_prefixes(model, endpoint, window)]
 
 
 def sources(found: Sequence[Listed], world: World, under: str = "") -> Iterator[Source]:
