@@ -23,6 +23,7 @@ from perennial_cli.contract.targets import (
 )
 
 STOP_SECONDS = 30.0
+NOTICE_SECONDS = 1.0
 MEBIBYTE = 1024 * 1024
 
 STARTS = Rule(
@@ -147,6 +148,7 @@ def stopped(running: Running, sample: Sample | None) -> Iterator[Finding]:
         running.server.ping()
         began = time.monotonic()
         running.terminate()
+        noticed(running)
         yield finding(IN_FLIGHT, with_request())
     code = wait_for_end(running, STOP_SECONDS - (time.monotonic() - began))
     seconds = time.monotonic() - began
@@ -154,6 +156,15 @@ def stopped(running: Running, sample: Sample | None) -> Iterator[Finding]:
         yield finding(EXIT, Seen(False, f"it still runs {STOP_SECONDS:.0f} s after SIGTERM"))
     else:
         yield finding(EXIT, Seen(code == 0, f"exit code {code} after {seconds:.1f} s"))
+
+
+def noticed(running: Running) -> None:
+    """Waits until the container has ended or refuses connections; one that shows nothing has a moment."""
+    deadline = time.monotonic() + NOTICE_SECONDS
+    while (
+        time.monotonic() < deadline and running.ended() is None and running.server.connect(PAUSE) is not None
+    ):
+        time.sleep(PAUSE)
 
 
 def half_sent(server: Server, sample: Sample) -> Callable[[], Seen]:
