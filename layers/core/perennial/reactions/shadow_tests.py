@@ -10,6 +10,7 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision, Severity
 from perennial.deployment import IN_PROGRESS, DeploymentPlan, EndpointState, PackageVersion, Rollout
 from perennial.ports import World
+from perennial.prediction.invocation import VERSION_VARIABLE
 from perennial.prediction_shift import environment
 from perennial.reactions import guards
 from perennial.reactions.shadow_verdicts import Conclusion, compare, lose, never_came_up
@@ -123,7 +124,7 @@ def _begin(turn: _Turn, endpoint: EndpointState, challenger: PackageVersion) -> 
     name = shadow.config_name(config, serving.version, challenger.version, endpoint.config_name, world.names)
     test = ShadowTest(challenger.version, name, endpoint.config_name, "starting", world.now(), world.now())
     turn.put(test)
-    variables = environment(config, name)
+    variables = environment(config, name) | {VERSION_VARIABLE: str(challenger.version)}
     world.endpoints.ensure_model(name, challenger.arn, config.model, isolated=True, environment=variables)
     world.endpoints.ensure_config(
         shadow.request(name, base, endpoint.instances, config, world.platform.bucket)
