@@ -212,7 +212,7 @@ class Front:
             return await served.answer_apart(
                 served.worker, self._threads, body, asked.kind, asked.form, asked.parts
             )
-        if len(body) > INLINE_BYTES:
+        if len(body) > INLINE_BYTES or asked.kind.form == "parquet":
             loop = asyncio.get_running_loop()
             return await loop.run_in_executor(
                 self._threads, served.answer, body, asked.kind, asked.form, asked.parts

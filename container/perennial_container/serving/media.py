@@ -7,7 +7,7 @@ from typing import Literal
 from perennial_container.errors import RequestError
 
 Form = Literal["csv", "json", "jsonlines"]
-BodyForm = Form | Literal["npy"]
+BodyForm = Form | Literal["npy", "parquet"]
 
 FORMS: Mapping[str, Form] = {
     "text/csv": "csv",
@@ -16,14 +16,19 @@ FORMS: Mapping[str, Form] = {
     "application/x-jsonlines": "jsonlines",
     "application/jsonl": "jsonlines",
 }
-BODIES: Mapping[str, BodyForm] = {**FORMS, "application/x-npy": "npy"}
+BODIES: Mapping[str, BodyForm] = {
+    **FORMS,
+    "application/x-npy": "npy",
+    "application/x-parquet": "parquet",
+    "application/vnd.apache.parquet": "parquet",
+}
 NAMES: Mapping[Form, str] = {
     "csv": "text/csv; charset=utf-8",
     "json": "application/json",
     "jsonlines": "application/jsonlines",
 }
 SUPPORTED = "text/csv, application/json, application/jsonlines"
-READ = f"{SUPPORTED}, application/x-npy"
+READ = f"{SUPPORTED}, application/x-npy, application/x-parquet"
 CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -65,7 +70,7 @@ def refuse_encoding(value: str | None) -> None:
 
 def choose_answer(accept: str | None, body: BodyForm) -> Form:
     """The best form that Accept allows; the body's own form wins ties. Raises RequestError 406."""
-    request: Form = "json" if body == "npy" else body
+    request: Form = "json" if body == "npy" or body == "parquet" else body  # noqa: PLR1714 - mypy
     if not accept or not accept.strip():
         return request
     ranges = [_split(part) for part in accept.split(",") if part.strip()]

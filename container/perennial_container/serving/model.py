@@ -16,6 +16,7 @@ from perennial_container.seal import NOBODY, Trust
 from perennial_container.serving.answers import AnswerWriter
 from perennial_container.serving.decoder import Decoder
 from perennial_container.serving.media import ContentType, Form
+from perennial_container.serving.parquet_process import parquet_process
 from perennial_container.serving.tally import Tally, TallyingWriter
 from perennial_container.serving.texts import TextDecoder
 from perennial_container.serving.wishes import Parts
@@ -39,16 +40,16 @@ class Served:
     worker: Worker | None = None
 
     @classmethod
-    def of(
-        cls, artefact: Artefact, seconds: float = PREDICT_SECONDS, tally: Tally | None = None
-    ) -> Self:
+    def of(cls, artefact: Artefact, seconds: float = PREDICT_SECONDS, tally: Tally | None = None) -> Self:
         """`seconds` is how long a user's own code may take for a request; `tally` counts what is predicted."""
         raw = any(encoding.raw for encoding in artefact.encodings)
         theirs = artefact.handler is not None and artefact.handler not in HANDLERS
         return cls(
             artefact,
             TextDecoder(artefact.encodings) if raw else Decoder(artefact.encodings),
-            TallyingWriter(artefact.schema.classes, tally) if tally else AnswerWriter(artefact.schema.classes),
+            TallyingWriter(artefact.schema.classes, tally)
+            if tally
+            else AnswerWriter(artefact.schema.classes),
             str(artefact.description["sha256"])[:12],
             Worker(artefact.predictor.predict, seconds) if theirs else None,
         )
@@ -56,18 +57,24 @@ class Served:
     def predict(self, rows: Matrix) -> Predictions:
         return self.artefact.predictor.predict(rows)
 
+    def decode(self, body: bytes, kind: ContentType) -> Matrix:
+        """Any body's rows. Raises RequestError 400; for Parquet also 413 and 415."""
+        if kind.form == "parquet":
+            return parquet_process().read(body, self.artefact.encodings)
+        return self.decoder.decode(body, kind)
+
     def answer(self, body: bytes, kind: ContentType, form: Form, parts: Parts = "both") -> bytes:
         """One request's bytes to its response's bytes: decode, check, predict, encode."""
-        return self.writer.write(self.predict(self.decoder.decode(body, kind)), form, parts)
+        return self.writer.write(self.predict(self.decode(body, kind)), form, parts)
 
     async def answer_apart(
         self, worker: Worker, threads: Executor, body: bytes, kind: ContentType, form: Form, parts: Parts
     ) -> bytes:
         """The same with a user's own code, which the event loop does not wait for."""
-        if len(body) <= FEW_BYTES:
-            return self.writer.write(await worker.predict(self.decoder.decode(body, kind)), form, parts)
+        if len(body) <= FEW_BYTES and kind.form != "parquet":
+            return self.writer.write(await worker.predict(self.decode(body, kind)), form, parts)
         loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(threads, self.decoder.decode, body, kind)
+        rows = await loop.run_in_executor(threads, self.decode, body, kind)
         predictions = await worker.predict(rows)
         return await loop.run_in_executor(threads, self.writer.write, predictions, form, parts)
 
