@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
-from perennial import losses, route, scaling
+from perennial import components, losses, route, scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import (
@@ -18,7 +19,9 @@ from perennial.deployment import (
     traffic_plan,
 )
 from perennial.ports import World
-from perennial.reactions import guards
+from perennial.prediction.invocation import VERSION_VARIABLE
+from perennial.prediction_shift import environment
+from perennial.reactions import component_steps, guards, shadow_tests
 from perennial.reactions.retire import unscale
 from perennial.reactions.settle_scaling import remove as remove_scaling
 from perennial.route import Place
@@ -47,9 +50,10 @@ def deploy_model(
     if known and route.abandoned(place, known, world):
         decision = _abandon(known, model, world, because)
     else:
-        decision = _carry_out(
-            route.planned(place, known, config, world), place, known, config, world, because
-        )
+        plan = route.planned(place, known, config, world)
+        if shadowed := shadow_tests.advance(plan, place, known, config, world, because):
+            return shadowed
+        decision = _carry_out(plan, place, known, config, world, because)
     world.ledger.record(decision)
     return decision
 
@@ -98,27 +102,33 @@ def _carry_out(
         # Written down as begun: what was forgiven by a new approval stays so until the new endpoint is there.
         world.state.put_rollout(model, starting, expected=known)
         unscale(name, model, world)
-        world.endpoints.delete(name)
+        if place.endpoint and place.endpoint.host_config:
+            component_steps.let_go(place.endpoint, world)
+        else:
+            world.endpoints.delete(name)
         return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
     if plan.action == "adopt":
         world.state.put_rollout(model, replace(starting, status="started"), expected=known)
         route.put(model, place.route.building(name), world)
         world.hints.send(model, "settle_endpoint", plan.reason)
         return Decision(model, because, "endpoint_adopted", plan.reason, "info", details | {"endpoint": name})
-    # Serverless endpoints refuse network isolation.
-    isolated = config.endpoint.serverless is None
-    world.endpoints.ensure_model(plan.config_name, plan.version.arn, model, isolated=isolated)
-    world.endpoints.ensure_config(
-        config_request(plan.config_name, plan.config_name, config, world.platform.bucket)
+    # Serverless endpoints refuse network isolation; for components it is their endpoint that is isolated.
+    isolated = config.endpoint.serverless is None and not config.scales_to_zero
+    variables = environment(config, plan.config_name) | {VERSION_VARIABLE: str(plan.version.version)}
+    world.endpoints.ensure_model(
+        plan.config_name, plan.version.arn, model, isolated=isolated, environment=variables
     )
+    world.endpoints.ensure_config(_config_request(plan.config_name, config, world))
     world.state.put_rollout(model, starting, expected=known)
     if plan.action == "create":
         # Known before it exists: what a handler leaves when it is killed is found again.
         route.put(model, place.route.building(name) if place.moves else place.route, world)
-        accepted = world.endpoints.create(name, plan.config_name, model)
+        accepted = component_steps.is_vacant(name, world) and world.endpoints.create(
+            name, plan.config_name, model
+        )
     else:
         current = place.endpoint or EndpointState(name, "InService", "")
-        details |= _traffic(config, current)
+        details |= components.traffic(config, current) if current.host_config else _traffic(config, current)
         accepted = _update(current, plan.config_name, config, world)
     if not accepted:
         if known:  # what changes the endpoint from now on is no rollout of ours
@@ -131,6 +141,12 @@ def _carry_out(
     return Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
 
 
+def _config_request(name: str, config: ModelConfig, world: World) -> dict[str, Any]:
+    if config.scales_to_zero:
+        return components.config_request(name, config)
+    return config_request(name, name, config, world.platform.bucket)
+
+
 def _traffic(config: ModelConfig, endpoint: EndpointState) -> dict[str, str]:
     """How the update moves traffic, and why otherwise than asked for, for the ledger."""
     plan = traffic_plan(config, endpoint)
@@ -140,6 +156,8 @@ def _traffic(config: ModelConfig, endpoint: EndpointState) -> dict[str, str]:
 
 def _update(endpoint: EndpointState, config_name: str, config: ModelConfig, world: World) -> bool:
     """Guarded first, then asked for: an alarm that SageMaker is told of must be there."""
+    if endpoint.host_config:
+        return component_steps.begin_update(endpoint, config_name, config, world)
     _make_way(endpoint, config, world)
     guarded = deployment_config(config, endpoint) is not None
     alarms = guards.put_up(config, config_name, world, alarmed=guarded)

@@ -21,7 +21,7 @@ from perennial.deployment import (
 from perennial.kinds import kind_of, place_of
 from perennial.losses import Loss, remembered
 from perennial.ports import World
-from perennial.reactions import guards
+from perennial.reactions import component_steps, guards, shadow_tests
 from perennial.reactions.retire import retire, retire_leftover
 from perennial.reactions.settle_concurrency import settle_concurrency
 from perennial.reactions.settle_scaling import settle_scaling
@@ -47,13 +47,16 @@ def settle_endpoint(model: str, world: World, *, because: str, untold: bool = Fa
     if untold and rollout and rollout.untold:
         return _tell(rollout, guards.watched(rollout, world), model, world, because)
     endpoint = place.at(rollout, world) if rollout else place.present
+    if endpoint and (taken := component_steps.take(endpoint, rollout, config, world, because)):
+        world.ledger.record(taken)
+        return taken
     settlement = settle(endpoint, rollout, world.now())
     if settlement.outcome is None or rollout is None or route.abandoned(place, rollout, world):
         return _between_rollouts(place, rollout, config, world, because)
     watch = guards.watched(rollout, world)
     if settlement.outcome != "succeeded" or endpoint is None:
         return _lost(rollout, settlement, place, watch, config, world, because)
-    tested = smoke_test(model, rollout.version, world, endpoint=endpoint.name)
+    tested = smoke_test(model, rollout.version, world, endpoint=endpoint)
     if tested.failure is None:
         return _succeeded(endpoint, rollout, tested, place, watch, config, world, because)
     _reject(rollout, tested.failure, model, world)
@@ -73,7 +76,7 @@ def _between_rollouts(
     if _rests(endpoint, rollout):
         decision = settle_alarms(config, world, because=because) or decision
     # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
-    plan = route.planned(place, rollout, config, world)
+    plan = shadow_tests.planned(place, rollout, config, world)
     if route.abandoned(place, rollout, world) or plan.action in ("create", "update", "delete", "adopt"):
         world.hints.send(config.model, "deploy_model", because)
     elif plan.action == "nothing" and not (endpoint and endpoint.status in IN_PROGRESS):
@@ -97,8 +100,9 @@ def _succeeded(
         route.put(config.model, place.route.moved(endpoint.name, kind_of(config), world.now()), world)
     settle_alarms(config, world, because=because)
     _write_history(rollout, endpoint.name, "InService", "Production", config.model, world)
-    serving = [each.config_name for each in (endpoint, place.present, place.endpoint) if each]
-    removed = _prune(config.model, frozenset(serving), world)
+    serving = [each for each in (endpoint, place.present, place.endpoint) if each]
+    in_use = {name for each in serving for name in (each.config_name, each.host_config) if name}
+    removed = _prune(config.model, frozenset(in_use), world)
     won = replace(rollout, status="succeeded")
     world.state.put_rollout(config.model, won, expected=rollout)
     more = {"scaling": scaled or "", "removed": ", ".join(removed), "smoke_test": tested.words}

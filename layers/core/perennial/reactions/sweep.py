@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from perennial import layout, route
+from perennial.components import next_step
 from perennial.config import ModelConfig
 from perennial.deployment import BROKEN, IN_PROGRESS, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
-from perennial.reactions import settle_concurrency, settle_scaling
+from perennial.reactions import settle_concurrency, settle_scaling, shadow_tests
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
@@ -69,7 +70,7 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     rollout = world.state.rollout(model)
     place = route.look(config, world)
     endpoint = place.present
-    deployment = route.planned(place, rollout, config, world)
+    deployment = shadow_tests.planned(place, rollout, config, world)
     training = plan(list(pinned(config, world.state).values()), jobs, config, world.names, now)
     drops: Mapping[str, str] = undecided_drops(config, world)
     settlement = settle(place.at(rollout, world) if rollout else endpoint, rollout, now)
@@ -78,6 +79,9 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
         due.append(Due("deploy_model", "a change of kind was taken back"))
     if left := route.left_over(place, rollout, world):
         due.append(Due("settle_endpoint", f"{left} serves nobody any more"))
+    step = next_step(place.at(rollout, world) if rollout else endpoint, rollout)
+    if step.action != "nothing":
+        due.append(Due("settle_endpoint", step.reason))
     if rollout and rollout.untold:
         due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
     settled = endpoint is None or endpoint.status not in IN_PROGRESS
