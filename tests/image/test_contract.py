@@ -29,7 +29,7 @@ def checked(engine: Engine, image: str, model: Path) -> dict[str, Finding]:
     return {each.rule.name: each for each in found}
 
 
-@pytest.mark.parametrize("image", ["serve", "perennial"], indirect=True)
+@pytest.mark.parametrize("image", ["perennial"], indirect=True)
 def test_our_image_keeps_the_contract(image: Image, trained: Path) -> None:
     """Every rule and every advice, with nothing left unchecked."""
     found = checked(image.engine, image.name, trained / "model")

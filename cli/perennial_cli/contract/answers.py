@@ -17,6 +17,7 @@ BATCH, MODEL_ERROR = "your-algorithms-batch-code.html", "monitoring-cloudwatch.h
 ACCEPT_SECONDS = 0.25
 PINGS, CLIENTS, REQUESTS = 20, 16, 48
 LOOK_SECONDS = 0.02
+LOAD_BYTES = 64_000  # of each request under load
 MEGABYTE = 1_000_000
 GARBAGE = b"\x00\xff\xfe not a request \x80" * 8
 T = TypeVar("T")
@@ -174,7 +175,7 @@ def accepts_at_once(case: Case) -> Seen:
 def under_load(case: Case, look: Callable[[], T]) -> tuple[list[T], list[Answer]]:
     """What `look` sees while clients ask for predictions of some thousand rows each."""
     sample = case.sample or Sample(GARBAGE, "application/json")
-    heavy = Sample(repeated(sample, min(MEGABYTE // 4, case.largest)), sample.content_type)
+    heavy = Sample(repeated(sample, min(LOAD_BYTES, case.largest)), sample.content_type)
     with ThreadPoolExecutor(CLIENTS) as pool:
         asked = [pool.submit(case.server.invoke, heavy) for _ in range(REQUESTS)]
         seen = [look()]

@@ -62,7 +62,7 @@ class Handler(BaseHTTPRequestHandler):
             state.busy += 1
         try:
             state.overfed |= flaw == "ill after a large body" and len(body) > LARGE
-            if flaw in {"busy is ill", "one at a time"} and len(body) > LARGE // 4:
+            if flaw in {"busy is ill", "one at a time"} and len(body) > LARGE // 10:
                 time.sleep(0.05)  # a prediction
             self.predict(flaw, body)
         finally:
