@@ -13,8 +13,8 @@ VENVS := .perennial/venvs
 BIN := $(VENVS)/tools/bin
 export PYTHONPATH := local
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
-# `make up IMAGE=perennial:1 ENGINE=podman` runs jobs and servers in the real image.
-export IMAGE ENGINE ENGINE_OPTIONS
+# `make up RUNTIME=container` runs jobs and servers in the real image; IMAGE=... names another than this checkout's.
+export RUNTIME IMAGE ENGINE ENGINE_OPTIONS
 
 .PHONY: help setup demo up down status check fmt test unit loop bench docs lock clean image image-test image-prerequisites
 

@@ -1,6 +1,7 @@
 """`python -m stack setup | up | down | status | check | test | lock | image | image-test`: what the Makefile's targets run."""
 
 import argparse
+import os
 import sys
 
 from stack import (
@@ -82,6 +83,7 @@ def up(port: int) -> None:
     if twin and twin.port != port:
         raise Trouble(f"The twin runs on port {twin.port} already; `make down` first.")
     if twin is None:
+        os.environ.update(image_build.for_twin(os.environ))
         if twin_process.crashed(HOME):
             say(f"The twin that was up has crashed, and its state with it.\n{twin_process.last_words(HOME)}")
         build()

@@ -1,7 +1,7 @@
 """`make image`: builds every target of container/Dockerfile, and says what each weighs."""
 
-import hashlib
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -169,15 +169,28 @@ def pip_conf(settings: Mapping[str, str]) -> str:
     return "[global]\n" + "".join(f"{option} = {value}\n" for option, value in told.items() if value)
 
 
-def fingerprint() -> str:
-    """One hash over everything that the build reads."""
-    digest = hashlib.sha256()
-    folders = ("container/perennial_container", "layers/analysis/perennial_analysis")
-    files = [DOCKERFILE, ROOT / ".dockerignore", *(ROOT / each for each in {t.lock for t in TARGETS})]
-    files += [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
-    for file in sorted(files):
-        digest.update(f"\n{file.relative_to(ROOT)} ".encode() + hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+RUNTIMES = ("process", "container")
+
+
+def for_twin(asked: Mapping[str, str]) -> dict[str, str]:
+    """`make up RUNTIME=container`: builds the image unless IMAGE names one; IMAGE, ENGINE and ENGINE_OPTIONS."""
+    runtime = asked.get("RUNTIME") or "process"
+    if runtime not in RUNTIMES:
+        raise Trouble(f"RUNTIME={runtime} is not known; it is one of: {', '.join(RUNTIMES)}")
+    if runtime == "process":
+        return {}
+    engine, base = ready()
+    image = asked.get("IMAGE") or ""
+    if not image:
+        [whole] = build(engine, base, TARGETS[-1:])
+        image = whole.target.image
+    elif not engine.has(image):
+        raise Trouble(f"{engine.command[0]} has no image {image}; without IMAGE=... one is built")
+    return {
+        "IMAGE": image,
+        "ENGINE": shlex.join(engine.command),
+        "ENGINE_OPTIONS": shlex.join(engine.run_options),
+    }
 
 
 def image() -> bool:

@@ -60,6 +60,7 @@ def run_command(
         volumes += ["--volume", f"{model.resolve()}:/opt/ml/model:ro"]
     given = [option for key in sorted(set(environment) - OWN) for option in ("--env", key)]
     fixed = ["--rm", "--name", name, "--network", "host", "--read-only", "--tmpfs", "/tmp"]  # noqa: S108
+    fixed += ["--no-healthcheck"]  # /ping is the twin's to ask
     return [*engine, "run", *fixed, *options, *volumes, *given, image, *command]
 
 

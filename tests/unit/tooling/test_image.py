@@ -220,6 +220,13 @@ def test_a_service_that_answers_is_asked_for_all() -> None:
     assert (found.checked, len(found.found), found.unchecked) == (2, 1, ())
 
 
+def test_the_twin_runs_processes_unless_asked() -> None:
+    """No engine is looked for where nobody wants one; a wrong word is told with the right ones."""
+    assert image_build.for_twin({"RUNTIME": "", "IMAGE": ""}) == {}
+    with pytest.raises(Trouble, match="process, container"):
+        image_build.for_twin({"RUNTIME": "docker"})
+
+
 def test_no_image_is_named_after_its_maker() -> None:
     """Images stay on this machine: their names say so, and no registry is asked for them."""
     assert {target.image.partition("/")[0] for target in TARGETS} == {"localhost"}
