@@ -236,13 +236,11 @@ class Scaler:
     def _cool_down(self, target: Target, policy: Policy, before: int, *, out: bool) -> None:
         now = time.monotonic()
         until = now + self.world.scaled(_cooldown(policy, "Out" if out else "In"))
-        if not out:
-            target.in_until = until
-            return
-        if now >= target.out_until:
-            target.out_base = before
-        target.out_until = until
-        target.in_until = now  # scaling out ends the cooldown of scaling in
+        target.in_until = until  # what was just added is not taken at once, and its own cooldown counts now
+        if out:
+            if now >= target.out_until:
+                target.out_base = before
+            target.out_until = until
 
 
 def _bounds(target: Target) -> Bounds:
