@@ -11,7 +11,7 @@ from pathlib import Path
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from perennial_cli import analysis, capacity, orders
+from perennial_cli import analysis, capacity, orders, predictions
 from perennial_cli.contract import command as contract
 from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
@@ -89,7 +89,7 @@ def redrive_all(stack: Stack, options: argparse.Namespace) -> None:
     queue = stack.outputs["DeadLetters"]
     letters = list(receive(queue))
     for letter in letters:
-        redrive(queue, letter)
+        redrive(queue, letter, stack.outputs.get("CaptureQueue", ""))
         print(
             f"invoked {letter.function.rsplit(':', 1)[-1]} with {letter.event.get('detail-type', '')} {letter.subject}"
         )
@@ -129,6 +129,7 @@ def parser() -> argparse.ArgumentParser:
         )
     analysis.add_commands(command)
     orders.add_commands(command)
+    predictions.add_commands(command)
     contract.add_commands(command)
     capacity.add_commands(command)
     shown = command("preview", preview)

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 
+CAPTURED = "WriteCapture"  # stands for the function: its queue invokes it
 PATIENCE = 30  # seconds that a message is ours while we look at it
 
 
@@ -33,8 +34,11 @@ class DeadLetter:
 
 
 def parse(message: dict[str, Any]) -> DeadLetter:
-    """A message of the queue: from Lambda (a failed invocation) or from EventBridge (a failed delivery)."""
+    """A message of the queue: from Lambda (a failed invocation), from EventBridge (a failed delivery), or from the
+    queue of captured records (one that was not written)."""
     body = json.loads(message["Body"])
+    if "event_id" in body:
+        return DeadLetter(CAPTURED, body, "captured traffic could not be written", message["ReceiptHandle"])
     if "requestContext" in body:
         answer = body.get("responsePayload") or {}
         error = answer.get("errorMessage") or body["requestContext"].get("condition", "unknown")
@@ -68,9 +72,15 @@ def release(queue_url: str, letters: list[DeadLetter]) -> None:
         sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0)
 
 
-def redrive(queue_url: str, letter: DeadLetter) -> None:
-    """Invoke the function with the same event again; only then forget the message."""
-    boto3.client("lambda").invoke(
-        FunctionName=letter.function, InvocationType="Event", Payload=json.dumps(letter.event).encode()
-    )
+def redrive(queue_url: str, letter: DeadLetter, captures_url: str = "") -> None:
+    """Invoke the function with the same event again, or put a captured record into its queue again; only then forget
+    the message."""
+    if letter.function == CAPTURED:
+        boto3.client("sqs").send_message(
+            QueueUrl=captures_url, MessageBody=json.dumps({**letter.event, "again": True})
+        )
+    else:
+        boto3.client("lambda").invoke(
+            FunctionName=letter.function, InvocationType="Event", Payload=json.dumps(letter.event).encode()
+        )
     boto3.client("sqs").delete_message(QueueUrl=queue_url, ReceiptHandle=letter.receipt)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import boto3
 from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+from botocore.awsrequest import AWSRequest, AWSResponse
 from botocore.httpsession import URLLib3Session
 
 from perennial_cli.stack import Stack
@@ -22,7 +22,7 @@ MUTABLE = (
     *("data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors", "backlog"),
 )
 PAUSE = 0.5  # seconds between two looks at a drill
-SECONDS = 60.0  # for one request
+SECONDS = 90.0  # for one request: a model has 60 to answer
 
 
 def retrain(stack: Stack, options: argparse.Namespace) -> None:
@@ -123,23 +123,27 @@ def missing(drill: Mapping[str, Any]) -> Iterator[str]:
 
 
 def call(stack: Stack, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Ask the API; its answer. An answer that is not 2xx ends the command."""
+    data = json.dumps(body).encode() if body is not None else b""
+    found: dict[str, Any] = json.loads(
+        send(stack, method, path, data, {"content-type": "application/json"}).content
+    )
+    return found
+
+
+def send(stack: Stack, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> AWSResponse:
     """Ask the API, signed with the environment's credentials. An answer that is not 2xx ends the command."""
     session = boto3.Session()
     if "ApiUrl" not in stack.outputs or session.get_credentials() is None:
         raise SystemExit(f"perennial: no credentials, or the stack {stack.name} has no API: deploy it anew")
-    request = AWSRequest(
-        method,
-        stack.outputs["ApiUrl"].rstrip("/") + path,
-        data=json.dumps(body) if body is not None else None,
-        headers={"content-type": "application/json"},
-    )
+    url = stack.outputs["ApiUrl"].rstrip("/") + path
+    request = AWSRequest(method, url, data=data or None, headers=dict(headers))
     region = boto3.client("cloudformation").meta.region_name
     SigV4Auth(session.get_credentials().get_frozen_credentials(), "lambda", region).add_auth(request)
-    answer = URLLib3Session(timeout=SECONDS).send(request.prepare())
+    answer: AWSResponse = URLLib3Session(timeout=SECONDS).send(request.prepare())
     if answer.status_code >= 300:
         raise SystemExit(f"perennial: {_problem(answer.content)} (HTTP {answer.status_code})")
-    found: dict[str, Any] = json.loads(answer.content)
-    return found
+    return answer
 
 
 def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -27,7 +26,6 @@ def lambda_handler(event: SQSEvent, context: LambdaContext) -> dict[str, Any]:
         Message(
             record.message_id,
             record.body,
-            datetime.fromtimestamp(int(record.attributes.sent_timestamp) / 1000, UTC),
             int(record.attributes.approximate_receive_count) > 1,
         )
         for record in event.records

@@ -13,8 +13,9 @@ from cloudformation import ROOT
 
 from perennial.alarms.intent import INTENTS
 from perennial_cli.__main__ import INTERRUPTED, ledger, models, parser
-from perennial_cli.dead_letters import parse
+from perennial_cli.dead_letters import CAPTURED, parse
 from perennial_cli.orders import MUTABLE
+from perennial_cli.predictions import content_type
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:perennial-RegisterModel"
 EVENT = {
@@ -44,6 +45,28 @@ def test_a_failed_delivery_is_read():
     attributes = {"TARGET_ARN": {"StringValue": ARN}, "ERROR_MESSAGE": {"StringValue": "throttled"}}
     letter = parse({"Body": json.dumps(EVENT), "MessageAttributes": attributes, "ReceiptHandle": "r"})
     assert (ARN, EVENT, "throttled") == (letter.function, letter.event, letter.error)
+
+
+def test_a_captured_record_that_was_not_written_is_read():
+    """What the queue of captured requests gave up on is told apart, with its model."""
+    body = {"model": "m", "endpoint": "perennial-m", "at": "2026-03-01T12:00:00+00:00", "event_id": "e"}
+    letter = parse({"Body": json.dumps(body), "ReceiptHandle": "r"})
+    assert (letter.function, letter.event) == (CAPTURED, body)
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "expected"),
+    [
+        ("rows.csv", None, "text/csv"),
+        ("rows.JSON", None, "application/json"),
+        ("rows.jsonl", None, "application/jsonlines"),
+        ("-", None, "text/csv"),
+        ("rows.csv", "text/csv; header=present", "text/csv; header=present"),
+    ],
+)
+def test_the_content_type_of_rows(path, given, expected):
+    """What was said, else what the file's name says, else CSV."""
+    assert expected == content_type(path, given)
 
 
 @pytest.mark.parametrize(

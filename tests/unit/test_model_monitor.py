@@ -58,7 +58,7 @@ ANSWERS = {"open": {"refused": "", "at": NOW.isoformat()}, "closed": {"refused":
         ({"engine": "built-in"}, HOUR, "open", "built-in"),
         ({"engine": "model-monitor"}, HOUR, "open", "model-monitor"),
         ({"engine": "model-monitor"}, HOUR, "closed", "built-in"),
-        ({"engine": "model-monitor", "endpoint": {"kind": "serverless"}}, HOUR, "open", "built-in"),
+        ({"endpoint": {"kind": "serverless"}}, HOUR, "open", "built-in"),
     ],
 )
 def test_choice(changes, every, answer, expected):

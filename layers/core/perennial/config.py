@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from perennial import components_rules, rollout_plan, shadow_rules
+from perennial import components_rules, rollout_plan, serverless_rules, shadow_rules
 from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, UNWATCHED, Problem
 from perennial.names import digest
 from perennial.sections import (
@@ -76,6 +76,8 @@ class ModelConfig(Section):
             why = rollout_plan.refusal(self.endpoint.rollout, self.endpoint.instances, self.endpoint.instance)
             if why:
                 raise ValueError(f"endpoint.rollout: {why}")
+        if why := serverless_rules.refusal(self.endpoint, self.scaling, self.engine):
+            raise ValueError(why)
         if why := shadow_rules.refusal(self.endpoint, self.capture.percent, self.scaling.min):
             raise ValueError(f"endpoint.shadow: {why}")
         if self.target in self.schema_.features or self.target in self.schema_.drop:

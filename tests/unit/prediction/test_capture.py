@@ -7,15 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from fakes import NOW, InMemoryBucket, InMemoryWorld
+from fakes import InMemoryBucket, InMemoryWorld
 from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.prediction.capture import Captured, Payload, by_folder, file_name, overflow_key, record
 from perennial.reactions.write_capture import Message, write_capture
 
-AT = datetime(2026, 3, 1, 12, 59, 59, 250000, tzinfo=UTC)
-FOLDER = "models/mortgage/capture/perennial-mortgage/AllTraffic/2026/03/01/12/"
+AT = datetime(2026, 3, 1, 12, 59, 59, 250000, tzinfo=UTC)  # before NOW, at which the fake bucket writes
+FOLDER = "models/mortgage/capture/perennial-mortgage/AllTraffic/2026/03/01/11/"
 
 
 def line(event_id="e1"):
@@ -33,7 +33,7 @@ def captured(event_id="e1", at=AT):
 
 
 def message(found, number=1, again=False):
-    return Message(f"m{number}", found.body(), NOW, again)
+    return Message(f"m{number}", found.body(), again)
 
 
 def written(world):
@@ -63,7 +63,7 @@ def test_the_record():
                 "encoding": "JSON",
             },
         },
-        "eventMetadata": {"eventId": "e1", "inferenceId": "i1", "inferenceTime": "2026-03-01T12:59:59Z"},
+        "eventMetadata": {"eventId": "e1", "inferenceId": "i1", "inferenceTime": "2026-03-01T11:59:59Z"},
         "eventVersion": "0",
     }
 
@@ -86,7 +86,7 @@ def test_one_object_an_hour_of_an_endpoint():
     batch = [message(captured("a"), 1), message(captured("b", later), 2), message(captured("c"), 3)]
     assert write_capture(batch, world) == []
     hours = [folder.removesuffix("/").rpartition("/")[2] for folder, _ in written(world)]
-    assert hours == ["12", "12", "13"]
+    assert hours == ["11", "11", "12"]
     assert len(world.bucket.bodies) == 2
     [name] = [key.rpartition("/")[2] for key in world.bucket.bodies if key.startswith(FOLDER)]
     assert name.startswith("59-59-250-")
@@ -133,7 +133,7 @@ def test_a_large_record_lies_elsewhere():
 
 class Refusing(InMemoryBucket):
     def write(self, key, body, content_type="application/json"):
-        if "/13/" in key:
+        if "/12/" in key:
             raise OSError("no more")
         super().write(key, body, content_type)
 
@@ -144,8 +144,8 @@ def test_a_part_of_a_batch_fails():
     batch = [
         message(captured("a"), 1),
         message(captured("b", AT + timedelta(seconds=1)), 2),
-        Message("m3", '{"detail": 1}', NOW),
-        Message("m4", "no JSON", NOW),
+        Message("m3", '{"detail": 1}'),
+        Message("m4", "no JSON"),
         message(replace(captured("c"), line="", elsewhere="gone"), 5),
     ]
     assert sorted(write_capture(batch[:4], world)) == ["m2", "m3", "m4"]

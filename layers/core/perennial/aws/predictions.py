@@ -53,7 +53,7 @@ class SageMakerPredictions:
         return self._given_runtime or predicting_client()
 
 
-def _told(endpoint: str, error: ClientError) -> Exception:
+def _told(endpoint: str, error: ClientError) -> RequestRefused | EndpointMissing:
     kind, words = code(error), message(error)
     if kind == "ModelError":
         return _model_error(error)
@@ -74,7 +74,7 @@ def _told(endpoint: str, error: ClientError) -> Exception:
         return RequestRefused(503, "model_not_ready", "the model is being loaded", retry_after=5)
     if kind in ("ServiceUnavailable", "InternalFailure", "InternalDependencyException"):
         return RequestRefused(503, "service_unavailable", f"SageMaker says: {words}", retry_after=2)
-    return error
+    return RequestRefused(502, "refused_by_sagemaker", f"{kind}: {words}")
 
 
 def _model_error(error: ClientError) -> RequestRefused:

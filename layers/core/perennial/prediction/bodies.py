@@ -10,6 +10,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Literal, NoReturn
 
 from perennial.errors import RequestRefused
@@ -72,12 +73,10 @@ def _csv(body: bytes, header: bool | None, columns: Sequence[str]) -> Iterator[R
         first = next(lines, None)
     if first is None:
         raise _bad("empty_body", "the body has no rows")
-    number, cells = 1, first
-    while cells is not None:
+    for number, cells in enumerate(chain([first], lines), 1):
         if len(cells) != width:
             raise _bad("wrong_column_count", f"expected {width} columns, found {len(cells)}", number)
         yield cells if places is None else [cells[place] for place in places]
-        number, cells = number + 1, next(lines, None)
 
 
 def _read(reader: Any) -> Iterator[list[str]]:

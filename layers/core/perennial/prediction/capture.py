@@ -70,7 +70,8 @@ def _encoded(payload: Payload) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Captured:
-    """A record on its way: a message of the queue. What is too large for one lies under `elsewhere` in the bucket."""
+    """A record on its way: a message of the queue. What is too large for one lies under `elsewhere` in the bucket.
+    `again`: it comes from the dead letters, and may have been written before."""
 
     model: str
     endpoint: str
@@ -78,6 +79,7 @@ class Captured:
     event_id: str
     line: str = ""
     elsewhere: str = ""
+    again: bool = False
 
     @classmethod
     def read(cls, body: str) -> Self:

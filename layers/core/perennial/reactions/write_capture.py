@@ -21,7 +21,6 @@ class Message:
 
     id: str
     body: str
-    sent_at: datetime
     again: bool = False
 
 
@@ -46,7 +45,7 @@ def write_capture(messages: Sequence[Message], world: World) -> list[str]:
 
 
 def _write(folder: str, items: Sequence[tuple[Message, Captured]], world: World) -> None:
-    again = [message.sent_at for message, _ in items if message.again]
+    again = [datetime.fromisoformat(found.at) for message, found in items if message.again or found.again]
     there = _written(folder, min(again), world) if again else frozenset()
     records = by_folder(found for _, found in items if found.event_id not in there).get(folder, ())
     if records:
