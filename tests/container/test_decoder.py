@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from perennial_container.encoding import FeatureEncoding
 from perennial_container.errors import RequestError
 from perennial_container.schema import Feature
+from perennial_container.serving.columns import read_column
 from perennial_container.serving.decoder import FEW, Decoder
+from perennial_container.serving.features import json_reader, text_reader
 from perennial_container.serving.media import ContentType
 
 CSV = ContentType("csv")
@@ -26,20 +28,65 @@ MIXED = [
 NUMBERS = [FeatureEncoding(Feature("x", "float")), FeatureEncoding(Feature("y", "int"), None, 7.0)]
 NUMBERED = [FeatureEncoding(Feature(str(place), "float")) for place in range(3)]
 TEXTS = [FeatureEncoding(Feature(name, "string"), ("u", "v")) for name in ("p", "q")]
+ALONE = [FeatureEncoding(Feature("x", "float"))]
 CELLS = st.one_of(
     st.sampled_from(
         ["", " ", "NA", "nan", "inf", "-0", "1_0", "yes", "no", "a", "b, c", "x", "0", "1", "p", "q"]
     ),
-    st.sampled_from(["1e39", "-1e400", "3.0", "3.5", " 2 ", "٣", "0x1", "\x00", "ratio", "é", "\x1c5"]),
+    st.sampled_from(
+        [
+            *(
+                "1e39",
+                "-1e400",
+                "3.0",
+                "3.5",
+                " 2 ",
+                "٣",
+                "0x1",
+                "\x00",
+                "ratio",
+                "é",
+                "\x1c5",
+                "[1",
+                "1]",
+                "[",
+                "]",
+            ),
+            *(
+                "8e99",
+                "9e99",
+                "80e98",
+                ".5",
+                "-.5",
+                ".",
+                "5.",
+                "+1",
+                "007",
+                "1NA",
+                "NAN",
+                "None",
+                "n/a",
+                "null",
+                "{}",
+            ),
+            *("9007199254740993", "18446744073709551616", "1,", ",", "1\n", "true", "N/A ", "\t1"),
+        ]
+    ),
     st.integers(-5, 5).map(str),
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
 )
 
 
-def outcome(decoder: Decoder, body: bytes, kind: ContentType) -> object:
+VALUES = st.one_of(
+    *(st.none(), st.booleans(), st.integers(-3, 3), st.floats()),
+    st.sampled_from(["a", "b, c", "1", "", 1e39, 2**53 + 1, 2**64, 8e99, 9e99, 10**400, [1], {}, "null"]),
+)
+
+
+def outcome(decoder: Decoder, body: bytes, kind: ContentType, *, thorough: bool = False) -> object:
     """The matrix as nested lists, or what the refusal says."""
     try:
-        matrix = decoder.decode(body, kind)
+        matrix = decoder.thorough(body, kind) if thorough else decoder.decode(body, kind)
     except RequestError as error:
         return (error.code, error.line, error.column)
     assert matrix.dtype == np.float32
@@ -52,20 +99,57 @@ def written(rows: Sequence[Sequence[str]], quoting: int) -> bytes:
     return text.getvalue().encode()
 
 
-@pytest.mark.parametrize(
-    "encodings", [MIXED, NUMBERS, NUMBERED, TEXTS], ids=["mixed", "numbers", "names", "texts"]
+EVERY = pytest.mark.parametrize(
+    "encodings", [MIXED, NUMBERS, NUMBERED, TEXTS, ALONE], ids=["mixed", "numbers", "names", "texts", "alone"]
 )
+
+
+@EVERY
 @given(data=st.data())
-def test_csv_however_it_is_quoted(encodings, data):
-    """Quotes send a body the thorough way; the numbers, and the refusals, are the same."""
-    width = st.sampled_from([len(encodings)] * 9 + [len(encodings) + 1])
-    row = width.flatmap(lambda columns: st.lists(CELLS, min_size=columns, max_size=columns))
-    rows = data.draw(st.lists(row, min_size=1, max_size=5))
-    if data.draw(st.booleans()):
-        rows.insert(0, [encoding.feature.name for encoding in encodings])
+def test_csv_however_it_is_written(encodings, data):
+    """Whatever way a body takes, the numbers and the refusals are those of the thorough way."""
+    names = [encoding.feature.name for encoding in encodings]
+    header = data.draw(
+        st.sampled_from([None, names, names[::-1], [*names, "other"], ["other", *names], names[1:]])
+    )
+    columns = len(header or names)
+    width = st.sampled_from([columns] * 9 + [columns + 1])
+    row = width.flatmap(lambda cells: st.lists(CELLS, min_size=cells, max_size=cells))
+    rows = data.draw(st.lists(row, min_size=1, max_size=5)) * data.draw(st.sampled_from([1, 1, FEW]))
+    quoting = data.draw(st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_MINIMAL, csv.QUOTE_ALL]))
+    body = written(rows if header is None else [header, *rows], quoting)
+    end = data.draw(st.sampled_from([b"\n", b"\n", b"\r\n", b"\r", b"\n\n", b"\n \n"]))
+    body = data.draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf", b"\n"])) + body.replace(b"\n", end)
+    body = body.removesuffix(b"\n") if data.draw(st.booleans()) else body
+    kind = ContentType("csv", data.draw(st.sampled_from([None, None, True, False])))
     decoder = Decoder(encodings)
-    plain = outcome(decoder, written(rows, csv.QUOTE_MINIMAL), CSV)
-    assert plain == outcome(decoder, written(rows, csv.QUOTE_ALL), CSV)
+    assert outcome(decoder, body, kind) == outcome(decoder, body, kind, thorough=True)
+
+
+@EVERY
+@given(data=st.data())
+def test_csv_of_any_characters(encodings, data):
+    """Text that is hardly CSV is refused, or read, as it is the thorough way."""
+    body = data.draw(st.text('0123456789.,-+eE[]{}"\r\n \tna_é', max_size=60)).encode()
+    body = body * data.draw(st.sampled_from([1, FEW]))
+    decoder = Decoder(encodings)
+    assert outcome(decoder, body, CSV) == outcome(decoder, body, CSV, thorough=True)
+
+
+@EVERY
+@given(data=st.data())
+def test_a_column_at_once(encodings, data):
+    """A column that is read at once has in each cell what its reader makes of it, and none that it refuses."""
+    for encoding in encodings:
+        for cells, reader, text in ((CELLS, text_reader, True), (VALUES, json_reader, False)):
+            some = data.draw(
+                st.one_of(st.just(cells), st.lists(cells, min_size=1, max_size=2).map(st.sampled_from))
+            )
+            column = data.draw(st.lists(some, min_size=1, max_size=6))
+            values = read_column(column, encoding, text=text)
+            if values is not None:
+                read = reader(encoding)
+                assert np.array_equal(values, [read(cell) for cell in column], equal_nan=True)
 
 
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.integers(-9, 9)), min_size=1, max_size=4))
@@ -85,11 +169,6 @@ def test_many_rows_with_empty_cells(rows):
     assert outcome(decoder, plain, CSV) == outcome(decoder, quoted, CSV)
 
 
-VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-3, 3), st.floats(), st.sampled_from(["a", "b, c", "1", ""])
-)
-
-
 @given(st.lists(st.lists(VALUES, min_size=4, max_size=4), min_size=1, max_size=4))
 def test_json_by_name_or_by_position(rows):
     """Objects take the thorough way; the numbers, and the refusals, are those of lists."""
@@ -102,3 +181,43 @@ def test_json_by_name_or_by_position(rows):
     assert found == outcome(decoder, named, kind)
     if isinstance(found, list):
         assert found == outcome(decoder, lines, ContentType("jsonlines"))
+
+
+FORMS = {
+    "instances": lambda _, rows: {"instances": rows},
+    "inputs": lambda _, rows: {"inputs": rows},
+    "bare": lambda _, rows: rows,
+    "split": lambda names, rows: {"dataframe_split": {"columns": names[::-1], "data": rows}},
+    "records": lambda names, rows: {"instances": [dict(zip(names, row, strict=False)) for row in rows]},
+    "features": lambda _, rows: {"instances": [{"features": row} for row in rows]},
+    "two keys": lambda _, rows: {"instances": rows, "inputs": rows[:1]},
+}
+
+
+@EVERY
+@given(data=st.data())
+def test_json_in_any_form(encodings, data):
+    """Lists, objects and split tables, few rows or many, are read and refused as they are the thorough way."""
+    names = [encoding.feature.name for encoding in encodings]
+    cells = data.draw(
+        st.sampled_from([VALUES, st.floats(-1e6, 1e6), st.one_of(st.none(), st.integers(-3, 3))])
+    )
+    width = st.sampled_from([len(names)] * 9 + [len(names) + 1])
+    row = width.flatmap(lambda columns: st.lists(cells, min_size=columns, max_size=columns))
+    rows = data.draw(st.lists(row, min_size=1, max_size=4)) * data.draw(st.sampled_from([1, FEW, 16 * FEW]))
+    shape = data.draw(st.sampled_from([*FORMS, "lines", "lines"]))
+    separators = data.draw(st.sampled_from([(",", ":"), (", ", ": ")]))
+    if shape == "lines":
+        body = "\n".join(json.dumps(row, separators=separators) for row in rows).encode()
+    else:
+        body = json.dumps(FORMS[shape](names, rows), separators=separators).encode()
+    kind, decoder = ContentType("jsonlines" if shape == "lines" else "json"), Decoder(encodings)
+    assert outcome(decoder, body, kind) == outcome(decoder, body, kind, thorough=True)
+
+
+@given(st.lists(st.text("0123456789.,[]\n ", max_size=12), min_size=1, max_size=4))
+def test_lines_that_are_lists_only_together(lines):
+    """Lines of JSON that make sense only one after another are refused, however many there are."""
+    decoder, kind = Decoder(NUMBERS), ContentType("jsonlines")
+    body = "\n".join([*lines, *["[1,2]"] * 1000]).encode()
+    assert outcome(decoder, body, kind) == outcome(decoder, body, kind, thorough=True)

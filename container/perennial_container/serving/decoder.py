@@ -5,7 +5,9 @@ every cell and can say what is wrong with it; both ways give the same numbers.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,17 @@ import orjson
 from perennial_container.cells import parse_boolean, parse_number
 from perennial_container.encoding import FeatureEncoding
 from perennial_container.errors import CellError
-from perennial_container.serving.features import json_reader, text_reader, to_matrix
+from perennial_container.serving.features import columns_to_matrix, json_reader, text_reader, to_matrix
 from perennial_container.serving.media import ContentType
 from perennial_container.serving.npy import read_npy
-from perennial_container.serving.numbers import read_csv_numbers, read_json_numbers, read_jsonlines_numbers
+from perennial_container.serving.numbers import (
+    NotPlain,
+    read_csv_numbers,
+    read_json_numbers,
+    read_jsonlines_numbers,
+)
 from perennial_container.serving.rows import BodyError, looks_like_header, read_rows
+from perennial_container.serving.sheet import read_columns, read_head
 from perennial_container.table import Matrix
 
 FEW = 64  # rows; more are converted column by column
@@ -38,6 +46,8 @@ class Decoder:
         self._text = [text_reader(encoding) for encoding in encodings]
         self._json = [json_reader(encoding) for encoding in encodings]
         self._fills = np.array([np.nan if e.fill is None else e.fill for e in encodings], np.float32)
+        self._by_name = itemgetter(*self._names)
+        self._has_features = "features" in self._names  # else it is a key that holds a row
         types = {encoding.feature.type for encoding in encodings}
         self._numeric = types <= {"float", "int"}
         self._whole = [place for place, encoding in enumerate(encodings) if encoding.feature.type == "int"]
@@ -77,32 +87,52 @@ class Decoder:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _csv(self, body: bytes, kind: ContentType) -> Matrix | None:
-        if kind.header or not body.isascii() or b'"' in body or b"_" in body:
-            return None
-        if b"\r" in body and body.count(b"\r") != body.count(b"\r\n"):
-            return None  # a carriage return alone ends a line, too
-        if self._confusable and kind.header is None and self._has_header(body):
-            return None
+        bare = not kind.header and body.isascii() and b'"' not in body and b"_" not in body
+        if bare and b"\r" in body:
+            bare = body.count(b"\r") == body.count(b"\r\n")  # one alone ends a line, too
+        if bare and self._confusable and kind.header is None:
+            bare = not self._has_header(body)
         try:
-            if not self._numeric:
-                return self._cells(body) if body.count(b"\n") <= FEW else None
-            return self._numbers(body)
+            if bare and self._numeric:
+                return self._numbers(body, range(self._width))
+            if bare and body.count(b"\n") <= FEW:
+                return self._cells(body)
         except (ValueError, TypeError, CellError):
-            return None  # a header, or a cell that is no number: the slow way tells
+            pass  # a header, or a cell that is no number
+        try:
+            return self._sheet(body, kind)
+        except NotPlain:
+            return None  # the thorough way tells
+
+    def _sheet(self, body: bytes, kind: ContentType) -> Matrix | None:
+        """By columns; those of a header may be in any order, with others among them. Raises NotPlain."""
+        head = read_head(body, kind.header, self._names)
+        if self._numeric and head.start and max(body.find(sign, head.start) for sign in (b'"', b"_")) < 0:
+            with suppress(NotPlain):
+                return self._numbers(body, head.places, head.width, head.start)
+        parts: list[Matrix] = []
+        for columns in read_columns(body, head):
+            part = columns_to_matrix(columns, self._encodings, text=True)
+            if part is None:
+                return None
+            parts.append(part)
+        return _joined(parts)
 
     def _has_header(self, body: bytes) -> bool:
         first = body.lstrip(b"\r\n").partition(b"\n")[0].rstrip(b"\r")
         return looks_like_header(first.decode("ascii").split(","), self._names)
 
-    def _numbers(self, body: bytes) -> Matrix | None:
-        """Rows of numbers. Raises NotPlain."""
+    def _numbers(
+        self, body: bytes, places: Sequence[int], width: int | None = None, start: int = 0
+    ) -> Matrix | None:
+        """Rows of numbers, from a byte on; `places` are the features' columns. Raises NotPlain."""
         parts: list[Matrix] = []
-        for rows in read_csv_numbers(body, self._width):
-            part = self._checked(rows)
+        for rows in read_csv_numbers(body, width or self._width, start):
+            part = self._checked(rows if width is None else rows[:, places])
             if part is None:
                 return None
             parts.append(part)
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return _joined(parts)
 
     def _cells(self, body: bytes) -> Matrix | None:
         """Few rows with texts among their cells. Raises CellError and ValueError."""
@@ -115,9 +145,10 @@ class Decoder:
     def _documents(self, body: bytes, kind: ContentType) -> Matrix | None:
         """Rows that are lists of plain numbers, or few rows of anything that fits."""
         try:
-            if self._numeric and len(body) > SMALL:
+            if self._numeric and len(body) > SMALL and not _of_objects(body):
                 read = read_jsonlines_numbers if kind.form == "jsonlines" else read_json_numbers
-                return self._checked(read(body, self._width))
+                with suppress(NotPlain):
+                    return self._checked(read(body, self._names))
             rows = self._listed(body, kind)
             if rows is None:
                 return None
@@ -125,14 +156,15 @@ class Decoder:
                 cells = np.fromiter(chain.from_iterable(rows), np.float64, len(rows) * self._width)
                 return self._checked(cells.reshape(-1, self._width))
             if len(rows) > FEW:
-                return None
+                return columns_to_matrix(list(zip(*rows, strict=True)), self._encodings, text=False)
             return self._filled(
                 [[read(cell) for read, cell in zip(self._json, row, strict=True)] for row in rows]
             )
-        except (ValueError, TypeError, OverflowError, CellError):
+        except (ValueError, TypeError, KeyError, OverflowError, CellError):
             return None
 
-    def _listed(self, body: bytes, kind: ContentType) -> list[list[Any]] | None:
+    def _listed(self, body: bytes, kind: ContentType) -> Sequence[Sequence[Any]] | None:
+        """Rows of as many cells as there are features, in their order."""
         if kind.form == "jsonlines":
             document: Any = [orjson.loads(line) for line in body.splitlines() if line]
         else:
@@ -141,8 +173,16 @@ class Decoder:
                 document = document.get("instances", document.get("inputs"))
         if type(document) is not list or not document:
             return None
+        if type(document[0]) is dict and self._width > 1:
+            return self._named(document)
         width = self._width
         return document if all(type(row) is list and len(row) == width for row in document) else None
+
+    def _named(self, rows: list[Any]) -> list[tuple[Any, ...]] | None:
+        """Rows that are objects by feature name. Raises TypeError, and KeyError where a name is missing."""
+        if any(type(row) is not dict or ("features" in row and not self._has_features) for row in rows):
+            return None
+        return list(map(self._by_name, rows))
 
     def _checked(self, values: npt.NDArray[np.float64]) -> Matrix | None:
         """Numbers that 32 bits hold, whole where they must be, NaN for missing; None if some need a closer look."""
@@ -167,6 +207,17 @@ class Decoder:
             return None
         missing = np.isnan(matrix)
         return np.where(missing, self._fills, matrix) if missing.any() else matrix
+
+
+def _of_objects(body: bytes) -> bool:
+    """Whether the first list that begins has objects in it, or none does."""
+    return body[(start := body.find(b"[") + 1) : start + 16].lstrip().startswith(b"{")
+
+
+def _joined(parts: Sequence[Matrix]) -> Matrix | None:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else None
 
 
 def _lines(body: bytes) -> Iterator[str]:

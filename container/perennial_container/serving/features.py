@@ -1,6 +1,6 @@
 """Turns rows of raw cells into the matrix that the model's graph reads, checking every cell. Pure.
 
-Whole columns are converted at once; only when that fails are cells looked at one by one, to say which.
+Whole columns are converted at once (`columns`); only when that fails are cells looked at one by one, to say which.
 """
 
 import math
@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from perennial_container import cells
 from perennial_container.encoding import FeatureEncoding, saturate
 from perennial_container.errors import CellError, RequestError
+from perennial_container.serving.columns import Doubles, read_column
 from perennial_container.serving.rows import Row
 from perennial_container.table import Matrix
 
@@ -25,36 +25,36 @@ def to_matrix(
     """Encode rows whose cells are in the encodings' order. Raises RequestError 400 naming line and column."""
     matrix = np.empty((len(rows), len(encodings)), np.float32)
     for place, (encoding, column) in enumerate(zip(encodings, zip(*rows, strict=True), strict=True)):
-        read = text_reader(encoding) if text else json_reader(encoding)
-        values = _at_once(column, encoding, text=text)
+        values = read_column(column, encoding, text=text)
         if values is None:
+            read = text_reader(encoding) if text else json_reader(encoding)
             values = _one_by_one(column, read, lines, encoding.feature.name)
-        if encoding.fill is not None:
-            values[np.isnan(values)] = encoding.fill
-        matrix[:, place] = saturate(values)
+        matrix[:, place] = _encoded(values, encoding)
     return matrix
 
 
-def _at_once(
-    column: Sequence[Any], encoding: FeatureEncoding, *, text: bool
-) -> npt.NDArray[np.float64] | None:
-    """The numbers of a plain column of numbers, or None if its cells need a closer look."""
-    if encoding.feature.type != "float":
-        return None
-    if text and any("_" in cell or not cell.isascii() for cell in column):
-        return None
-    if not text and not {float, int}.issuperset(map(type, column)):
-        return None
-    try:
-        values = np.array([float(cell) for cell in column])
-    except (ValueError, OverflowError):
-        return None
-    return values if np.isfinite(values).all() else None
+def columns_to_matrix(
+    columns: Sequence[Sequence[Any]], encodings: Sequence[FeatureEncoding], *, text: bool
+) -> Matrix | None:
+    """Encode columns in the encodings' order, or None if some cell needs a closer look."""
+    matrix = np.empty((len(columns[0]), len(encodings)), np.float32)
+    for place, (encoding, column) in enumerate(zip(encodings, columns, strict=True)):
+        values = read_column(column, encoding, text=text)
+        if values is None:
+            return None
+        matrix[:, place] = _encoded(values, encoding)
+    return matrix
+
+
+def _encoded(values: Doubles, encoding: FeatureEncoding) -> Matrix:
+    if encoding.fill is not None:
+        values = np.where(np.isnan(values), encoding.fill, values)
+    return saturate(values)
 
 
 def _one_by_one(
     column: Sequence[Any], read: Callable[[Any], float], lines: Sequence[int], name: str
-) -> npt.NDArray[np.float64]:
+) -> Doubles:
     values = np.empty(len(column), np.float64)
     for row, cell in enumerate(column):
         try:
