@@ -265,7 +265,11 @@ class InMemoryEndpoints:
     def get(self, name: str) -> EndpointState | None:
         endpoint = self.endpoints.get(name)
         request = self.config_requests.get(endpoint.config_name) if endpoint else None
-        if endpoint is None or request is None or "ManagedInstanceScaling" not in request["ProductionVariants"][0]:
+        if (
+            endpoint is None
+            or request is None
+            or "ManagedInstanceScaling" not in request["ProductionVariants"][0]
+        ):
             return endpoint
         return combined(endpoint, self.components.get(name))
 

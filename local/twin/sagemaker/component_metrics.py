@@ -12,14 +12,26 @@ from twin.sagemaker.component_state import Component, Components
 NAMESPACE = "AWS/SageMaker"
 
 
-def publish(components: Components, at: float, seconds: float) -> None:
-    """A minute of every component: `seconds` long, dated `at`."""
+def publish(components: Components, at: float) -> None:
+    """A minute of every component, dated `at`."""
     for component in components.table:
         with seams.scope(component.call.account, component.call.region):
-            _publish(component, at, seconds)
+            _publish(component, at)
 
 
-def _publish(component: Component, at: float, seconds: float) -> None:
+def publish_concurrency(components: Components, at: float) -> None:
+    """ConcurrentRequestsPerCopy of ten seconds, dated `at`."""
+    for component in components.table:
+        variants = [one.variants[component.variant] for one in component.generations]
+        busy = sum(variant.gauge.take() for variant in variants)
+        if copies := component.current:
+            with seams.scope(component.call.account, component.call.region):
+                of = {"InferenceComponentName": component.name}
+                each = busy / copies
+                cloudwatch.store(NAMESPACE, "ConcurrentRequestsPerCopy", of, at, "None", [each], [1.0])
+
+
+def _publish(component: Component, at: float) -> None:
     meter = component.meter.take()
     refused, component.without_capacity = component.without_capacity, 0
     copies = component.current
@@ -36,7 +48,6 @@ def _publish(component: Component, at: float, seconds: float) -> None:
         put("NoCapacityInvocationFailures", {1.0: float(refused)})
     if copies:  # nothing can be shared out among no copies, so a component asleep has no such metric
         put("InvocationsPerCopy", {meter.invocations / copies: 1.0})
-        put("ConcurrentRequestsPerCopy", {meter.busy / seconds / copies: 1.0})
         put("Invocations", {1.0: float(meter.invocations)} if meter.invocations else {0.0: 1.0})
     shares("Invocation4XXErrors", meter.client_errors)
     shares("Invocation5XXErrors", meter.server_errors)

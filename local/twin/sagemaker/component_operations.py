@@ -72,10 +72,13 @@ def register(service: Service, hosting: Hosting) -> None:
 
     @service.operation("ListInferenceComponents")
     def list_components(request: Record, call: Call) -> Record:
+        wanted = {
+            "EndpointName": request.get("EndpointNameEquals"),
+            "VariantName": request.get("VariantNameEquals"),
+        }
+
         def keep(item: Record) -> bool:
-            return item["EndpointName"] == request.get("EndpointNameEquals", item["EndpointName"]) and item[
-                "VariantName"
-            ] == request.get("VariantNameEquals", item["VariantName"])
+            return all(value in (None, item[key]) for key, value in wanted.items())
 
         items = [_summary(one) for one in table.of(call)]
         return listed(items, request, "InferenceComponents", "InferenceComponent", keep=keep)
@@ -93,7 +96,8 @@ def register(service: Service, hosting: Hosting) -> None:
             components.start(component, component_work.close(component))
 
     hosting.on_delete.append(orphan)
-    hosting.on_publish.append(lambda at, seconds: component_metrics.publish(components, at, seconds))
+    hosting.on_publish.append(lambda at, _seconds: component_metrics.publish(components, at))
+    hosting.on_tick.append(lambda at, _seconds: component_metrics.publish_concurrency(components, at))
 
 
 def set_copies(components: Components, name: str, copies: int, call: Call) -> Component:
