@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from perennial.prediction.capture import Captured, Payload, by_folder, file_name, overflow_key, record
 from perennial.reactions.write_capture import Message, write_capture
 
-AT = datetime(2026, 3, 1, 12, 59, 59, 250000, tzinfo=UTC)  # before NOW, at which the fake bucket writes
+AT = datetime(2026, 3, 1, 11, 59, 59, 250000, tzinfo=UTC)  # before NOW, at which the fake bucket writes
 FOLDER = "models/mortgage/capture/perennial-mortgage/AllTraffic/2026/03/01/11/"
 
 
