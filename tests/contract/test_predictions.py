@@ -93,6 +93,23 @@ def test_an_endpoint_that_is_not_there(runtime):
         invoke(client)
 
 
+def test_an_endpoint_that_sleeps(runtime):
+    """The request names the component; without a copy it is to be tried again in a minute, for it woke the endpoint."""
+    client, stub = runtime
+    words = "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress"
+    expected = {"InferenceComponentName": "perennial-mortgage", "EndpointName": "perennial-mortgage"}
+    stub.add_client_error(
+        "invoke_endpoint",
+        "ValidationError",
+        words,
+        http_status_code=400,
+        expected_params={**expected, "Body": b"1", "ContentType": "text/csv", "InferenceId": "id"},
+    )
+    with pytest.raises(RequestRefused) as refused:
+        invoke(client, Invocation(b"1", "text/csv", "id", component="perennial-mortgage"))
+    assert (refused.value.status, refused.value.code, refused.value.retry_after) == (503, "waking", 60)
+
+
 @pytest.mark.parametrize(
     ("error", "status"),
     [(ReadTimeoutError(endpoint_url="https://x"), 504), (ConnectTimeoutError(endpoint_url="https://x"), 503)],

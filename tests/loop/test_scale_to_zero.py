@@ -130,6 +130,20 @@ def test_a_version_that_answers_nonsense_is_replaced(model: Model) -> None:
     swept_until(model, lambda: len(model.decided("version_in_service", version=good)) >= 2)
 
 
+def test_a_version_that_never_gets_healthy_at_zero_makes_way(model: Model) -> None:
+    """No copy was there to go back to: the component is made anew with the version before."""
+    wait_for("the endpoint to sleep", lambda: asleep(model), LONG)
+    before = component(model)["Specification"]["ModelName"]
+    good = before.removeprefix(f"{model.name}-v").partition("-")[0]
+    served = len(model.decided("version_in_service", version=good))
+    version = model.register_again()
+    with model.stack.fault("unhealthy", f"{model.name}-v{version}-*", 1_000):
+        model.approve(version)
+        swept_until(model, lambda: model.decided("rollout_failed", version=str(version)))
+    swept_until(model, lambda: len(model.decided("version_in_service", version=good)) > served)
+    assert component(model)["Specification"]["ModelName"] == before
+
+
 def test_what_stands_is_what_is_documented(model: Model) -> None:
     """An endpoint config without a model and without a least instance, one component on it, and two policies."""
     config = model.sagemaker.describe_endpoint_config(
