@@ -110,6 +110,7 @@ def test_it_is_captured(call, world):
         ({"endpoint": {"kind": "serverless"}}, 1),
         ({"endpoint": {"kind": "serverless"}, "capture": {"percent": 0}}, 0),
         ({"endpoint": {"kind": "realtime"}}, 0),
+        ({"scaling": {"min": 0}}, 1),
     ],
 )
 def test_what_is_captured(call, world, changes, captured):
@@ -117,6 +118,14 @@ def test_what_is_captured(call, world, changes, captured):
     world.catalog.put(config(**changes), NOW)
     assert 200 == call()[0]
     assert captured == len(world.captures.sent)
+
+
+@pytest.mark.parametrize(("changes", "component"), [({}, None), ({"scaling": {"min": 0}}, PLAIN)])
+def test_a_component_is_named(call, world, changes, component):
+    """An endpoint that hosts an inference component is told which one; another one would refuse the name."""
+    world.catalog.put(config(**changes), NOW)
+    assert 200 == call()[0]
+    assert component == world.predictions.asked[0][1].component
 
 
 def test_a_large_request_is_captured_by_way_of_the_bucket(call, world):
