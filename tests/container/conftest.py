@@ -1,8 +1,10 @@
 """Fixtures: models trained once and served once, by the real entry points."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import settings
@@ -50,3 +52,20 @@ def traffic(server: Server) -> Traffic:
     rows = loan_rows(600, seed=5)
     body = "\n".join([",".join(FEATURES), *(csv_line([row[name] for name in FEATURES]) for row in rows)])
     return Traffic(rows, server.invoke(body).text.splitlines())
+
+
+@pytest.fixture(scope="session")
+def fuzzed(loans: Job) -> Iterator[Server]:
+    """The binary model, served for tests that ask very often: its log is read while it runs, since a full pipe
+    would stop it."""
+
+    def drain(stream: IO[str]) -> None:
+        for _ in stream:
+            pass
+
+    with serving(loans.base) as running:
+        for stream in (running.process.stdout, running.process.stderr):
+            assert stream is not None
+            threading.Thread(target=drain, args=(stream,), daemon=True).start()
+        running.wait_for_ping(200)
+        yield running

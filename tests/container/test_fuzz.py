@@ -1,15 +1,12 @@
 """Bytes that nobody thought of, against the decoder and against the real server, with a bounded budget."""
 
 import io
-import threading
-from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO
 
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from container_jobs import Job, Server, serving
+from container_jobs import Server
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -88,22 +85,6 @@ def test_any_headers_are_understood_or_refused(kind: str, accept: str, attribute
         assert choose_answer(accept, "csv") in ("csv", "json", "jsonlines")
     with suppress(RequestError):
         assert parts_wished(attributes, "both")
-
-
-@pytest.fixture(scope="module")
-def fuzzed(loans: Job) -> Iterator[Server]:
-    """A server of its own, whose log is read while it runs: a full pipe would stop it."""
-
-    def drain(stream: IO[str]) -> None:
-        for _ in stream:
-            pass
-
-    with serving(loans.base) as server:
-        for stream in (server.process.stdout, server.process.stderr):
-            assert stream is not None
-            threading.Thread(target=drain, args=(stream,), daemon=True).start()
-        server.wait_for_ping(200)
-        yield server
 
 
 def whole_file() -> bytes:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
@@ -13,6 +14,7 @@ from perennial_container.serving.answers import write_error
 from perennial_container.serving.front import Front, Limits
 from perennial_container.serving.meter import CONTENT_TYPE, Meter
 from perennial_container.serving.model import ServedModel
+from perennial_container.serving.openapi import describe
 from perennial_container.serving.wishes import Parts
 
 MOST_REQUESTS = 64
@@ -28,6 +30,14 @@ def create_app(
     admission = Admission(MOST_REQUESTS, body_limit)
     meter = Meter()
     control = control_plane(model.start_loading, admission, meter, body_limit)
+
+    @control.get("/openapi.json")
+    async def openapi() -> Response:
+        """What the server takes and gives, with the model's own features."""
+        served = model.ready()
+        document = describe(served.artefact.schema, served.artefact.encodings, served.version)
+        return Response(orjson.dumps(document), media_type="application/json")
+
     limits = Limits(body_limit, body_seconds, parts, f"model-version={version}".encode() if version else b"")
     return Front(control, model, limits, admission, meter)
 
@@ -64,6 +74,10 @@ def control_plane(start: Callable[[], None], admission: Admission, meter: Meter,
     async def wrong_method(request: Request) -> Response:
         allowed = "POST" if request.url.path == "/invocations" else "GET"
         raise HTTPException(405, f"use {allowed}", {"allow": allowed})
+
+    @app.exception_handler(RequestError)
+    async def refused(_: Request, error: RequestError) -> Response:
+        return Response(write_error(error), error.status, media_type="application/json")
 
     @app.exception_handler(HTTPException)
     async def http_error(_: Request, error: HTTPException) -> Response:

@@ -164,10 +164,6 @@ def refusal(error: RequestError) -> Response:
 def add_routes(app: FastAPI, models: Models) -> None:
     """Load, list, describe and unload."""
 
-    @app.exception_handler(RequestError)
-    async def refused(_: Request, error: RequestError) -> Response:
-        return refusal(error)
-
     @app.get("/ping")
     async def ping() -> Response:
         """Ready for models, with or without any."""

@@ -1,0 +1,76 @@
+"""The server against its own OpenAPI document: schemathesis makes requests, good ones and bad, and checks each answer."""
+
+import pytest
+import schemathesis
+from container_jobs import Job, Server
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from perennial_container.artefact import Artefact
+from perennial_container.serving.media import BODIES
+from perennial_container.serving.openapi import describe
+
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+for media_type in BODIES:
+    if media_type != "application/json":
+
+        @schemathesis.serializer(media_type)
+        def as_it_is(_, value):
+            """Whatever text or bytes were made."""
+            return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogatepass")
+
+
+@pytest.fixture(scope="module")
+def document(fuzzed: Server) -> dict:
+    return fuzzed.client.get("/openapi.json").json()
+
+
+def test_the_document_is_the_models(document: dict, loans: Job) -> None:
+    """The document names the model's features, classes and version."""
+    artefact = Artefact.load(loans.model, threads=1)
+    assert document == describe(artefact.schema, artefact.encodings, artefact.description["sha256"][:12])
+    listed, named = document["components"]["schemas"]["Row"]["anyOf"]
+    assert listed["minItems"] == 4
+    assert named["required"] == ["ratio", "score", "group", "first"]
+    assert set(document["paths"]["/invocations"]["post"]["requestBody"]["content"]) == set(BODIES)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "mode", "examples"),
+    [
+        ("/invocations", "POST", GenerationMode.POSITIVE, 40),
+        ("/invocations", "POST", GenerationMode.NEGATIVE, 40),
+        ("/ping", "GET", GenerationMode.POSITIVE, 1),
+        ("/execution-parameters", "GET", GenerationMode.POSITIVE, 1),
+        ("/metrics", "GET", GenerationMode.POSITIVE, 1),
+        ("/openapi.json", "GET", GenerationMode.POSITIVE, 1),
+    ],
+)
+def test_the_server_does_what_its_document_says(
+    fuzzed: Server, document: dict, path: str, method: str, mode: GenerationMode, examples: int
+) -> None:
+    """No request that the document allows, and none that it does not, is answered otherwise than it says."""
+    operation = schemathesis.openapi.from_dict(document)[path][method]
+
+    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def ask(case: schemathesis.Case) -> None:
+        response = case.call(base_url=str(fuzzed.client.base_url))
+        case.validate_response(response, checks=CHECKS)
+        good = mode.is_positive and case.media_type in (None, "application/json")
+        assert not good or response.status_code == 200, (case.body, response.text)
+
+    ask()
