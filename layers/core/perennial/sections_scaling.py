@@ -53,7 +53,7 @@ Steps = Annotated[dict[float, int], BeforeValidator(_number_keys)]
 
 
 class ScheduledBounds(Section):
-    """Other bounds from a time on, until another entry is due. What is left out is as in `scaling`."""
+    """Other bounds from a time on, until another entry is due. A bound that is left out is as in `scaling`."""
 
     name: Annotated[str, Field(pattern=ITEM, max_length=40)] = Field(description="tells the entries apart")
     at: Annotated[str, AfterValidator(_checked_expression)] = Field(
@@ -68,9 +68,7 @@ class ScheduledBounds(Section):
     end: datetime | None = Field(None, description="not after; what was set last stays in force")
 
     @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if self.min is None and self.max is None:
-            raise ValueError(f"{self.name} changes neither min nor max")
+    def _times_agree(self) -> Self:
         if isinstance(self.expression, cron.Rate) and self.start is None:
             raise ValueError(f"{self.name}: rate(...) needs `start`, from which it counts")
         if self.begins and self.ends and self.begins >= self.ends:
