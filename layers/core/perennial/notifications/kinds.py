@@ -106,6 +106,21 @@ KINDS: Mapping[str, Kind] = {
     "endpoint_deleted": Kind(
         "Broken endpoint removed", "none", "", "A new endpoint is being created in its place.", topic="rollout",
     ),
+    "shadow_test_started": Kind(
+        "{Version} runs as a shadow first", "none", "",
+        "It gets copies of the requests, and its answers are compared with those of the version in service.",
+    ),
+    "shadow_test_cancelled": Kind("Shadow test of {version} given up", "none", "", "The shadow was removed."),
+    "shadow_promoted": Kind("{Version} compares well", "none", "", "It is being rolled out.", ("reject",)),
+    "shadow_asks": Kind(
+        "{Version} waits for your decision", "soon",
+        "Look at the comparison, then approve {version} to roll it out, or reject it.",
+        "The shadow was removed; the version before it serves all the time.", ("approve", "reject"),
+    ),
+    "shadow_dropped": Kind(
+        "{Version} was dropped", "none", "Approve it again to roll it out all the same.",
+        "The shadow was removed; the version before it serves all the time.", ("approve", "reject"),
+    ),
     "deployment_waits": Kind("Deployment waits for you", "soon", "See why, below.", UNCHANGED, topic="rollout"),
     "scaling_changed": Kind("Scaling changed", "none", "", "The endpoint scales by the new settings."),
     # --- analysis and alarms ---
