@@ -30,7 +30,7 @@ def register(service: Service, hosting: Hosting) -> None:
         config = snapshot(hosting, hosting.configs.get(call, request["EndpointConfigName"]), call)
         _check_faults(hosting, name, config)
         if deployment := request.get("DeploymentConfig"):
-            check(deployment)
+            check(deployment, sum(one.count for one in desired(config).values()) or None)
         endpoint = Endpoint(name, arn, call, config, desired(config), deployment=deployment)
         endpoint.managed = _managed(config)
         endpoints.put(call, name, endpoint)

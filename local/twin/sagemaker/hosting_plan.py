@@ -62,13 +62,14 @@ def plan(deployment: Config | None, old: Mapping[str, int], new: Mapping[str, in
 
 
 def check(deployment: Config, instances: int | None = None) -> None:
-    """Raise ValidationException for what SageMaker refuses."""
+    """Raise ValidationException for what SageMaker refuses; `instances` are all variants', where there are any."""
     blue_green, rolling = deployment.get("BlueGreenUpdatePolicy"), deployment.get("RollingUpdatePolicy")
     if blue_green and rolling:
         raise validation("Only one of BlueGreenUpdatePolicy and RollingUpdatePolicy can be specified.")
     if rolling:
         _check_size("MaximumBatchSize", rolling["MaximumBatchSize"], 5, 50, instances)
-        _check_time(rolling, _rolling(rolling, instances or 100))
+        if instances is not None:
+            _check_time(rolling, _rolling(rolling, instances))
     if not blue_green:
         return
     routing = blue_green["TrafficRoutingConfiguration"]
@@ -80,7 +81,8 @@ def check(deployment: Config, instances: int | None = None) -> None:
         if "LinearStepSize" not in routing:
             raise validation("LinearStepSize must be specified when the traffic routing type is LINEAR.")
         _check_size("LinearStepSize", routing["LinearStepSize"], 10, 50, instances)
-    _check_time(blue_green, _blue_green(blue_green, instances or 100))
+    if instances is not None:
+        _check_time(blue_green, _blue_green(blue_green, instances))
 
 
 def _check_time(policy: Config, steps: Iterable[Step]) -> None:

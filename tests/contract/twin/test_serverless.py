@@ -171,6 +171,48 @@ def test_a_killed_environment_costs_nobody_else_a_request(endpoints: Endpoints) 
     assert endpoints.describe(name)["EndpointStatus"] == "InService"
 
 
+def test_a_request_that_waits_for_a_cold_start_survives_an_update(endpoints: Endpoints) -> None:
+    """The old config's environments end only when whoever came before has an answer."""
+    name = serving(endpoints, {"answer": "old", "boot": 1.5})
+    first = endpoints.invoke(name)["pid"]
+    eventually(lambda: not alive(first))
+    seen: list[int | str] = []
+    waiting = threading.Thread(target=lambda: seen.extend(together(endpoints, name, 3)))
+    waiting.start()
+    fresh = config(endpoints, endpoints.model(answer="new"))
+    endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=fresh)
+    assert endpoints.settled(name)["EndpointConfigName"] == fresh
+    waiting.join()
+    assert [one for one in seen if isinstance(one, str)] == []
+    eventually(lambda: not any(alive(one) for one in seen if isinstance(one, int)))
+
+
+def test_deleting_an_endpoint_ends_what_is_starting(endpoints: Endpoints) -> None:
+    """No process is left of an endpoint that is deleted while a request wakes it."""
+    name = serving(endpoints, {"boot": 1.5})
+    first = endpoints.invoke(name)["pid"]
+    eventually(lambda: not alive(first))
+    seen: list[int | str] = []
+    waiting = threading.Thread(target=lambda: seen.extend(together(endpoints, name, 2)))
+    waiting.start()
+    endpoints.sagemaker.delete_endpoint(EndpointName=name)
+    waiting.join()
+    folder = f"/endpoints/{name}/"
+
+    def left() -> list[str]:
+        found = [Path(entry) / "cwd" for entry in Path("/proc").glob("[0-9]*")]
+        return [str(one) for one in found if os.path.lexists(one) and folder in _target(one)]
+
+    eventually(lambda: not left())
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except OSError:  # the process is gone, or another user's
+        return ""
+
+
 def test_an_environment_that_outgrows_its_memory_is_ended(endpoints: Endpoints) -> None:
     """MemorySizeInMB is a limit: the process is killed and the log says so; the next request is served."""
     name = serving(endpoints, {"hold_mb": 1200, "delay": 2.0}, MemorySizeInMB=1024)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from twin.sagemaker.dataplane.fleet import REPLACE_EVERY, Fleet
-from twin.sagemaker.dataplane.instance import Instance, StartError
+from twin.sagemaker.dataplane.instance import DRAIN, Instance, StartError
 from twin.sagemaker.dataplane.process import usage
 
 ENVIRONMENTS = max(4, os.cpu_count() or 1)
@@ -52,6 +52,8 @@ class Pool(Fleet):
     _proven: bool = False  # an environment has passed its health check once
     _used: dict[str, float] = field(default_factory=dict)
     _changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _quiet: asyncio.Event = field(default_factory=asyncio.Event)
+    _growing: set[asyncio.Task[Instance]] = field(default_factory=set)
     _reaper: asyncio.Task[None] | None = None
 
     @property
@@ -95,6 +97,8 @@ class Pool(Fleet):
     def leave(self) -> None:
         """A request has ended."""
         self.executing -= 1
+        if self.executing == 0:
+            self._quiet.set()
 
     async def warm(self) -> float:
         """Have an environment that can take a request; seconds of the cold start that it took, 0 without.
@@ -106,10 +110,11 @@ class Pool(Fleet):
         if len(self.instances) + self._starting < ENVIRONMENTS:
             started = time.monotonic()
             start = asyncio.create_task(self._grow())
-            start.add_done_callback(_told)
+            self._growing.add(start)
+            start.add_done_callback(self._grown)
             await asyncio.wait({start}, timeout=INVOCATION_LIMIT)
-            if not start.done():
-                raise StartError("the cold start took longer than an invocation may")
+            if not start.done() or start.cancelled():
+                raise StartError("the cold start took longer than an invocation may, or came too late")
             await start
             return time.monotonic() - started
         with suppress(TimeoutError):
@@ -118,9 +123,23 @@ class Pool(Fleet):
         return 0.0
 
     async def close(self, *, drain: float | None = None) -> None:
+        """Let the requests end that came before, also those that wait for a cold start; then end everything."""
+        if self.executing:
+            self._quiet.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._quiet.wait(), DRAIN if drain is None else drain)
         if self._reaper is not None:
             self._reaper.cancel()
+        for start in list(self._growing):
+            start.cancel()
+        if self._growing:
+            await asyncio.wait(set(self._growing))
         await super().close(drain=drain)
+
+    def _grown(self, start: "asyncio.Task[Instance]") -> None:
+        self._growing.discard(start)
+        if not start.cancelled():
+            start.exception()  # told in the endpoint's log, also when nobody waits for it any more
 
     async def _grow(self) -> Instance:
         instance = await self._add()
@@ -160,9 +179,3 @@ class Pool(Fleet):
             )
             await self.recipe.log(instance.id, [told])
             self.host.children.signal(instance.pid, signal.SIGKILL)
-
-
-def _told(start: "asyncio.Task[Instance]") -> None:
-    """A start that nobody waits for any more has told its failure in the endpoint's log."""
-    if not start.cancelled():
-        start.exception()

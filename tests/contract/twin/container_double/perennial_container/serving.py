@@ -1,6 +1,6 @@
 """`serve`: `/ping` and `/invocations`, behaving as the artefact's `behaviour.json` says.
 
-{"answer": "v1", "status": 200, "delay": 0.0, "ping": 200, "exit": null, "hold_mb": 0, "say": []}
+{"answer": "v1", "status": 200, "delay": 0.0, "ping": 200, "exit": null, "hold_mb": 0, "say": [], "boot": 0.0}
 """
 
 import json
@@ -10,7 +10,16 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-behaviour = {"answer": "", "status": 200, "delay": 0.0, "ping": 200, "exit": None, "hold_mb": 0, "say": []}
+behaviour = {
+    "answer": "",
+    "status": 200,
+    "delay": 0.0,
+    "ping": 200,
+    "exit": None,
+    "hold_mb": 0,
+    "say": [],
+    "boot": 0.0,
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -61,6 +70,7 @@ def serve() -> int:
     described = Path(os.environ["SAGEMAKER_BASE_DIR"]) / "model" / "behaviour.json"
     if described.exists():
         behaviour.update(json.loads(described.read_text()))
+    time.sleep(behaviour["boot"])
     if behaviour["exit"] is not None:
         print("cannot load the model", flush=True)
         return int(behaviour["exit"])
