@@ -279,7 +279,8 @@ def _same_action(found: Request | None, body: Request) -> bool:
     wanted_start, found_start = body.get("StartTime"), found.get("StartTime")
     expression = cron.parse(body["Schedule"])
     if isinstance(expression, cron.Rate) and wanted_start and found_start:
-        return (wanted_start - found_start) % expression.every == timedelta(0)
+        apart: timedelta = wanted_start - found_start
+        return apart % expression.every == timedelta(0)
     if wanted_start is None:
         return found_start is None or not isinstance(expression, cron.Rate)
     return bool(wanted_start == found_start)
