@@ -51,6 +51,12 @@ class Recording:
     def now(self) -> float:
         return time.monotonic() - self.began
 
+    def begin(self) -> None:
+        """From now on; the clients have made their connections by now."""
+        self.began = time.monotonic()
+        self.answers.clear()
+        self.looks.clear()
+
 
 @contextmanager
 def recorded(model: Model) -> Iterator[Recording]:
@@ -99,12 +105,16 @@ def recorded(model: Model) -> Iterator[Recording]:
 
 def record(model: Model, name: str, rollout: Mapping[str, Any], fault: str | None) -> str:
     """One rollout, as SVG."""
-    before = len(model.decided("configuration_changed"))
-    model.put("model.yaml", configured(model, rollout))
-    model.wait_for("configuration_changed", times=before + 1)
+    wanted = configured(model, rollout)
+    if model.read("model.yaml") != wanted:
+        before = len(model.decided("configuration_changed"))
+        model.put("model.yaml", wanted)
+        model.wait_for("configuration_changed", times=before + 1)
     version = model.register_again()
     with recorded(model) as recording:
-        time.sleep(3)
+        time.sleep(2)
+        recording.begin()
+        time.sleep(2)
         asked = recording.now()
         if fault:
             with model.stack.fault(fault, f"{model.name}-v{version}-*", 10**6):
@@ -153,7 +163,7 @@ def drawn(recording: Recording, title: str, version: str, asked: float, told: fl
         (n * width + width / 2, sorted(times)[int(len(times) * 0.99)]) for n, times in sorted(slow.items())
     ]
     looks = [(at / MINUTE, status, old, new) for at, status, old, new in recording.looks]
-    most = max(old + new for _, _, old, new in looks)
+    most = max(max(old, new) for _, _, old, new in looks)
     return Chart(
         f"{title} ({len(recording.answers):,} requests, {sum(1 for _, v, _ in recording.answers if v is None)} failed)",
         end,
