@@ -18,6 +18,7 @@ KINDS = {
     "failing-answers": "a model answers 500; the name is that of the endpoint config",
     "nonsense": "a model answers every row with the same prediction; the name is that of the endpoint config",
     "unhealthy": "the instances of the endpoint config never pass their health check",
+    "no-instances": "AWS has no instance to add for the endpoint config",
     "slack-down": "Slack answers 500 to a Web API method or an incoming webhook of that name",
     "slack-limit": "Slack answers 429 with Retry-After",
     "slack-slow": "Slack takes two seconds for its answer",

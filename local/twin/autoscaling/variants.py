@@ -59,7 +59,7 @@ class _VariantDimension(ABC):
         if self.capacity(target) == capacity:
             return None
         endpoint = self._find(target)
-        return (endpoint and endpoint.failure) or "the new instances did not become healthy"
+        return (endpoint and (endpoint.failure or endpoint.kept_because)) or "the endpoint is gone"
 
     def metric_dimensions(self, target: Target) -> Mapping[str, str]:
         endpoint, variant = split(target.resource_id)

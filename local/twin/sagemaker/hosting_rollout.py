@@ -26,6 +26,10 @@ from twin.sagemaker.hosting_view import announce, announce_deployment
 
 logger = logging.getLogger(__name__)
 
+NO_INSTANCES = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. Please retry using a "
+    "different ML instance type or after some time."
+)
 LOOK_EVERY = 0.1  # seconds between two looks at the alarms while a fleet bakes
 
 
@@ -130,14 +134,14 @@ async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, pla
 async def rescale(hosting: Hosting, endpoint: Endpoint, wanted: dict[str, Desired]) -> None:
     """Updating -> InService with other counts and weights; a count that cannot be reached stays as it was."""
     serving, before = endpoint.in_service, endpoint.desired
-    endpoint.desired = wanted
+    endpoint.desired, endpoint.kept_because = wanted, None
     try:
         await _start(hosting, serving, wanted)
         for name, variant in serving.variants.items():
             variant.weight = wanted[name].weight
     except RollBack as error:
         logger.warning("endpoint %s keeps its instances: %s", endpoint.name, error)
-        endpoint.desired = before
+        endpoint.desired, endpoint.kept_because = before, str(error)
     enter(hosting, endpoint, "InService")
 
 
@@ -155,8 +159,11 @@ async def _start(hosting: Hosting, generation: Generation, wanted: dict[str, Des
     """Scale every variant; RollBack names the first that did not become healthy."""
 
     async def scale(name: str, fleet: Fleet, count: int) -> None:
+        faults = hosting.world.faults
+        if count > len(fleet.instances) and faults.strikes("no-instances", generation.config_name):
+            raise RollBack(NO_INSTANCES)
         try:
-            if hosting.world.faults.strikes("unhealthy", generation.config_name):
+            if faults.strikes("unhealthy", generation.config_name):
                 raise StartError("a fault of the twin")
             serverless = wanted[name].serverless if name in wanted else None
             if isinstance(fleet, Pool) and serverless is not None:

@@ -57,6 +57,7 @@ class Endpoint:
     desired: dict[str, Desired]
     status: str = "Creating"
     failure: str | None = None
+    kept_because: str | None = None  # why the last change of counts did not come about
     serving: Generation | None = None
     pending: Pending | None = None
     deployment: Record | None = None  # LastDeploymentConfig

@@ -327,3 +327,17 @@ def test_a_suspended_schedule_changes_nothing(endpoints: Endpoints, clock: Any) 
     scaled.scaling.register_scalable_target(SuspendedState={"ScheduledScalingSuspended": False}, **scaled.key)
     clock(tomorrow(7, "UTC"))
     eventually(lambda: scaled.bounds == (1, 2))
+
+
+def test_a_scale_out_that_aws_has_no_instances_for_fails_with_the_reason(endpoints: Endpoints) -> None:
+    """The activity is Failed, the endpoint goes on with what it has, and the next try may succeed."""
+    scaled = Scaled(endpoints, 3)
+    config = endpoints.describe(scaled.name)["EndpointConfigName"]
+    endpoints.twin.admin("POST", "faults", fault="no-instances", name=config)
+    scaled.scaling.register_scalable_target(MinCapacity=2, **scaled.key)
+    eventually(lambda: scaled.activities()[0]["StatusCode"] == "Failed")
+    assert "InsufficientInstanceCapacity" in scaled.activities()[0]["StatusMessage"]
+    assert endpoints.settled(scaled.name)["EndpointStatus"] == "InService"
+    assert scaled.count == 1
+    scaled.scaling.register_scalable_target(MinCapacity=2, **scaled.key)
+    eventually(lambda: scaled.count == 2)
