@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from perennial.aws.clients import client
+from perennial.errors import TransientError
 
 
 class CaptureQueue:
@@ -13,4 +16,8 @@ class CaptureQueue:
         self._sqs = sqs or client("sqs")
 
     def send(self, body: str) -> None:
-        self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+        """Raises TransientError: a request that cannot be captured is not answered."""
+        try:
+            self._sqs.send_message(QueueUrl=self._url, MessageBody=body)
+        except (ClientError, BotoCoreError) as error:
+            raise TransientError(f"the request could not be captured: {error}") from error
