@@ -84,12 +84,17 @@ class _ShadowKilling(_Killing):
 
 
 class ShadowTests(Rollouts):
-    """The same people, SageMaker and bus, and model.yaml asks for a shadow or does not."""
+    """The same people, SageMaker and bus; version 1 is in service, and model.yaml asks for a shadow or does not."""
 
     def __init__(self):
         super().__init__()
         self.cloud = self.world.endpoints = ShadowSageMaker(self.world)
         self._configure("realtime", INSTANCES[0], "promote")
+        self.world.registry.add(MODEL, "Approved")
+        self._approved(1)
+        self._deliver_all()
+        self._end(self._present())
+        self._deliver_all()
 
     @rule(
         kind=st.sampled_from(("realtime", "realtime", "realtime", *KINDS)),
@@ -159,5 +164,5 @@ class ShadowTests(Rollouts):
             assert len(shadowed) <= 3, "pruning keeps the last three configs of any kind"
 
 
-ShadowTests.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+ShadowTests.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestShadowTests = ShadowTests.TestCase

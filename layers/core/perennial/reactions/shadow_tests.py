@@ -105,10 +105,8 @@ def known(model: str, world: World) -> ShadowTest | None:
 def _step(
     plan: DeploymentPlan, place: Place, test: ShadowTest | None, config: ModelConfig, world: World
 ) -> Step:
-    if place.moves:
-        moved = "the endpoint is replaced by one of another kind"
-        return Step("cancel", moved) if test and test.active else Step("none")
-    if config.endpoint.shadow is None and not (test and test.active):
+    """Another kind of endpoint waits until a test under way is given up; no test begins meanwhile."""
+    if (config.endpoint.shadow is None or place.moves) and not (test and test.active):
         return Step("none")
     versions = world.registry.versions(config.model)
     return shadow.next_step(plan, place.present, test, versions, config, world.names, world.now())
