@@ -118,6 +118,8 @@ def _changed(now: Desired, change: Record) -> Desired:
         raise validation(f"ServerlessUpdateConfig is not supported for the instance-based variant {name}.")
     if now.serverless is not None and "DesiredInstanceCount" in change:
         raise validation(f"DesiredInstanceCount is not supported for the serverless variant {name}.")
+    if now.count and change.get("DesiredInstanceCount") == 0:
+        raise validation(f"DesiredInstanceCount must be at least 1 for the real-time variant {name}.")
     serverless = now.serverless and {**now.serverless, **(update or {})}
     if serverless:
         check_serverless(serverless)

@@ -284,6 +284,8 @@ def test_capacities_change_real_instances(endpoints: Endpoints) -> None:
     assert endpoints.count(name) == 1
     assert endpoints.describe(name)["ProductionVariants"][0]["CurrentWeight"] == 2.0
     assert not traffic.failures
+    with pytest.raises(ClientError, match="must be at least 1"):
+        scale(0)
     with pytest.raises(ClientError, match="is/are not present within endpoint configuration"):
         endpoints.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=name, DesiredWeightsAndCapacities=[{"VariantName": "other", "DesiredWeight": 1.0}]
