@@ -69,7 +69,7 @@ def model(trained: Model) -> Iterator[Model]:
     assert set(suspended(trained).values()) <= {False}
 
 
-def tested(model: Model, version: int, outcome: str) -> tuple[Varied, object]:
+def compared(model: Model, version: int, outcome: str) -> tuple[Varied, object]:
     """Approve a version under traffic, and wait for its test's end; the sweep stands for ten minutes each."""
     with Varied(model) as traffic:
         model.approve(version)
@@ -89,7 +89,7 @@ def tested(model: Model, version: int, outcome: str) -> tuple[Varied, object]:
 
 def test_one_that_disagrees_is_dropped(model: Model) -> None:
     """Production answers all the time; the comparison is with the version, and it is not tried again."""
-    traffic, entry = tested(model, 2, "shadow_dropped")
+    traffic, entry = compared(model, 2, "shadow_dropped")
     assert traffic.failures == []
     assert "of another class" in entry.reason
     assert model.serving() == 1
@@ -111,7 +111,7 @@ def test_one_that_disagrees_is_dropped(model: Model) -> None:
 def test_one_that_compares_well_is_promoted(model: Model) -> None:
     """The same model once more: an ordinary rollout follows the test, and no request fails."""
     version = model.register_again()
-    traffic, entry = tested(model, version, "shadow_promoted")
+    traffic, entry = compared(model, version, "shadow_promoted")
     model.wait_until_serving(version)
     assert traffic.failures == []
     assert entry.details["another_class"].startswith("0.00%")
