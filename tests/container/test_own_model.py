@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import threading
@@ -10,11 +9,18 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from container_jobs import CONTAINER, Server, clean_environment, serving, stop
 
 from perennial_container.artefact import write_own
+from perennial_container.encoding import FeatureEncoding
+from perennial_container.errors import ArtefactError
+from perennial_container.handlers import Batch
+from perennial_container.handlers.onnx import chosen
 from perennial_container.schema import Feature, Schema
+from perennial_container.seal import Trust, sealed
+from perennial_container.serving.model import ServedModel
 
 EXAMPLES = CONTAINER.parent / "examples" / "own-model"
 JSON = "application/json"
@@ -224,6 +230,13 @@ NOT_SERVED = [
 ]
 
 
+def reason_of(base: Path, environment: dict[str, str]) -> str:
+    """Why a server with this environment would not serve; empty if it would."""
+    model = ServedModel(base / "model", 1, Trust.from_env(environment))
+    model.load()
+    return "" if model.served else model.reason
+
+
 @pytest.mark.parametrize(("damage", "environment", "reason"), NOT_SERVED)
 def test_what_is_not_trusted_is_not_run(
     tmp_path: Path, damage: dict[str, str | None], environment: dict[str, str], reason: str
@@ -234,8 +247,13 @@ def test_what_is_not_trusted_is_not_run(
         (base / "model" / name).unlink(missing_ok=True)
         if content is not None:
             (base / "model" / name).write_text(content)
-    with serving(base, **environment) as server:
-        server.wait_for_ping(503, reason)
+    assert reason in reason_of(base, environment)
+
+
+def test_code_that_nobody_allowed_is_told(tmp_path: Path) -> None:
+    """The process stays up, says on /ping what would allow the code, and never runs it."""
+    with serving(make_simple(tmp_path)) as server:
+        server.wait_for_ping(503, "set SAGEMAKER_PROGRAM=handler.py to allow that")
         assert server.invoke("1,a\n").status_code == 503
         assert stop(server) == 0
 
@@ -243,16 +261,13 @@ def test_what_is_not_trusted_is_not_run(
 def test_what_is_signed_is_run(tmp_path: Path) -> None:
     """With the key of the training that signed the artefact its code runs; a change of model.json is told."""
     base = make_simple(tmp_path, key="the key")
-    with serving(base, PERENNIAL_SIGNING_KEY="the key") as server:
-        server.wait_for_ping(200)
+    environment = {"PERENNIAL_SIGNING_KEY": "the key"}
+    assert reason_of(base, environment) == ""
     path = base / "model" / "model.json"
     document = json.loads(path.read_text())
-    document["threshold"] = 0.9
-    said = {name: value for name, value in document.items() if name not in ("checksum", "signature")}
-    text = json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
-    path.write_text(json.dumps({**document, "checksum": hashlib.sha256(text).hexdigest()}))
-    with serving(base, PERENNIAL_SIGNING_KEY="the key") as server:
-        server.wait_for_ping(503, "not signed with this server's key")
+    del document["signature"]
+    path.write_text(json.dumps(sealed({**document, "threshold": 0.9}, "another key")))
+    assert "not signed with this server's key" in reason_of(base, environment)
 
 
 BROKEN_HANDLERS = [
@@ -282,17 +297,50 @@ def test_a_handler_that_cannot_start(tmp_path: Path, source: str, reason: str) -
     document["files"]["code/handler.py"] = hashlib.sha256(source.encode()).hexdigest()
     del document["checksum"]
     (model / "model.json").write_text(json.dumps(document))
-    with serving(base, SAGEMAKER_PROGRAM="handler.py") as server:
-        server.wait_for_ping(503, reason)
+    assert reason in reason_of(base, {"SAGEMAKER_PROGRAM": "handler.py"})
 
 
 def test_compiled_code_beside_a_source_is_not_run(tmp_path: Path) -> None:
-    """The source that was checked is what runs: nothing compiled is read or left in the artefact."""
+    """The source that was checked is what runs: nothing compiled is left in the artefact."""
     base = make_simple(tmp_path)
-    with serving(base, SAGEMAKER_PROGRAM="handler.py") as server:
-        server.wait_for_ping(200)
-    assert not list((base / "model").rglob("*.pyc"))
-    shutil.rmtree(base / "model" / "code" / "__pycache__", ignore_errors=True)
-    assert {path.name for path in (base / "model").rglob("*") if path.is_file()} == {
-        "model.json", "factor.txt", "handler.py",
-    }  # fmt: skip
+    assert reason_of(base, {"SAGEMAKER_PROGRAM": "handler.py"}) == ""
+    found = {path.name for path in (base / "model").rglob("*") if path.is_file()}
+    assert found == {"model.json", "factor.txt", "handler.py"}
+
+
+def test_a_batch() -> None:
+    """Columns by name: numbers as 32-bit floats, texts as they are or as one of their categories."""
+    encodings = [
+        FeatureEncoding(Feature("x", "float")),
+        FeatureEncoding(Feature("group", "string"), ("a", "b")),
+    ]
+    batch = Batch(np.array([[1.5, 1], [np.nan, np.nan]], np.float32), encodings)
+    assert (batch.rows, len(batch), list(batch)) == (2, 2, ["x", "group"])
+    assert batch["group"].tolist() == ["b", None]
+    assert batch.matrix.dtype == batch["x"].dtype == np.float32
+    raw = [*encodings, FeatureEncoding(Feature("text", "string"))]
+    mixed = Batch(np.array([[1.5, 0, "so"], [2, np.nan, None]], object), raw)
+    assert mixed["text"].tolist() == ["so", None]
+    assert mixed["group"].tolist() == ["a", None]
+    assert mixed["x"].dtype == np.float32
+    with pytest.raises(TypeError, match="'text' is a text without categories"):
+        assert mixed.matrix is None
+
+
+@pytest.mark.parametrize(
+    ("outputs", "name"),
+    [(["scores"], "scores"), (["label", "probabilities"], "probabilities"), (["a", "b"], "b")],
+)
+def test_the_output_of_any_graph(outputs: list[str], name: str) -> None:
+    """A graph's scores are found by the names that the field's tools give them."""
+    assert chosen(outputs) == name
+
+
+def test_a_conversion_that_differs_is_not_written(tmp_path: Path) -> None:
+    """Where the model's own scores are given, a handler that says something else ends the packing."""
+    (tmp_path / "model" / "code").mkdir(parents=True)
+    (tmp_path / "model" / "code" / "handler.py").write_text(SIMPLE)
+    (tmp_path / "model" / "factor.txt").write_text("2.0")
+    with pytest.raises(ArtefactError, match="away from the model's own"):
+        write_own(tmp_path / "model", "code/handler.py", NUMBERS, [[1.0, "ab"]], expected=[4.01])
+    assert not (tmp_path / "model" / "model.json").exists()
