@@ -65,15 +65,15 @@ def _measure(subject: Subject, bound: sizing.Bound, options: argparse.Namespace)
     best = sizing.highest(steps)
     if best is None:
         raise SystemExit(f"perennial: not even {options.first:g} a second hold the bound: {steps[0][1]}")
-    for line in _words(best, before, subject, options):
+    alone = steps[0][0].percentile(50)  # at the lowest rate, where nothing waits
+    for line in _words(best.rate / before, alone, subject, options):
         print(line)
     doubt = sizing.doubt(steps, bound)
     if doubt:
         print(f"doubt: {doubt}")
 
 
-def _words(best: load.Step, count: int, subject: Subject, options: argparse.Namespace) -> list[str]:
-    rps = best.rate / count
+def _words(rps: float, service_ms: float, subject: Subject, options: argparse.Namespace) -> list[str]:
     target = sizing.target(rps, options.safety)
     more = sizing.target(rps, 0.7)
     formula = f"AWS: {rps:.1f} x {options.safety:g} x 60; at 0.7 it is {more}"
@@ -89,7 +89,7 @@ def _words(best: load.Step, count: int, subject: Subject, options: argparse.Name
         f"{options.traffic:g} requests a second during {options.hours:g} hours a day: {needed} instances"
     )
     for cost in sizing.costs(
-        subject.instance, needed, options.traffic, options.hours, best.percentile(50), options.memory
+        subject.instance, needed, options.traffic, options.hours, service_ms, options.memory
     ):
         usd = "?" if cost.monthly is None else f"{cost.monthly:,.2f}"
         lines.append(f"  {cost.kind:<20} {usd:>12} USD a month   {cost.note}")

@@ -160,4 +160,5 @@ def chart(steps: Sequence[tuple[Step, str | None]], bound: Bound) -> Iterator[st
         full = min(WIDTH, math.ceil(WIDTH * tail / bound.latency_ms)) if math.isfinite(tail) else WIDTH
         bar = "#" * full if tail <= bound.latency_ms else "#" * (WIDTH - 1) + ">"
         mark = f"  {why}" if why else ""
-        yield f"{step.rate:>10.1f} {step.achieved:>9.1f} {step.percentile(50):>8.1f} {tail:>8.1f}  {bar:<{WIDTH}}{mark}"
+        figures = f"{step.rate:>10.1f} {step.achieved:>9.1f} {step.percentile(50):>8.1f} {tail:>8.1f}"
+        yield f"{figures}  {bar:<{WIDTH}}{mark}".rstrip()
