@@ -4,11 +4,12 @@ import csv
 import io
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any
 
-from running_twin import ROOT, Twin, allow, eventually, interpreter, unique
-from serving_endpoints import IMAGE, Endpoints
+import pytest
+from running_twin import ROOT, allow, answering, eventually, free_port, interpreter, launch, unique
+from serving_endpoints import IMAGE, VARIANT, Endpoints
 
 SCHEMA = {
     "version": 1,
@@ -69,27 +70,98 @@ def trained(endpoints: Endpoints) -> str:
     return str(described["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def test_a_trained_model_answers(start_twin: Callable[..., Twin]) -> None:
-    """CSV in, labels and scores out, from the artefact that training left in S3."""
-    twin = start_twin(
-        container=f"{ROOT / 'container'}:{ROOT / 'layers/analysis'}",
-        container_python=interpreter("container"),
+ROWS = b"ratio,grade\n0.05,a\n0.95,b\n"
+
+
+@pytest.fixture(scope="module")
+def trainer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Endpoints, str]]:
+    """A twin with the real container, and the artefact of a training job on it."""
+    twin = answering(
+        launch(
+            tmp_path_factory.mktemp("container"),
+            free_port(),
+            container=f"{ROOT / 'container'}:{ROOT / 'layers/analysis'}",
+            container_python=interpreter("container"),
+        )
     )
-    endpoints, model = Endpoints.on(twin), unique("model")
-    twin.client("sagemaker").create_model(
-        ModelName=model,
-        ExecutionRoleArn=endpoints.role,
-        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": trained(endpoints)},
+    endpoints = Endpoints.on(twin)
+    yield endpoints, trained(endpoints)
+    assert twin.stop() == 0
+
+
+def model_of(endpoints: Endpoints, artefact: str, **environment: str) -> str:
+    name = unique("model")
+    container = {"Image": IMAGE, "ModelDataUrl": artefact, "Environment": environment}
+    endpoints.sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=endpoints.role, PrimaryContainer=container
     )
-    name = endpoints.start(endpoints.config(model, 2))
-    assert endpoints.settled(name, 120)["EndpointStatus"] == "InService"
-    answer = twin.client("sagemaker-runtime").invoke_endpoint(
-        EndpointName=name,
-        Body=b"ratio,grade\n0.05,a\n0.95,b\n",
-        ContentType="text/csv",
-        Accept="application/json",
+    return name
+
+
+def predictions(endpoints: Endpoints, name: str) -> list[dict[str, Any]]:
+    answer = endpoints.twin.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=name, Body=ROWS, ContentType="text/csv", Accept="application/json"
     )
     assert answer["ContentType"].startswith("application/json")
-    predictions = json.loads(answer["Body"].read())["predictions"]
-    assert [one["predicted_label"] for one in predictions] == ["no", "yes"]
-    assert predictions[0]["score"] < 0.5 < predictions[1]["score"]
+    found: list[dict[str, Any]] = json.loads(answer["Body"].read())["predictions"]
+    return found
+
+
+def test_a_trained_model_answers(trainer: tuple[Endpoints, str]) -> None:
+    """CSV in, labels and scores out, from the artefact that training left in S3."""
+    endpoints, artefact = trainer
+    name = endpoints.start(endpoints.config(model_of(endpoints, artefact), 2))
+    assert endpoints.settled(name, 120)["EndpointStatus"] == "InService"
+    found = predictions(endpoints, name)
+    assert [one["predicted_label"] for one in found] == ["no", "yes"]
+    assert found[0]["score"] < 0.5 < found[1]["score"]
+
+
+def test_a_trained_model_tells_what_it_predicts(trainer: tuple[Endpoints, str]) -> None:
+    """Sums that the container prints are datapoints of the endpoint's own minute, which an alarm sees."""
+    endpoints, artefact = trainer
+    mark = unique("config")
+    model = model_of(endpoints, artefact, PERENNIAL_ENDPOINT_CONFIG=mark)
+    name, cloudwatch = endpoints.start(endpoints.config(model)), endpoints.twin.client("cloudwatch")
+    assert endpoints.settled(name, 120)["EndpointStatus"] == "InService"
+    cloudwatch.put_metric_alarm(
+        AlarmName=mark,
+        Namespace="Perennial/Serving",
+        MetricName="PredictionCount",
+        Dimensions=[{"Name": "EndpointConfig", "Value": mark}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=100,  # of AWS's minute; here a second with two predictions
+        ComparisonOperator="GreaterThanThreshold",
+    )
+
+    def alarm() -> str:
+        predictions(endpoints, name)
+        return str(cloudwatch.describe_alarms(AlarmNames=[mark])["MetricAlarms"][0]["StateValue"])
+
+    eventually(lambda: alarm() == "ALARM")
+
+
+def test_a_trained_model_wakes_for_a_request(trainer: tuple[Endpoints, str]) -> None:
+    """A serverless endpoint of the real container starts it when it is asked."""
+    endpoints, artefact = trainer
+    name, limits = unique("config"), {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
+    variant = {
+        "VariantName": VARIANT,
+        "ModelName": model_of(endpoints, artefact),
+        "ServerlessConfig": limits,
+    }
+    endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    endpoint = endpoints.start(name)
+    assert endpoints.settled(endpoint, 120)["EndpointStatus"] == "InService"
+    endpoints.twin.admin("POST", "serverless", idle_seconds=0)
+    log = {"logGroupName": f"/aws/sagemaker/Endpoints/{endpoint}"}
+    logs = endpoints.twin.client("logs")
+
+    def environments() -> int:
+        return len(logs.describe_log_streams(**log)["logStreams"])
+
+    before = environments()
+    assert [one["predicted_label"] for one in predictions(endpoints, endpoint)] == ["no", "yes"]
+    eventually(lambda: predictions(endpoints, endpoint) and environments() > before)

@@ -18,6 +18,7 @@ from twin.sagemaker.dataplane.process import usage
 
 ENVIRONMENTS = max(4, os.cpu_count() or 1)
 LOOK_EVERY = 0.25  # seconds between two looks for environments that have been idle too long
+SHORTEST_IDLE = 0.2  # seconds: who started an environment gets to use it
 INVOCATION_LIMIT = 60.0  # seconds; a cold start counts
 
 
@@ -159,14 +160,15 @@ class Pool(Fleet):
 
     async def _reap(self) -> None:
         while True:
-            await asyncio.sleep(min(LOOK_EVERY, max(0.05, self.idle_limit())))
+            await asyncio.sleep(LOOK_EVERY)
             now = time.monotonic()
             for one in self.healthy:
                 await self._limit_memory(one)
                 if one.outstanding:
                     self._used[one.id] = now
             self._used = {one.id: self._used.get(one.id, now) for one in self.instances}
-            cold = [one for one in self.healthy if now - self._used[one.id] >= self.idle_limit()]
+            limit = max(SHORTEST_IDLE, self.idle_limit())
+            cold = [one for one in self.healthy if not one.outstanding and now - self._used[one.id] >= limit]
             if surplus := cold[: max(0, len(self.instances) - self.kept)]:
                 await self._remove(surplus)
 
