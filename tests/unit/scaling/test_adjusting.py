@@ -80,7 +80,7 @@ def test_an_operator_may_end_it():
     order(world, instances=5)
     settle_endpoint("mortgage", world, because="hint")
     assert bounds(world).least == 5
-    assert "scaling_adjusted" == restore_scaling("mortgage", world, by=ADA).outcome
+    assert "scaling_restored" == restore_scaling("mortgage", world, by=ADA).outcome
     settle_endpoint("mortgage", world, because="hint")
     assert bounds(world) == Bounds(1, 9)
     assert "nothing" == restore_scaling("mortgage", world, by=ADA).outcome

@@ -191,6 +191,7 @@ KINDS: Mapping[str, Kind] = {
         "No rollback", "now", "Look at the endpoint: what serves now goes on serving.", UNCHANGED, ("retrain",),
     ),
     "scaling_adjusted": Kind("More capacity for a while", "none", "", "The endpoint was scaled out."),
+    "scaling_restored": Kind("Capacity as configured again", "none", "", "What was raised for a while is over."),
     "scaling_withheld": Kind("No more capacity", "soon", "Look at the endpoint's load.", UNCHANGED),
     "unmuted": Kind("No longer muted", "none", "", "Messages come again."),
     "muted": Kind("Muted", "none", "", "Messages are held back until then; the ledger has everything."),
