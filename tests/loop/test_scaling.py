@@ -87,6 +87,15 @@ def test_out_and_in_under_a_load_curve(model: Model) -> None:
     assert "AlarmLow" in causes
 
 
+def test_concurrency_in_high_resolution(model: Model) -> None:
+    """Requests in flight scale out as invocations do; the policy is another one, and the old one is gone."""
+    configure(model, {"min": 1, "max": 3, "metric": "concurrency", "concurrent_requests": 0.2, **QUICK})
+    wait_for("the policy", lambda: policies(model) == [f"{model.name}-concurrent-requests"])
+    with Load(model, FAST) as load:
+        until(load, lambda: instances(model) >= 2, 60, "a second instance")
+    assert load.failures == []
+
+
 def test_an_order_that_expires(model: Model) -> None:
     """A raised floor brings an instance at once, holds against scale-in, and the sweep has it taken back."""
     with Load(model, SLOWLY) as load:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import itertools
 
 import pytest
 
 from perennial_cli.__main__ import parser
-from perennial_cli.orders import follow
+from perennial_cli.orders import follow, hours
 
 ALARM = {"name": "alarm", "at": "2026-03-01T12:00:00Z", "detail": "rung"}
 SLACK = {"name": "slack", "at": "2026-03-01T12:00:02.5Z", "detail": "took it"}
@@ -21,6 +22,9 @@ LOST = {"name": "slack", "at": None, "detail": "invalid_auth"}
         "roll-back m --version 2",
         "mute m --hours 4 --what bias",
         "unmute m",
+        "scale m --floor 3 --for 90m --because x",
+        "scale m --ceiling 8 --for 1d",
+        "scale m --end",
         "fire-drill",
         "fire-drill --model m --timeout 3",
     ],
@@ -28,6 +32,19 @@ LOST = {"name": "slack", "at": None, "detail": "invalid_auth"}
 def test_every_order_is_known(line):
     """Orders and their options parse."""
     assert callable(parser().parse_args(line.split()).run)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("90m", 1.5), ("2h", 2.0), ("1d", 24.0)])
+def test_how_long(text, expected):
+    """Minutes, hours and days."""
+    assert hours(text) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("text", ["2", "h", "-1h", "0h", "2 weeks"])
+def test_no_length_of_time(text):
+    """Anything else is told what it should be like."""
+    with pytest.raises(argparse.ArgumentTypeError, match="90m, 2h or 1d"):
+        hours(text)
 
 
 def drill(status, *hops):
