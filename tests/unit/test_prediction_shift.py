@@ -55,10 +55,15 @@ def test_a_small_sample_is_no_data(new, old):
     assert effect(sums([99.0] * new), sums(drawn(old, 0.0, 1.0))) is None
 
 
-def test_a_minute_without_the_old_version_is_held_against_its_last_hours():
+@pytest.mark.parametrize(
+    ("mean", "spread"),
+    [(10.0, 2.0), (-10.0, 2.0), (1e8, 2e5), (3e-3, 1e-4)],
+    ids=["plain", "below 0", "large", "small"],
+)
+def test_a_minute_without_the_old_version_is_held_against_its_last_hours(mean, spread):
     """After the last step nobody asks the old version any more."""
-    before = Before(OLD, *sums(drawn(4000, 10.0, 2.0)))
-    found = effect(sums(drawn(4000, 12.0, 2.0, seed=1)), (None, None, None), before)
+    before = Before(OLD, *sums(drawn(4000, mean, spread)))
+    found = effect(sums(drawn(4000, mean + spread, spread, seed=1)), (None, None, None), before)
     assert math.isclose(found, 1.0, abs_tol=0.1)
 
 
@@ -72,9 +77,7 @@ def test_constant_predictions_have_no_deviation_to_measure_by():
     assert effect(sums([1.0] * 100), sums([0.5] * 100)) is None
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "asked"), [({}, False), (GUARDED, True), ({**GUARDED, "kind": "serverless"}, False)]
-)
+@pytest.mark.parametrize(("endpoint", "asked"), [({}, False), (GUARDED, True)])
 def test_containers_tell_where_it_is_asked_for(endpoint, asked):
     """CreateModel names the endpoint config, which a container cannot know."""
     assert environment(config(endpoint=endpoint), NEW) == ({CONFIG_VARIABLE: NEW} if asked else {})
@@ -87,7 +90,7 @@ def test_a_rollout_is_guarded_against_what_served_before():
     world.registry.add("mortgage", "Approved")
     deploy_model("mortgage", world, because="v1")
     old = world.state.rollout("mortgage").config_name
-    assert world.endpoints.environments[old] == {CONFIG_VARIABLE: old}
+    assert world.endpoints.environments[old][CONFIG_VARIABLE] == old
     world.endpoints.become(NAMES.endpoint("mortgage"), "InService", old)
     settle_endpoint("mortgage", world, because="v1")
     for name, value in ((COUNT, 100.0), (TOTAL, 1000.0), (SQUARES, 10400.0)):

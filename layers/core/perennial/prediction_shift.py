@@ -39,7 +39,7 @@ class Before:
 
 def environment(config: ModelConfig, config_name: str) -> dict[str, str]:
     """Of CreateModel; empty where nobody asked for the guard."""
-    asked = config.endpoint.rollback_on.prediction_shift is not None and not config.endpoint.serverless
+    asked = config.endpoint.rollback_on.prediction_shift is not None
     return {CONFIG_VARIABLE: config_name} if asked else {}
 
 
@@ -63,7 +63,7 @@ def shift(config_name: str, before: Before, limit: float) -> dict[str, Any]:
         }
 
     def old(identity: str, sums: float) -> str:
-        return f"FILL({identity}, {sums!r})" if before.count >= FEW_PREDICTIONS else identity
+        return f"FILL({identity}, {_plain(sums)})" if before.count >= FEW_PREDICTIONS else identity
 
     count, mean = old("oc", before.count), f"({old('os', before.total)} / {old('oc', before.count)})"
     deviation = f"ABS({old('oq', before.squares)} / {count} - {mean} ^ 2) ^ 0.5"
@@ -87,3 +87,9 @@ def shift(config_name: str, before: Before, limit: float) -> dict[str, Any]:
         ],
         "Threshold": float(limit),
     }
+
+
+def _plain(number: float) -> str:
+    """Without an exponent, which metric math is not documented to read."""
+    text = f"{number:.12f}".rstrip("0")
+    return f"{text}0" if text.endswith(".") else text

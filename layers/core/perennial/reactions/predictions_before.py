@@ -14,7 +14,7 @@ LOOK_BACK = timedelta(hours=3)
 
 def predictions_before(config: ModelConfig, world: World) -> Before | None:
     """Of the last hours; None where nobody asked for the guard, or nothing of ours serves."""
-    if config.endpoint.rollback_on.prediction_shift is None or config.endpoint.serverless:
+    if config.endpoint.rollback_on.prediction_shift is None:
         return None
     endpoint = world.endpoints.get(serving(config.model, world).endpoint)
     if endpoint is None or world.names.parse_endpoint_config(endpoint.config_name) is None:
