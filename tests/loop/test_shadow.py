@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
-from stranger import HEADER, ONCE, SMALL, Model, Stack, applications, drop_of, table, wait_for
+from stranger import HEADER, ONCE, SMALL, Entry, Model, Stack, applications, drop_of, table, wait_for
 from test_rollouts import Traffic, rollback_alarms, suspended
 
 # Two busy cores are no place to compare latencies.
@@ -69,14 +69,14 @@ def model(trained: Model) -> Iterator[Model]:
     assert set(suspended(trained).values()) <= {False}
 
 
-def compared(model: Model, version: int, outcome: str) -> tuple[Varied, object]:
+def compared(model: Model, version: int, outcome: str) -> tuple[Varied, Entry]:
     """Approve a version under traffic, and wait for its test's end; the sweep stands for ten minutes each."""
     with Varied(model) as traffic:
         model.approve(version)
         model.wait_for("shadow_in_service", version=str(version))
         assert model.endpoint()["ShadowProductionVariants"][0]["VariantName"] == "Shadow"
 
-        def look() -> object:
+        def look() -> list[Entry]:
             model.stack.sweep()
             return model.decided(outcome, version=str(version))
 

@@ -46,7 +46,7 @@ class Reader:
                     self.truncated = True
                     return
                 size += found.size
-                yield from self._world.bucket.open(found.key)
+                yield from (self._world.bucket.read(found.key) or b"").splitlines()
 
 
 def answers(
