@@ -193,3 +193,39 @@ def test_a_kind_that_does_not_come_up(model: Model) -> None:
         until_alone(model, model.name)
     assert callers.failures == []
     change(model, SMALL)
+
+
+def batch(model: str, at: datetime, ids: str, deliveries: int) -> dict[str, Any]:
+    """What SQS hands to WriteCapture: a record for each id, delivered for the so-manieth time."""
+    records = []
+    for one in ids:
+        line = {"captureData": {}, "eventMetadata": {"eventId": one}, "eventVersion": "0"}
+        body = {"model": model, "endpoint": f"perennial-{model}", "at": at.isoformat(), "event_id": one}
+        records.append(
+            {
+                "messageId": one,
+                "receiptHandle": one,
+                "body": json.dumps({**body, "line": json.dumps(line)}),
+                "attributes": {"ApproximateReceiveCount": str(deliveries), "SentTimestamp": "1"},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:captures",
+                "awsRegion": "us-east-1",
+            }
+        )
+    return {"Records": records}
+
+
+def test_a_killed_writer_loses_and_doubles_nothing(stack: Stack) -> None:
+    """A batch that was written before its function died comes again, cut otherwise, and each record is there once."""
+    model, at = stack.model("rewritten"), datetime.now(UTC)
+    lines = Lines(model, f"capture/{model.name}/AllTraffic/{at:%Y/%m/%d/%H}/")
+    for ids, deliveries in (("abc", 1), ("bcd", 2), ("ad", 3)):
+        assert stack.invoke("WriteCapture", batch(model.model, at, ids, deliveries)) == {
+            "batchItemFailures": []
+        }
+    found = [json.loads(line)["eventMetadata"]["eventId"] for line in lines.read().splitlines()]
+    assert sorted(found) == list("abcd")
+    broken = {**batch(model.model, at, "e", 1)["Records"][0], "body": "no record"}
+    answer = stack.invoke("WriteCapture", {"Records": [broken, *batch(model.model, at, "f", 1)["Records"]]})
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "e"}]}
