@@ -81,7 +81,7 @@ class Artefact:
             artefact._check_golden(document["golden"])
         except SchemaError as error:
             raise ArtefactError(f"model.json: {error}") from error
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ArtefactError(f"model.json lacks or misshapes {error}") from error
         return artefact
 
