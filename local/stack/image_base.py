@@ -37,7 +37,7 @@ def prerequisites() -> None:
         )
     with step(f"apt-get install {' '.join(missing)}"):
         apt("update", "--quiet")
-        apt("install", "--yes", "--quiet", "--no-install-recommends", *missing)
+        apt("install", "--yes", "--quiet", *missing)  # with what they recommend: networks, for one
 
 
 def apt(*arguments: str) -> None:

@@ -1,6 +1,8 @@
 """How the image is built and judged: engines, budgets, what pip is told, what is in it, what is known of it."""
 
 import json
+import subprocess
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 
 from stack import image_build, image_supply
 from stack.console import Trouble
+from stack.image_base import OFFICIAL, OWN, base, pull
 from stack.image_build import TARGETS, Built, pip_conf, secrets, table
 from stack.image_engine import Engine, candidates, find, first_that_runs
 from stack.image_supply import Audit, Inventory, audit, bill, judge, strangers
@@ -45,6 +48,35 @@ def test_an_engine_that_does_not_answer_is_said() -> None:
     """Where neither Docker nor Podman is, a person is told what to install."""
     with pytest.raises(Trouble, match="no-such-engine info"):
         find({"ENGINE": "no-such-engine"})
+
+
+@dataclass(frozen=True)
+class OfflineEngine(Engine):
+    """An engine without a registry, and the images that are there."""
+
+    images: frozenset[str] = frozenset()
+
+    def call(self, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
+        known = arguments[:2] == ("image", "inspect") and arguments[-1] in self.images
+        return subprocess.CompletedProcess(arguments, 0 if known else 125, "", "no such host")
+
+
+@pytest.mark.parametrize(
+    ("images", "chosen"),
+    [
+        pytest.param({OFFICIAL}, OFFICIAL, id="official"),
+        pytest.param({OFFICIAL, OWN}, OFFICIAL, id="official before our own"),
+        pytest.param({OWN}, OWN, id="our own"),
+    ],
+)
+def test_a_base_image_that_is_here_is_taken(images: set[str], chosen: str) -> None:
+    """Nothing is fetched or made where there is a base image, and Python's own comes first."""
+    assert base(OfflineEngine(("podman",), images=frozenset(images))) == chosen
+
+
+def test_a_registry_that_does_not_answer_is_quoted() -> None:
+    """What the engine said is kept for the person who can neither pull nor make a base image."""
+    assert pull(OfflineEngine(("podman",))) == "no such host"
 
 
 def test_the_first_options_that_run_are_taken() -> None:
