@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import ACTIVITIES, NAMES, NOW, InMemoryWorld, config
+from pydantic import ValidationError
 
 from perennial.alarms.endpoint_metrics import NAMESPACE
 from perennial.deployment import VARIANT
@@ -128,6 +129,31 @@ def suspended(world):
 
 def updates(world):
     return [name for call, _, name in world.endpoints.calls if call == "update"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "nearest"),
+    [
+        pytest.param({"endpoint": {"kind": "serverless"}}, "realtime", id="serverless"),
+        pytest.param({"capture": {"percent": 0}}, "capture.percent 100", id="no capture"),
+        pytest.param({"scaling": {"min": 0}}, "scaling.min 1", id="scales to zero"),
+        pytest.param(
+            {
+                "endpoint": {
+                    "instance": "ml.inf1.xlarge",
+                    "rollout": {"type": "all_at_once", "bake_minutes": 0},
+                }
+            },
+            "another instance",
+            id="inf1",
+        ),
+    ],
+)
+def test_where_no_shadow_can_be(changes, nearest):
+    """SageMaker would refuse it: model.yaml does, up front, and names the nearest that can be."""
+    endpoint = {**changes.get("endpoint", {}), "shadow": True}
+    with pytest.raises(ValidationError, match=nearest):
+        config(**{**changes, "endpoint": endpoint})
 
 
 class TestTheVariants:
