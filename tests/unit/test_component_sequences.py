@@ -58,6 +58,7 @@ class Components(InMemoryComponents):
 
     def _ask(self, request):
         name = request["InferenceComponentName"]
+        assert request["Specification"]["ModelName"] in self.world.endpoints.models
         self.components[name] = replace(self.components[name], modified_at=self.world.time)
         wanted = request.get("RuntimeConfig", {}).get("CopyCount", self.components[name].desired)
         assert wanted > 0, "a version that nobody could test"

@@ -9,7 +9,7 @@ from fakes_components import LATER
 
 from perennial import components
 from perennial.component_scaling import copies
-from perennial.components import Component, combined, next_step
+from perennial.components import Component, asked_for, combined, next_step
 from perennial.config import ModelConfig
 from perennial.deployment import EndpointState, Rollout
 from perennial.reactions.deploy_model import deploy_model
@@ -230,12 +230,7 @@ OURS = Rollout("v2", 2, NOW, "started")
         (HOST, Component(ENDPOINT, "InService", "v1", "", LATER, 1, 1), "InService", ""),
         (HOST, Component(ENDPOINT, "InService", "v1", "", LATER, 0, 0), "InService", ""),
         (HOST, Component(ENDPOINT, "InService", "v1", "", LATER, 2, 0), "Updating", ""),
-        (
-            HOST,
-            Component(ENDPOINT, "InService", "v1", "", NOW - timedelta(hours=1), 1, 1),
-            "Updating",
-            "version",
-        ),
+        (HOST, Component(ENDPOINT, "InService", "v1", "", NOW - timedelta(hours=1), 1, 1), "InService", ""),
         (HOST, Component(ENDPOINT, "Failed", "v1", "full", LATER, 0, 0), "Failed", ""),
         (
             replace(HOST, status="Updating"),
@@ -252,21 +247,32 @@ def test_an_endpoint_and_its_component_are_one_state(endpoint, component, status
     assert state.config_name == (component.model_name if component else "")
 
 
+MISSING = replace(HOST, status="Creating", config_name="", host_config="v1", awaits="component")
+RENEWED = replace(HOST, config_name="v1", host_config="v2")  # other instances, the version before
+
+
 @pytest.mark.parametrize(
-    ("awaits", "rollout", "action", "model"),
+    ("endpoint", "rollout", "asked", "action", "model"),
     [
-        ("", OURS, "nothing", ""),
-        ("component", OURS, "create", "v2"),
-        ("component", replace(OURS, status="succeeded"), "create", "v2"),
-        ("component", replace(OURS, status="failed"), "remove", ""),
-        ("component", None, "remove", ""),
-        ("version", OURS, "update", "v2"),
-        ("version", replace(OURS, status="rolled_back"), "nothing", ""),
+        (None, OURS, "", "nothing", ""),
+        (HOST, OURS, "", "nothing", ""),
+        (MISSING, OURS, "", "create", "v2"),
+        (MISSING, replace(OURS, status="succeeded"), "", "create", "v2"),
+        (MISSING, replace(OURS, status="failed"), "", "remove", ""),
+        (MISSING, None, "", "remove", ""),
+        (RENEWED, OURS, "", "update", "v2"),
+        (RENEWED, OURS, asked_for(replace(OURS, started_at=LATER)), "update", "v2"),
+        (RENEWED, OURS, asked_for(OURS), "nothing", ""),
+        (replace(RENEWED, config_name="v2"), OURS, "", "nothing", ""),
+        (replace(RENEWED, host_config="v1"), OURS, "", "nothing", ""),
+        (replace(RENEWED, status="Updating"), OURS, "", "nothing", ""),
+        (RENEWED, replace(OURS, status="rolled_back"), "", "nothing", ""),
+        (RENEWED, None, "", "nothing", ""),
     ],
 )
-def test_the_next_step(awaits, rollout, action, model):
-    """A rollout under way, or one that won, says what goes on the endpoint; an endpoint meant for nothing goes."""
-    step = next_step(replace(HOST, awaits=awaits, host_config="host"), rollout)
+def test_the_next_step(endpoint, rollout, asked, action, model):
+    """A rollout under way, or one that won, says what goes on the endpoint, once; one meant for nothing goes."""
+    step = next_step(endpoint, rollout, asked)
     assert (step.action, step.model_name) == (action, model)
 
 

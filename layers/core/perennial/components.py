@@ -34,8 +34,7 @@ class Component:
 def combined(endpoint: EndpointState, component: Component | None) -> EndpointState:
     """An endpoint and its inference component as one: what serves, and whether anything is under way.
 
-    While the component is missing, or was not asked yet to run what the endpoint got its config for, something has to
-    be asked for (`awaits`), so the state is one in progress.
+    While the component is missing, something has to be asked for (`awaits`), so the state is one in progress.
     """
     hosting = replace(endpoint, host_config=endpoint.config_name, config_name="", instances=0)
     if component is None:
@@ -53,16 +52,7 @@ def combined(endpoint: EndpointState, component: Component | None) -> EndpointSt
     runs = replace(runs, status=component.status, modified_at=component.modified_at)
     if component.status != "InService":
         return runs
-    if _is_behind(endpoint, component):
-        return replace(runs, status="Updating", awaits="version")
     return replace(runs, status="Updating") if _is_waking(component) else runs
-
-
-def _is_behind(endpoint: EndpointState, component: Component) -> bool:
-    """Whether the endpoint got another config since, for a version that the component was not asked to run yet."""
-    if endpoint.modified_at is None or component.modified_at is None:
-        return False
-    return endpoint.config_name != component.model_name and component.modified_at < endpoint.modified_at
 
 
 def _is_waking(component: Component) -> bool:
@@ -80,20 +70,31 @@ class Step:
     reason: str = ""
 
 
-def next_step(endpoint: EndpointState | None, rollout: Rollout | None) -> Step:
-    """The second half of a rollout: SageMaker takes a component only once its endpoint is InService."""
-    if endpoint is None or not endpoint.awaits:
+def asked_for(rollout: Rollout) -> str:
+    """What tells one attempt at a rollout from another of the same config."""
+    return f"{rollout.config_name} {rollout.started_at.isoformat()}"
+
+
+def next_step(endpoint: EndpointState | None, rollout: Rollout | None, asked: str = "") -> Step:
+    """The second half of a rollout: SageMaker takes a component only once its endpoint is InService, and gets other
+    instances before the version that is to run on them. `asked` is the attempt that a component was last asked for.
+    """
+    if endpoint is None or not endpoint.host_config:
         return Step("nothing")
-    if rollout is None or rollout.status not in ("starting", "started", "succeeded"):
-        if endpoint.awaits == "version":
-            return Step("nothing")
-        return Step("remove", "", f"{endpoint.name} hosts no inference component, and none is meant for it")
     if endpoint.awaits == "component":
+        if rollout is None or rollout.status not in ("starting", "started", "succeeded"):
+            return Step(
+                "remove", "", f"{endpoint.name} hosts no inference component, and none is meant for it"
+            )
         reason = f"{endpoint.name} is InService: version {rollout.version} goes on it"
         return Step("create", rollout.config_name, reason)
-    return Step(
-        "update", rollout.config_name, f"{endpoint.name} has the instances for version {rollout.version}"
-    )
+    if rollout is None or rollout.status not in ("starting", "started") or endpoint.status != "InService":
+        return Step("nothing")
+    has_instances = endpoint.host_config == rollout.config_name
+    if has_instances and endpoint.config_name != rollout.config_name and asked != asked_for(rollout):
+        reason = f"{endpoint.name} has the instances for version {rollout.version}"
+        return Step("update", rollout.config_name, reason)
+    return Step("nothing")
 
 
 def production_variant(config: ModelConfig) -> dict[str, Any]:

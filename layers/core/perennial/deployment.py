@@ -50,7 +50,7 @@ class EndpointState:
     instances: int = 0
     variants: tuple[str, ...] = ()
     host_config: str = ""
-    awaits: Literal["", "component", "version"] = ""
+    awaits: Literal["", "component"] = ""
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from perennial import components
-from perennial.components import Step, next_step
+from perennial.components import Step, asked_for, next_step
 from perennial.config import ModelConfig
 from perennial.decision import Decision, Severity
 from perennial.deployment import EndpointState, Rollout
 from perennial.ports import World
 from perennial.reactions import guards
 
+_ASKED = "component_asked"  # the state document
+
+
+def due(endpoint: EndpointState | None, rollout: Rollout | None, model: str, world: World) -> Step:
+    """The step that an endpoint waits for, as things are."""
+    document = world.state.get(model, _ASKED)
+    return next_step(endpoint, rollout, document["rollout"] if document else "")
+
 
 def take(
     endpoint: EndpointState, rollout: Rollout | None, config: ModelConfig, world: World, because: str
 ) -> Decision | None:
     """Ask for the second half of a rollout; None when nothing is awaited. Asked again, it meets what is there."""
-    step = next_step(endpoint, rollout)
+    step = due(endpoint, rollout, config.model, world)
     if step.action == "nothing":
         return None
     if step.action == "remove":
         world.endpoints.delete(endpoint.name)
         return _told(config, because, "endpoint_deleted", endpoint, step, "warning")
+    if step.action == "create" and _has_other_instances(endpoint, step.model_name, world):
+        world.endpoints.update(endpoint.name, step.model_name, None, keep_counts=False)
+        return _told(config, because, "endpoint_update_started", endpoint, step)
     if step.action == "create":
         world.components.create(components.create_request(config, endpoint.name, step.model_name))
         return _told(config, because, "component_creation_started", endpoint, step)
@@ -34,14 +45,23 @@ def update(endpoint: EndpointState, model_name: str, config: ModelConfig, world:
     guarded = components.deployment_config(config, endpoint.instances) is not None
     alarms = guards.put_up(config, model_name, world, alarmed=guarded)
     accepted = world.components.update(components.update_request(config, endpoint, model_name, alarms))
+    rollout = world.state.rollout(config.model)
     if not accepted:
         guards.take_down(config.model, world)
+    elif rollout:
+        world.state.put(config.model, _ASKED, {"rollout": asked_for(rollout)})
     return accepted
+
+
+def _has_other_instances(endpoint: EndpointState, config_name: str, world: World) -> bool:
+    """Whether an endpoint has others than a config asks for: it was made for another one, which was lost."""
+    wanted = world.endpoints.instance_type(config_name)
+    return wanted is not None and wanted != world.endpoints.instance_type(endpoint.host_config)
 
 
 def begin_update(endpoint: EndpointState, config_name: str, config: ModelConfig, world: World) -> bool:
     """The first half of an update: other instances if they differ, and else the version itself."""
-    if world.endpoints.instance_type(endpoint.host_config) == config.endpoint.instance:
+    if not _has_other_instances(endpoint, config_name, world):
         return update(endpoint, config_name, config, world)
     return world.endpoints.update(endpoint.name, config_name, None, keep_counts=False)
 

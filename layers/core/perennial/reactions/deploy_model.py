@@ -12,6 +12,7 @@ from perennial.decision import Decision
 from perennial.deployment import (
     DeploymentPlan,
     EndpointState,
+    PackageVersion,
     Rollout,
     config_request,
     deployment_config,
@@ -103,6 +104,7 @@ def _carry_out(
         world.state.put_rollout(model, starting, expected=known)
         unscale(name, model, world)
         if place.endpoint and place.endpoint.host_config:
+            _prepare(plan.version, plan.config_name, config, world)  # the endpoint stays, and goes on with it
             component_steps.let_go(place.endpoint, world)
         else:
             world.endpoints.delete(name)
@@ -112,13 +114,7 @@ def _carry_out(
         route.put(model, place.route.building(name), world)
         world.hints.send(model, "settle_endpoint", plan.reason)
         return Decision(model, because, "endpoint_adopted", plan.reason, "info", details | {"endpoint": name})
-    # Serverless endpoints refuse network isolation; for components it is their endpoint that is isolated.
-    isolated = config.endpoint.serverless is None and not config.scales_to_zero
-    variables = environment(config, plan.config_name) | {VERSION_VARIABLE: str(plan.version.version)}
-    world.endpoints.ensure_model(
-        plan.config_name, plan.version.arn, model, isolated=isolated, environment=variables
-    )
-    world.endpoints.ensure_config(_config_request(plan.config_name, config, world))
+    _prepare(plan.version, plan.config_name, config, world)
     world.state.put_rollout(model, starting, expected=known)
     if plan.action == "create":
         # Known before it exists: what a handler leaves when it is killed is found again.
@@ -139,6 +135,17 @@ def _carry_out(
     world.state.put_rollout(model, replace(starting, status="started"), expected=starting)
     kind = "endpoint_creation_started" if plan.action == "create" else "endpoint_update_started"
     return Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
+
+
+def _prepare(version: PackageVersion, config_name: str, config: ModelConfig, world: World) -> None:
+    """What an endpoint is asked to serve has to be there: the model, and the endpoint config."""
+    # Serverless endpoints refuse network isolation; for components it is their endpoint that is isolated.
+    isolated = config.endpoint.serverless is None and not config.scales_to_zero
+    variables = environment(config, config_name) | {VERSION_VARIABLE: str(version.version)}
+    world.endpoints.ensure_model(
+        config_name, version.arn, config.model, isolated=isolated, environment=variables
+    )
+    world.endpoints.ensure_config(_config_request(config_name, config, world))
 
 
 def _config_request(name: str, config: ModelConfig, world: World) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from perennial import layout, route
-from perennial.components import next_step
 from perennial.config import ModelConfig
 from perennial.deployment import BROKEN, IN_PROGRESS, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
-from perennial.reactions import settle_concurrency, settle_scaling, shadow_tests
+from perennial.reactions import component_steps, settle_concurrency, settle_scaling, shadow_tests
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
@@ -79,7 +78,7 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
         due.append(Due("deploy_model", "a change of kind was taken back"))
     if left := route.left_over(place, rollout, world):
         due.append(Due("settle_endpoint", f"{left} serves nobody any more"))
-    step = next_step(place.at(rollout, world) if rollout else endpoint, rollout)
+    step = component_steps.due(place.at(rollout, world) if rollout else endpoint, rollout, model, world)
     if step.action != "nothing":
         due.append(Due("settle_endpoint", step.reason))
     if rollout and rollout.untold:
