@@ -1,6 +1,7 @@
 """The fleets that an endpoint config asks for."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from twin import seams
 from twin.protocol import Call
@@ -80,7 +81,13 @@ async def build(
         routing = variant.get("RoutingConfig", {}).get("RoutingStrategy", "RANDOM")
         fleet: Fleet = Fleet(recipe, hosting.host, routing)
         if "ServerlessConfig" in variant:
-            fleet = Pool(recipe, hosting.host, idle_limit=lambda: world.scaled(world.serverless_idle))
+            fleet = Pool(
+                recipe,
+                hosting.host,
+                idle_limit=lambda: world.scaled(world.serverless_idle),
+                # Nothing is provisioned until it has started.
+                concurrency=replace(concurrency(variant["ServerlessConfig"]), provisioned=0),
+            )
         recorder = await capture.of(world).recorder(captured, endpoint.name, name, container["Role"], log)
         weight = wanted[name].weight if name in wanted else variant["InitialVariantWeight"]
         variants[name] = Variant(name, fleet, weight, recorder=recorder)

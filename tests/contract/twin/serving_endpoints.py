@@ -93,6 +93,20 @@ class Endpoints:
         assert self.settled(name)["EndpointStatus"] == "InService"
         return name
 
+    def serverless_config(self, model: str, **limits: Any) -> str:
+        """A config of one serverless variant."""
+        name = unique("config")
+        serverless = {"MemorySizeInMB": 2048, "MaxConcurrency": 5, **limits}
+        variant = {"VariantName": VARIANT, "ModelName": model, "ServerlessConfig": serverless}
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+        return name
+
+    def serving_serverless(self, behaviour: dict[str, Any] | None = None, **limits: Any) -> str:
+        """A serverless endpoint in service."""
+        name = self.start(self.serverless_config(self.model(**(behaviour or {})), **limits))
+        assert self.settled(name)["EndpointStatus"] == "InService"
+        return name
+
     def describe(self, name: str) -> dict[str, Any]:
         answer: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
         return answer

@@ -265,14 +265,21 @@ def test_deregistering_takes_policies_alarms_and_actions_along(
     assert endpoints.twin.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"] == []
 
 
-def test_a_scalable_variant_keeps_its_instance_type(
-    scaling: Any, endpoints: Endpoints, endpoint: str
+@pytest.mark.parametrize(
+    "changed", [{"InstanceType": "ml.c5.large"}, {"VariantName": "Other"}], ids=["type", "variant"]
+)
+def test_a_scalable_variant_keeps_its_name_and_instance_type(
+    scaling: Any, endpoints: Endpoints, endpoint: str, changed: dict[str, str]
 ) -> None:
-    """An update that changes the instance type is refused until the target is deregistered."""
+    """An update that changes either is refused until the target is deregistered; another model is not."""
     scaling.register_scalable_target(MinCapacity=1, MaxCapacity=4, **key(endpoint))
-    config = endpoints.config(endpoints.model(), InstanceType="ml.c5.large")
-    with pytest.raises(ClientError, match="registered as a scalable target"):
+    config = endpoints.config(endpoints.model(), **changed)
+    with pytest.raises(ClientError, match="registered as a scalable target") as caught:
         endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
+    assert caught.value.response["Error"]["Code"] == "ValidationException"
+    model = endpoints.config(endpoints.model())
+    endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=model)
+    assert endpoints.settled(endpoint)["EndpointConfigName"] == model
     scaling.deregister_scalable_target(**key(endpoint))
     endpoints.sagemaker.update_endpoint(EndpointName=endpoint, EndpointConfigName=config)
     assert endpoints.settled(endpoint)["EndpointConfigName"] == config

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from running_twin import ROOT, allow, answering, eventually, free_port, interpreter, launch, unique
-from serving_endpoints import IMAGE, VARIANT, Endpoints
+from serving_endpoints import IMAGE, Endpoints
 
 SCHEMA = {
     "version": 1,
@@ -146,14 +146,7 @@ def test_a_trained_model_tells_what_it_predicts(trainer: tuple[Endpoints, str]) 
 def test_a_trained_model_wakes_for_a_request(trainer: tuple[Endpoints, str]) -> None:
     """A serverless endpoint of the real container starts it when it is asked."""
     endpoints, artefact = trainer
-    name, limits = unique("config"), {"MemorySizeInMB": 2048, "MaxConcurrency": 5}
-    variant = {
-        "VariantName": VARIANT,
-        "ModelName": model_of(endpoints, artefact),
-        "ServerlessConfig": limits,
-    }
-    endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    endpoint = endpoints.start(name)
+    endpoint = endpoints.start(endpoints.serverless_config(model_of(endpoints, artefact)))
     assert endpoints.settled(endpoint, 120)["EndpointStatus"] == "InService"
     endpoints.twin.admin("POST", "serverless", idle_seconds=0)
     log = {"logGroupName": f"/aws/sagemaker/Endpoints/{endpoint}"}

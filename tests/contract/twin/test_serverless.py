@@ -33,22 +33,6 @@ def endpoints(twin: Twin) -> Endpoints:
     return Endpoints.on(twin)
 
 
-def config(endpoints: Endpoints, model: str, **serverless: Any) -> str:
-    """A config of one serverless variant."""
-    name = unique("config")
-    limits = {"MemorySizeInMB": 2048, "MaxConcurrency": 5, **serverless}
-    variant = {"VariantName": VARIANT, "ModelName": model, "ServerlessConfig": limits}
-    endpoints.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    return name
-
-
-def serving(endpoints: Endpoints, behaviour: dict[str, Any] | None = None, **serverless: Any) -> str:
-    """A serverless endpoint in service."""
-    name = endpoints.start(config(endpoints, endpoints.model(**(behaviour or {})), **serverless))
-    assert endpoints.settled(name)["EndpointStatus"] == "InService"
-    return name
-
-
 def together(endpoints: Endpoints, name: str, count: int) -> list[int | str]:
     """So many requests at once, each without a retry: the server's pid, or the error's code and status."""
     seen: list[int | str] = []
@@ -98,7 +82,7 @@ def alive(pid: int) -> bool:
 
 def test_an_idle_endpoint_sleeps_and_a_request_wakes_it(endpoints: Endpoints) -> None:
     """Without requests no process is left, the endpoint stays InService, and the next request starts one."""
-    name = serving(endpoints)
+    name = endpoints.serving_serverless()
     first = endpoints.invoke(name)["pid"]
     eventually(lambda: not alive(first))
     described = endpoints.describe(name)
@@ -116,7 +100,7 @@ def test_an_idle_endpoint_sleeps_and_a_request_wakes_it(endpoints: Endpoints) ->
 
 def test_more_requests_at_once_than_allowed_are_throttled(endpoints: Endpoints) -> None:
     """Beyond MaxConcurrency: ThrottlingException with 429; afterwards the endpoint answers again."""
-    name = serving(endpoints, {"delay": 1.0}, MaxConcurrency=2)
+    name = endpoints.serving_serverless({"delay": 1.0}, MaxConcurrency=2)
     seen = together(endpoints, name, 5)
     answered = [one for one in seen if isinstance(one, int)]
     assert len(set(answered)) == 2, "each in an environment of its own"
@@ -129,7 +113,7 @@ def test_more_requests_at_once_than_allowed_are_throttled(endpoints: Endpoints) 
 
 def test_further_requests_share_the_environments_that_a_laptop_has_room_for(endpoints: Endpoints) -> None:
     """MaxConcurrency above the twin's processes is answered all the same."""
-    name = serving(endpoints, {"delay": 0.5}, MaxConcurrency=20)
+    name = endpoints.serving_serverless({"delay": 0.5}, MaxConcurrency=20)
     seen = together(endpoints, name, 12)
     assert all(isinstance(one, int) for one in seen)
     assert len(set(seen)) < 12
@@ -137,7 +121,7 @@ def test_further_requests_share_the_environments_that_a_laptop_has_room_for(endp
 
 def test_provisioned_concurrency_stays_warm(endpoints: Endpoints) -> None:
     """Its environments outlive idleness, are replaced when killed, and have metrics of their own."""
-    name = serving(endpoints, {"delay": 0.3}, MaxConcurrency=4, ProvisionedConcurrency=2)
+    name = endpoints.serving_serverless({"delay": 0.3}, MaxConcurrency=4, ProvisionedConcurrency=2)
     warm = {one for one in together(endpoints, name, 2) if isinstance(one, int)}
     assert len(warm) == 2
     more = {one for one in together(endpoints, name, 4) if isinstance(one, int)}
@@ -163,7 +147,7 @@ def test_provisioned_concurrency_stays_warm(endpoints: Endpoints) -> None:
 
 def test_a_killed_environment_costs_nobody_else_a_request(endpoints: Endpoints) -> None:
     """kill -9 of an idle environment: the next request finds another."""
-    name = serving(endpoints)
+    name = endpoints.serving_serverless()
     for _ in range(3):
         pid = endpoints.invoke(name)["pid"]
         os.kill(pid, signal.SIGKILL)
@@ -173,13 +157,13 @@ def test_a_killed_environment_costs_nobody_else_a_request(endpoints: Endpoints) 
 
 def test_a_request_that_waits_for_a_cold_start_survives_an_update(endpoints: Endpoints) -> None:
     """The old config's environments end only when whoever came before has an answer."""
-    name = serving(endpoints, {"answer": "old", "boot": 1.5})
+    name = endpoints.serving_serverless({"answer": "old", "boot": 1.5})
     first = endpoints.invoke(name)["pid"]
     eventually(lambda: not alive(first))
     seen: list[int | str] = []
     waiting = threading.Thread(target=lambda: seen.extend(together(endpoints, name, 3)))
     waiting.start()
-    fresh = config(endpoints, endpoints.model(answer="new"))
+    fresh = endpoints.serverless_config(endpoints.model(answer="new"))
     endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=fresh)
     assert endpoints.settled(name)["EndpointConfigName"] == fresh
     waiting.join()
@@ -189,7 +173,7 @@ def test_a_request_that_waits_for_a_cold_start_survives_an_update(endpoints: End
 
 def test_deleting_an_endpoint_ends_what_is_starting(endpoints: Endpoints) -> None:
     """No process is left of an endpoint that is deleted while a request wakes it."""
-    name = serving(endpoints, {"boot": 1.5})
+    name = endpoints.serving_serverless({"boot": 1.5})
     first = endpoints.invoke(name)["pid"]
     eventually(lambda: not alive(first))
     seen: list[int | str] = []
@@ -215,7 +199,7 @@ def _target(link: Path) -> str:
 
 def test_an_environment_that_outgrows_its_memory_is_ended(endpoints: Endpoints) -> None:
     """MemorySizeInMB is a limit: the process is killed and the log says so; the next request is served."""
-    name = serving(endpoints, {"hold_mb": 1200, "delay": 2.0}, MemorySizeInMB=1024)
+    name = endpoints.serving_serverless({"hold_mb": 1200, "delay": 2.0}, MemorySizeInMB=1024)
     with pytest.raises(ClientError, match="model process exited"):
         endpoints.invoke(name)
     logs, group = endpoints.twin.client("logs"), f"/aws/sagemaker/Endpoints/{name}"
@@ -225,7 +209,7 @@ def test_an_environment_that_outgrows_its_memory_is_ended(endpoints: Endpoints) 
 
 def test_a_payload_may_have_4_mb(endpoints: Endpoints) -> None:
     """A larger one is refused before it costs a cold start."""
-    name = serving(endpoints)
+    name = endpoints.serving_serverless()
     with pytest.raises(ClientError) as caught:
         endpoints.invoke(name, b"x" * (4 * 1024 * 1024 + 1))
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
@@ -233,7 +217,7 @@ def test_a_payload_may_have_4_mb(endpoints: Endpoints) -> None:
 
 def test_a_container_that_does_not_start_fails_the_endpoint(endpoints: Endpoints) -> None:
     """SageMaker checks the container's health once, also where nothing is to be kept warm."""
-    name = endpoints.start(config(endpoints, endpoints.model(exit=1)))
+    name = endpoints.start(endpoints.serverless_config(endpoints.model(exit=1)))
     assert endpoints.settled(name)["EndpointStatus"] == "Failed"
 
 
@@ -281,12 +265,12 @@ def test_an_isolated_model_cannot_be_serverless(endpoints: Endpoints) -> None:
         EnableNetworkIsolation=True,
     )
     with pytest.raises(ClientError, match="network isolation"):
-        config(endpoints, model)
+        endpoints.serverless_config(model)
 
 
 def test_an_endpoint_changes_its_kind_in_one_direction_only(endpoints: Endpoints) -> None:
     """Serverless becomes instance-based without a lost request; there is no way back."""
-    name = serving(endpoints, {"answer": "serverless"})
+    name = endpoints.serving_serverless({"answer": "serverless"})
     fixed = endpoints.config(endpoints.model(answer="instances"), 1)
     with endpoints.traffic(name, threads=2) as traffic:
         eventually(lambda: traffic.answers["serverless"] > 5)
@@ -297,7 +281,7 @@ def test_an_endpoint_changes_its_kind_in_one_direction_only(endpoints: Endpoints
     shown = endpoints.describe(name)["ProductionVariants"][0]
     assert shown["CurrentInstanceCount"] == 1
     assert "CurrentServerlessConfig" not in shown
-    back = config(endpoints, endpoints.model())
+    back = endpoints.serverless_config(endpoints.model())
     with pytest.raises(ClientError) as caught:
         endpoints.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=back)
     assert caught.value.response["Error"]["Code"] == "ValidationException"
@@ -306,8 +290,8 @@ def test_an_endpoint_changes_its_kind_in_one_direction_only(endpoints: Endpoints
 
 def test_an_update_shifts_all_at_once_whatever_is_asked_for(endpoints: Endpoints) -> None:
     """Deployment guardrails are for instances: a serverless update neither bakes nor loses a request."""
-    name = serving(endpoints, {"answer": "old"})
-    fresh = config(endpoints, endpoints.model(answer="new"))
+    name = endpoints.serving_serverless({"answer": "old"})
+    fresh = endpoints.serverless_config(endpoints.model(answer="new"))
     hour = {
         "Type": "CANARY",
         "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
@@ -325,7 +309,7 @@ def test_an_update_shifts_all_at_once_whatever_is_asked_for(endpoints: Endpoints
 
 def test_concurrency_changes_without_a_new_config(endpoints: Endpoints) -> None:
     """UpdateEndpointWeightsAndCapacities takes a ServerlessUpdateConfig; wrong kinds of change are refused."""
-    name = serving(endpoints, MaxConcurrency=2)
+    name = endpoints.serving_serverless({"boot": 1.0}, MaxConcurrency=2)
 
     def change(**wanted: Any) -> None:
         endpoints.sagemaker.update_endpoint_weights_and_capacities(
@@ -333,6 +317,8 @@ def test_concurrency_changes_without_a_new_config(endpoints: Endpoints) -> None:
         )
 
     change(ServerlessUpdateConfig={"MaxConcurrency": 6, "ProvisionedConcurrency": 2})
+    under_way = endpoints.describe(name)["ProductionVariants"][0]
+    assert under_way["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 2}
     shown = endpoints.settled(name)["ProductionVariants"][0]
     expected = {"MemorySizeInMB": 2048, "MaxConcurrency": 6, "ProvisionedConcurrency": 2}
     assert shown["CurrentServerlessConfig"] == shown["DesiredServerlessConfig"] == expected
@@ -352,7 +338,7 @@ def target(name: str) -> dict[str, str]:
 
 def test_provisioned_concurrency_follows_its_utilization(endpoints: Endpoints) -> None:
     """The predefined metric scales out and in again; activities name the dimension."""
-    name = serving(endpoints, {"delay": 0.1}, MaxConcurrency=6, ProvisionedConcurrency=1)
+    name = endpoints.serving_serverless({"delay": 0.1}, MaxConcurrency=6, ProvisionedConcurrency=1)
     scaling = endpoints.twin.client("application-autoscaling")
     scaling.register_scalable_target(MinCapacity=1, MaxCapacity=3, **target(name))
     metric = {"PredefinedMetricType": "SageMakerVariantProvisionedConcurrencyUtilization"}
@@ -394,6 +380,6 @@ def test_provisioned_concurrency_follows_its_utilization(endpoints: Endpoints) -
 def test_only_what_a_variant_has_can_be_scaled(endpoints: Endpoints, dimension: str, message: str) -> None:
     """A serverless variant without provisioned concurrency is no scalable target."""
     scaling = endpoints.twin.client("application-autoscaling")
-    wanted = {**target(serving(endpoints)), "ScalableDimension": dimension}
+    wanted = {**target(endpoints.serving_serverless()), "ScalableDimension": dimension}
     with pytest.raises(ClientError, match=message):
         scaling.register_scalable_target(MinCapacity=1, MaxCapacity=3, **wanted)

@@ -34,6 +34,11 @@ class Concurrency:
     provisioned: int = 0
     memory: int = 6144  # MB of one environment
 
+    @property
+    def kept(self) -> int:
+        """Environments that are to stay warm."""
+        return min(self.provisioned, ENVIRONMENTS)
+
 
 @dataclass(frozen=True)
 class Admission:
@@ -60,21 +65,19 @@ class Pool(Fleet):
     @property
     def kept(self) -> int:
         """Environments that provisioned concurrency keeps warm."""
-        return min(self.concurrency.provisioned, ENVIRONMENTS)
+        return self.concurrency.kept
 
     async def resize(self, wanted: Concurrency) -> None:
-        """Provision what is asked for. Raises StartError; then the pool is as it was.
+        """Provision what is asked for; it is in effect once its environments are warm. Raises StartError.
 
         A new pool starts one environment in any case: SageMaker checks the container's health first.
         """
-        before, self.concurrency = self.concurrency, wanted
-        self.desired = self.kept
-        missing = max(self.kept, 0 if self._proven else 1) - len(self.instances) - self._starting
+        missing = max(wanted.kept, 0 if self._proven else 1) - len(self.instances) - self._starting
         results = await asyncio.gather(*(self._grow() for _ in range(missing)), return_exceptions=True)
         if failures := [one for one in results if isinstance(one, BaseException)]:
-            self.concurrency = before
-            self.desired = self.kept
             raise failures[0]
+        self.concurrency = wanted
+        self.desired = self.kept
         if self._reaper is None:
             self._reaper = asyncio.create_task(self._reap())
 
