@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -66,7 +67,13 @@ def _values(annotation: Any, field: FieldInfo | None = None) -> str:
             dict.fromkeys(_values(argument) for argument in arguments if not isinstance(argument, FieldInfo))
         )
         return " or ".join(kinds)
-    text = {str: "text", int: "whole number", float: "number", bool: "`true`, `false`"}.get(annotation, "any")
+    text = {
+        str: "text",
+        int: "whole number",
+        float: "number",
+        bool: "`true`, `false`",
+        datetime: "date and time",
+    }.get(annotation, "any")
     limits = _limits(field.metadata if field else [])
     return f"{text} {limits}".strip()
 
