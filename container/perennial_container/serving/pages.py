@@ -82,7 +82,9 @@ class _Header:
         return (number >> 1) ^ -(number & 1)
 
     def _varint(self) -> int:
-        number = shift = 0
+        if (byte := self._byte()) < 0x80:
+            return byte
+        number, shift = byte & 0x7F, 7
         while True:
             byte = self._byte()
             number |= (byte & 0x7F) << shift

@@ -150,12 +150,16 @@ def _column(column: "Array", encoding: FeatureEncoding, line: int) -> npt.NDArra
         return _filled(np.full(len(column), np.nan), encoding)
     if encoding.feature.categorical:
         return _texts(column if kinds.is_dictionary(kind) else column.dictionary_encode(), encoding)
-    values = column.cast("float64", safe=False).to_numpy(zero_copy_only=False)
+    if not (kinds.is_float32(kind) or kinds.is_float64(kind)):
+        column = column.cast("float64", safe=False)
+    values = column.to_numpy(zero_copy_only=False)
     _check_numbers(values, encoding, line)
     return _filled(values, encoding)
 
 
-def _check_numbers(values: npt.NDArray[np.float64], encoding: FeatureEncoding, line: int) -> None:
+def _check_numbers(values: npt.NDArray[Any], encoding: FeatureEncoding, line: int) -> None:
+    if encoding.feature.type == "float" and np.isfinite(values).all():
+        return
     wrong, expected = np.isinf(values), "a finite number"
     if encoding.feature.type == "int":
         wrong, expected = wrong | ~(np.isnan(values) | (values == np.rint(values))), "a whole number"
@@ -166,12 +170,12 @@ def _check_numbers(values: npt.NDArray[np.float64], encoding: FeatureEncoding, l
         raise _wrong(encoding, line + row, repr(float(values[row])), expected)
 
 
-def _filled(values: npt.NDArray[np.float64], encoding: FeatureEncoding) -> npt.NDArray[Any]:
+def _filled(values: npt.NDArray[Any], encoding: FeatureEncoding) -> npt.NDArray[Any]:
     if encoding.raw:
         return np.full(len(values), None, object)
     if encoding.fill is not None:
-        values = np.where(np.isnan(values), encoding.fill, values)
-    return saturate(values)
+        values = np.where(np.isnan(values), values.dtype.type(encoding.fill), values)
+    return values if values.dtype == np.float32 else saturate(values)
 
 
 def _texts(column: Any, encoding: FeatureEncoding) -> npt.NDArray[Any]:
