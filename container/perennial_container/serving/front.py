@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -205,7 +205,7 @@ class Front:
                 ticket.add(len(piece))
             body += piece
             if not message.get("more_body", False):
-                return body
+                return cast(bytes, body)  # every reader takes it as bytes
 
     async def _answer(self, served: Served, body: bytes, asked: Asked) -> bytes:
         if served.worker is not None:
