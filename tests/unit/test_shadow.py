@@ -1,134 +1,38 @@
 """A challenger runs beside production, is compared, and is promoted, asked about or dropped; nothing is left behind."""
 
 import json
-from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from fakes import ACTIVITIES, NAMES, NOW, InMemoryWorld, config
 from pydantic import ValidationError
+from shadowed_model import (
+    BASE,
+    ENDPOINT,
+    HOUR,
+    MODEL,
+    MOMENT,
+    WANTED,
+    begin,
+    compared,
+    configured,
+    look,
+    made_world,
+    settled,
+    suspended,
+    updates,
+)
 
-from perennial.alarms.endpoint_metrics import NAMESPACE
-from perennial.deployment import VARIANT
-from perennial.errors import Conflict
 from perennial.notifications.kinds import KINDS
-from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.shadow_tests import known
 from perennial.reactions.sweep import sweep
 from perennial.scaling import variant
 from perennial.shadow import VARIANT as SHADOW
 
-MODEL = "mortgage"
-ENDPOINT = NAMES.endpoint(MODEL)
-HOUR = timedelta(hours=1)
-MOMENT = timedelta(minutes=1)
-
-
-def configured(**shadow):
-    return config(endpoint={"shadow": {"minutes": 60, "requests": 20, **shadow}})
-
-
-BASE = NAMES.endpoint_config(MODEL, 1, configured().endpoint_hash)
-WANTED = NAMES.endpoint_config(MODEL, 2, configured().endpoint_hash)
-
 
 @pytest.fixture
 def world():
-    """Version 1 is in service, scaling is registered, and version 2 was just approved."""
-    made = InMemoryWorld()
-    made.catalog.put(configured(), NOW)
-    made.registry.add(MODEL, "Approved")
-    deploy_model(MODEL, made, because="v1")
-    made.endpoints.become(ENDPOINT, "InService", BASE)
-    settle_endpoint(MODEL, made, because="v1")
-    made.endpoints.endpoints[ENDPOINT] = replace(
-        made.endpoints.endpoints[ENDPOINT], instances=2, variants=(VARIANT,), modified_at=NOW
-    )
-    made.time = NOW + HOUR
-    made.registry.add(MODEL, "Approved")
-    return made
-
-
-def look(world, **approved):
-    return deploy_model(MODEL, world, because="look", **approved)
-
-
-def settled(world, config_name):
-    """SageMaker is done with an update."""
-    world.time += MOMENT
-    before = world.endpoints.endpoints[ENDPOINT]
-    world.endpoints.endpoints[ENDPOINT] = replace(
-        before, status="InService", config_name=config_name, modified_at=world.time
-    )
-    settle_endpoint(MODEL, world, because="endpoint changed")
-    return look(world)
-
-
-def begin(world):
-    """Until the shadow is in service; its endpoint config."""
-    look(world)
-    name = known(MODEL, world).config_name
-    settled(world, name)
-    return name
-
-
-def capture(world, of, answers, at=None):
-    """Data Capture's file of one variant: a request each."""
-    at = at or known(MODEL, world).ran_from + MOMENT
-    lines = [
-        json.dumps(
-            {
-                "captureData": {
-                    "endpointInput": {
-                        "data": f"{row},1",
-                        "encoding": "CSV",
-                        "observedContentType": "text/csv",
-                    },
-                    "endpointOutput": {"data": answer, "encoding": "CSV", "observedContentType": "text/csv"},
-                },
-                "eventMetadata": {"eventId": f"{of}-{row}", "inferenceTime": f"{at:%Y-%m-%dT%H:%M:%SZ}"},
-            }
-        )
-        for row, answer in enumerate(answers)
-    ]
-    key = f"models/{MODEL}/capture/{ENDPOINT}/{of}/{at:%Y/%m/%d/%H}/00-00-000-{of}.jsonl"
-    world.bucket.bodies[key] = "\n".join(lines).encode()
-    world.bucket.times[key] = at
-
-
-def measure(world, of, invocations=100, errors=0, ms=10.0):
-    world.metrics.rows |= {
-        (NAMESPACE, "Invocations", of): {"Sum": float(invocations)},
-        (NAMESPACE, "Invocation5XXErrors", of): {"Sum": float(errors)},
-        (NAMESPACE, "ModelLatency", of): {"SampleCount": float(invocations), "p": ms * 1000},
-    }
-
-
-def compared(world, ours=("no,0.2",) * 30, theirs=("no,0.2",) * 30, **measured):
-    """A whole test until its verdict."""
-    name = begin(world)
-    capture(world, VARIANT, ours)
-    capture(world, SHADOW, theirs)
-    measure(world, VARIANT)
-    measure(world, SHADOW, **measured)
-    world.time += HOUR
-    look(world)
-    settled(world, BASE)
-    world.time += timedelta(minutes=11)
-    decision = look(world)
-    assert name not in world.endpoints.config_requests
-    assert name not in world.endpoints.models
-    return decision
-
-
-def suspended(world):
-    return [each for each, value in world.scaling.suspended(variant(ENDPOINT)).items() if value]
-
-
-def updates(world):
-    return [name for call, _, name in world.endpoints.calls if call == "update"]
+    return made_world()
 
 
 @pytest.mark.parametrize(
@@ -339,75 +243,6 @@ class TestMeanwhile:
         world.registry.set_approval(MODEL, 2, "Rejected")
         assert look(world).outcome == "endpoint_update_started"
         assert updates(world)[-1] == BASE
-
-
-class TestKilled:
-    CALLS = (
-        ("state", "put"),
-        ("endpoints", "ensure_model"),
-        ("endpoints", "ensure_config"),
-        ("endpoints", "update"),
-        ("endpoints", "forget"),
-        ("ledger", "record"),
-        ("scaling", "suspend"),
-        ("bucket", "write"),
-        ("registry", "add_history"),
-        ("state", "put_rollout"),
-    )
-
-    @pytest.mark.parametrize("port_and_method", CALLS, ids=".".join)
-    @pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
-    @pytest.mark.parametrize("then", ["promote", "drop"])
-    def test_at_any_call_of_any_step(self, world, port_and_method, after, then):
-        """Whatever dies, two sweeps later the test has gone on, and at its end nothing is left."""
-        world.catalog.put(configured(then=then), NOW)
-        port, method = port_and_method
-        self._drive(world, port, method, after)
-        test = known(MODEL, world)
-        assert (test.status, test.outcome) == ("ended", "passed")
-        assert test.config_name not in world.endpoints.config_requests
-        assert suspended(world) == []
-        assert world.ledger.outcomes.count("shadow_promoted" if then == "promote" else "shadow_dropped") >= 1
-        assert (WANTED in updates(world)) == (then == "promote")
-
-    def _drive(self, world, port, method, after):
-        """Every look dies once at that call; what SageMaker was asked for happens, and the sweep looks again."""
-        for _ in range(12):
-            self._dying(world, port, method, after)
-            self._sagemaker(world)
-            for _ in range(2):
-                world.time += timedelta(minutes=10)
-                world.hints.sent.clear()
-                assert sweep(world).failed == ()
-                if (MODEL, "deploy_model", None) in world.hints.sent:
-                    look(world)
-                self._sagemaker(world)
-            test = known(MODEL, world)
-            if test and test.status == "running" and not any(SHADOW in key for key in world.bucket.bodies):
-                for of in (VARIANT, SHADOW):
-                    capture(world, of, ("no,0.2",) * 30)
-                    measure(world, of)
-            world.time += timedelta(minutes=30)
-
-    def _sagemaker(self, world):
-        endpoint = world.endpoints.endpoints[ENDPOINT]
-        if endpoint.status == "Updating":
-            settled(world, updates(world)[-1])
-
-    def _dying(self, world, port, method, after):
-        owner = getattr(world, port)
-        real = getattr(owner, method)
-
-        def die(*arguments, **named):
-            setattr(owner, method, real)
-            if after:
-                real(*arguments, **named)
-            raise TimeoutError
-
-        setattr(owner, method, die)
-        with suppress(TimeoutError, Conflict):
-            look(world)
-        setattr(owner, method, real)
 
 
 def test_replays_change_nothing(world):
