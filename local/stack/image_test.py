@@ -42,10 +42,9 @@ def test() -> bool:
     outcomes += [contents, *([audited(audit)] if audit.checked else [])]
     kept = {name: os.environ[name] for name in KEPT if os.environ.get(name)}
     outcomes.append(checks.run_suite(checks.IMAGE_SUITE, environment={**kept, "PATH": search_path()}))
-    good = checks.conclude(outcomes)
     if audit.unchecked:
         say(f"\n{not_checked(audit)}")
-    return good
+    return checks.conclude(outcomes)
 
 
 def weighed(built: Sequence[Built]) -> Outcome:

@@ -14,6 +14,7 @@ from stack.image_base import OFFICIAL, OWN, base, pull
 from stack.image_build import TARGETS, Built, pip_conf, secrets, table
 from stack.image_engine import Engine, candidates, find, first_that_runs
 from stack.image_supply import Audit, Inventory, audit, bill, judge, strangers
+from stack.image_test import audited, not_checked
 
 ROOT = Path(__file__).parents[3]
 SERVE = TARGETS[0]
@@ -250,6 +251,26 @@ def test_a_service_that_answers_is_asked_for_all() -> None:
 
     found = audit(inventory({"numpy": "2.4.6", "jinja2": "2.4.1"}), known)
     assert (found.checked, len(found.found), found.unchecked) == (2, 1, ())
+
+
+@pytest.mark.parametrize(
+    ("found", "good"),
+    [
+        pytest.param(Audit(2), True, id="clean"),
+        pytest.param(Audit(2, ("jinja2 2.4.1: PYSEC-2014-8, mended in 2.7.3",)), False, id="vulnerable"),
+    ],
+)
+def test_a_known_vulnerability_fails(found: Audit, good: bool) -> None:
+    """What is known of a package that the image has decides; the line says how many were looked up."""
+    outcome = audited(found)
+    assert (outcome.good, outcome.name) == (good, "vulnerabilities: 2 looked up")
+
+
+def test_what_was_not_looked_up_is_said() -> None:
+    """A person reads how many packages nobody asked about, why, and what was checked in its place."""
+    told = not_checked(Audit(0, (), ("numpy==2.4.6", "orjson==3"), "osv: no route"))
+    assert told.startswith("NOT CHECKED: whether 2 Python packages")
+    assert "osv: no route" in told
 
 
 def test_the_twin_runs_processes_unless_asked() -> None:
