@@ -145,6 +145,25 @@ def test_raw_texts(simple: Server, kind: str, body: str) -> None:
     assert answer.json() == {"predictions": [{"score": 9.0}, {"score": -3.0}]}, answer.text
 
 
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("text/csv", b"3,abc\n"),
+        ("application/jsonlines", b'[3, "abc"]\n'),
+        (JSON, b'{"x": 3, "name": "abc"},'),
+    ],
+)
+def test_a_large_body_in_pieces(simple: Server, kind: str, line: bytes) -> None:
+    """A body that arrives in pieces and is too large for the event loop is answered like a small one."""
+    count = 20_000
+    whole = b"[" + line * (count - 1) + line.rstrip(b",") + b"]" if kind == JSON else line * count
+    pieces = (whole[start : start + 65536] for start in range(0, len(whole), 65536))
+    answer = simple.client.post(
+        "/invocations", content=pieces, headers={"content-type": kind, "accept": "text/csv"}
+    )
+    assert answer.text == "9.0\n" * count
+
+
 FAILURES = [
     pytest.param("13,a", 400, "invalid_rows", "thirteen is not for sale", id="rows that it refuses"),
     pytest.param("14,a", 500, "handler_failed", "raised RuntimeError", id="an exception"),

@@ -83,6 +83,14 @@ def test_parquet_says_what_json_says(
     assert lines.count("\n") == len(COLUMNS["ratio"])
 
 
+def test_a_file_in_pieces(server: Server) -> None:
+    """A file that arrives in pieces, of no declared length, is the same file."""
+    whole = parquet(COLUMNS)
+    pieces = (whole[start : start + 500] for start in range(0, len(whole), 500))
+    found = server.client.post("/invocations", content=pieces, headers={"content-type": PARQUET})
+    assert found.json() == server.invoke(whole, PARQUET).json()
+
+
 def test_a_large_file(server: Server) -> None:
     """Many rows over several batches are answered in order."""
     times = 40_000
