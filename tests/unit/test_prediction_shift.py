@@ -83,6 +83,14 @@ def test_containers_tell_where_it_is_asked_for(endpoint, asked):
     assert environment(config(endpoint=endpoint), NEW) == ({CONFIG_VARIABLE: NEW} if asked else {})
 
 
+def test_the_containers_own_variables():
+    """A variable in model.yaml reaches the container, and another value is another endpoint config."""
+    plain = config(endpoint=GUARDED)
+    chosen = config(endpoint={**GUARDED, "environment": {"PERENNIAL_PREDICTIONS": "labels"}})
+    assert environment(chosen, NEW) == {"PERENNIAL_PREDICTIONS": "labels", CONFIG_VARIABLE: NEW}
+    assert chosen.endpoint_hash != plain.endpoint_hash
+
+
 def test_a_rollout_is_guarded_against_what_served_before():
     """The alarm reads both configs, and holds the old version's last hours."""
     world = InMemoryWorld()

@@ -150,6 +150,8 @@ class ModelConfig(Section):
         endpoint = self.endpoint.model_dump(mode="json", exclude={"rollout", "rollback_on", "shadow"})
         if not self.scales_to_zero:
             del endpoint["copies"]
+        if not self.endpoint.environment:
+            del endpoint["environment"]
         if isinstance(endpoint["kind"], dict):
             # What scales the provisioned concurrency is no part of the endpoint config.
             size = endpoint["kind"]["serverless"]

@@ -38,9 +38,9 @@ class Before:
 
 
 def environment(config: ModelConfig, config_name: str) -> dict[str, str]:
-    """Of CreateModel; empty where nobody asked for the guard."""
+    """Of CreateModel: what the config says, and the guard's where it is asked for."""
     asked = config.endpoint.rollback_on.prediction_shift is not None
-    return {CONFIG_VARIABLE: config_name} if asked else {}
+    return config.endpoint.environment | ({CONFIG_VARIABLE: config_name} if asked else {})
 
 
 def shift(config_name: str, before: Before, limit: float) -> dict[str, Any]:

@@ -123,6 +123,10 @@ class Copies(Section):
     memory_mb: int = Field(1024, ge=128, description="an instance lends less than it has")
 
 
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=1024)]
+VariableValue = Annotated[str, Field(max_length=1024)]
+
+
 class Endpoint(Section):
     """Where the approved version serves."""
 
@@ -135,6 +139,9 @@ class Endpoint(Section):
         None, description="true, or the settings: a challenger runs as a shadow of production first"
     )
     copies: Copies = Copies()
+    environment: dict[VariableName, VariableValue] = Field(
+        {}, max_length=90, description="variables of the container: PERENNIAL_PREDICTIONS, SAGEMAKER_PROGRAM"
+    )
 
     @property
     def serverless(self) -> Serverless | None:
