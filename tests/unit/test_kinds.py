@@ -10,7 +10,14 @@ from pydantic import ValidationError
 
 from perennial import provisioned_concurrency
 from perennial.config import ModelConfig
-from perennial.deployment import EndpointState, PackageVersion, Rollout, production_variant, reconcile
+from perennial.deployment import (
+    Elsewhere,
+    EndpointState,
+    PackageVersion,
+    Rollout,
+    production_variant,
+    reconcile,
+)
 from perennial.errors import NameTooLong, ReservedName
 from perennial.kinds import GRACE, Route, aim, is_abandoned, leftover
 from perennial.losses import Loss
@@ -89,10 +96,26 @@ def test_what_is_left_over(route, aimed, known, expected):
     assert expected == leftover(route, aimed, known, NOW)
 
 
+def test_what_is_built_for_no_version_goes():
+    """An endpoint of the kind that is asked for has nothing to serve once its version is rejected."""
+    route = Route(PLAIN, "realtime", OTHER)
+    assert leftover(route, OTHER, rollout("abandoned"), NOW, planned=False) == OTHER
+    assert leftover(route, OTHER, rollout("abandoned"), NOW) is None
+
+
 def plan(endpoint, known, *, leaves="InService", elsewhere=False, wanted=SERVERLESS, approved=True):
     versions = [PackageVersion(1, "arn:1", "Approved" if approved else "Rejected", NOW)]
     present = EndpointState(PLAIN, leaves, NAMES.endpoint_config("mortgage", 1, REALTIME.endpoint_hash))
-    return reconcile(versions, endpoint, known, wanted, NAMES, NOW, leaves=present, elsewhere=elsewhere)
+    return reconcile(
+        versions,
+        endpoint,
+        known,
+        wanted,
+        NAMES,
+        NOW,
+        leaves=present,
+        elsewhere=Elsewhere(present) if elsewhere else None,
+    )
 
 
 def other(status="InService", settings=SERVERLESS):

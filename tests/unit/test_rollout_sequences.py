@@ -85,13 +85,23 @@ class SageMaker(InMemoryEndpoints):
         found = self.world.registry.get(MODEL, version)
         assert found.approval == "Approved", f"version {version} is {found.approval}"
 
+    def _is_remembered(self, name, config_name):
+        """Not abandoned: how an endpoint ends that nobody asks for any more says nothing about a version."""
+        rollout = self.world.state.rollout(MODEL)
+        under_way = rollout.status in ("starting", "started")
+        return under_way and (rollout.endpoint, rollout.config_name) == (name, config_name)
+
     def finish(self, name, won):
         """An endpoint's rollout, or its creation, ends."""
         before, wanted = self.endpoints[name], self.pending.pop(name)
         version = NAMES.parse_endpoint_config(wanted).version
         if won:
             self.won.add(version)
-        elif version not in self.won and self.approved_at[version] <= self.began_at:
+        elif (
+            version not in self.won
+            and self.approved_at[version] <= self.began_at
+            and self._is_remembered(name, wanted)
+        ):
             self.barred.add(version)
         at = self.world.time
         if won:

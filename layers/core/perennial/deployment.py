@@ -90,6 +90,13 @@ class DeploymentPlan:
     needs_person: bool = False
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """A rollout is of another endpoint than the one that is planned for; None: of one that does not exist."""
+
+    endpoint: EndpointState | None
+
+
 def reconcile(
     versions: Sequence[PackageVersion],
     endpoint: EndpointState | None,
@@ -99,12 +106,12 @@ def reconcile(
     now: datetime,
     *,
     leaves: EndpointState | None = None,
-    elsewhere: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> DeploymentPlan:
     """Compare the newest approved version that is not barred by a loss, and its config, with what the endpoint has.
 
-    `leaves`: the endpoint that serves until `endpoint`, of another kind, can take over. `elsewhere`: the rollout is
-    not of `endpoint`.
+    `leaves`: the endpoint that serves until `endpoint`, of another kind, can take over. `elsewhere`: where the
+    rollout takes place, if not on `endpoint`.
     """
     approved = [version for version in versions if version.approval == "Approved"]
     if not approved:
@@ -129,7 +136,7 @@ def reconcile(
         told = f"{reason}; {passed_over}" if passed_over else reason
         return DeploymentPlan(action, told, target, wanted, needs_person)
 
-    if elsewhere and rollout and _holds(leaves, rollout):
+    if elsewhere and rollout and _holds(elsewhere.endpoint, rollout):
         return answer("wait", f"the rollout of version {rollout.version} on {rollout.endpoint} is not over")
     if endpoint and endpoint.status in IN_PROGRESS:
         if endpoint.config_name == wanted and rollout and rollout.status == "succeeded" and leaves is None:
@@ -181,12 +188,12 @@ def reconcile(
     return answer("update", f"version {target.version} is the newest approved; the endpoint serves {serves}")
 
 
-def _holds(leaves: EndpointState | None, rollout: Rollout) -> bool:
-    """Whether a rollout of the endpoint that serves has to end before another kind is built."""
+def _holds(endpoint: EndpointState | None, rollout: Rollout) -> bool:
+    """Whether a rollout of another endpoint has to end, and to be told, before this one is changed."""
     if rollout.status not in ("starting", "started"):
         return False
-    busy = leaves is not None and leaves.status in IN_PROGRESS
-    return busy or rollout.status == "started" or _was_asked(leaves, rollout)
+    busy = endpoint is not None and endpoint.status in IN_PROGRESS
+    return busy or rollout.status == "started" or _was_asked(endpoint, rollout)
 
 
 def _without_approved(endpoint: EndpointState | None, names: Names) -> DeploymentPlan:

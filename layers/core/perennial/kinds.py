@@ -107,9 +107,14 @@ def is_abandoned(rollout: Rollout | None, route: Route, aimed: str, now: datetim
     return rollout.status == "started" or now - rollout.started_at >= ACCEPTANCE
 
 
-def leftover(route: Route, aimed: str, rollout: Rollout | None, now: datetime) -> str | None:
-    """The endpoint that has to go: it neither serves nor is built, and nobody is asking it any more."""
-    if not route.other or aimed != route.endpoint:
+def leftover(
+    route: Route, aimed: str, rollout: Rollout | None, now: datetime, *, planned: bool = True
+) -> str | None:
+    """The endpoint that has to go: it neither serves nor is built, and nobody is asking it any more.
+
+    `planned`: whether there is a version for the kind that is asked for.
+    """
+    if not route.other or (aimed != route.endpoint and planned):
         return None
     if rollout and rollout.status in ("starting", "started") and place_of(rollout, route) == route.other:
         return None

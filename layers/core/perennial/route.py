@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from perennial.config import ModelConfig
-from perennial.deployment import BROKEN, DeploymentPlan, EndpointState, Rollout, reconcile
+from perennial.deployment import BROKEN, DeploymentPlan, Elsewhere, EndpointState, Rollout, reconcile, settle
 from perennial.kinds import Route, aim, first, is_abandoned, leftover, place_of
 from perennial.ports import World
 
@@ -65,7 +65,9 @@ def look(config: ModelConfig, world: World) -> Place:
 
 def planned(place: Place, rollout: Rollout | None, config: ModelConfig, world: World) -> DeploymentPlan:
     """What brings the newest approved version into service, on the kind of endpoint that is asked for."""
-    elsewhere = rollout is not None and place_of(rollout, place.route) != place.aimed
+    elsewhere = None
+    if rollout and place_of(rollout, place.route) != place.aimed:
+        elsewhere = Elsewhere(place.at(rollout, world))
     versions = world.registry.versions(config.model)
     return reconcile(
         versions,
@@ -80,9 +82,12 @@ def planned(place: Place, rollout: Rollout | None, config: ModelConfig, world: W
 
 
 def abandoned(place: Place, rollout: Rollout | None, world: World) -> bool:
-    return is_abandoned(rollout, place.route, place.aimed, world.now())
+    """Whether it is given up. One that failed already is settled: its version is not tried again."""
+    if rollout is None or not is_abandoned(rollout, place.route, place.aimed, world.now()):
+        return False
+    return settle(place.at(rollout, world), rollout, world.now()).outcome not in ("failed", "rolled_back")
 
 
-def left_over(place: Place, rollout: Rollout | None, world: World) -> str | None:
+def left_over(place: Place, rollout: Rollout | None, plan: DeploymentPlan, world: World) -> str | None:
     """The endpoint that has to go."""
-    return leftover(place.route, place.aimed, rollout, world.now())
+    return leftover(place.route, place.aimed, rollout, world.now(), planned=plan.action != "nothing")

@@ -46,7 +46,8 @@ def retire_leftover(
 ) -> Decision | None:
     """Remove the endpoint that a change of kind left behind, if there is one."""
     place = route.look(config, world)
-    left = route.left_over(place, rollout, world)
+    plan = route.planned(place, rollout, config, world)
+    left = route.left_over(place, rollout, plan, world)
     if left is None or not retire(left, config.model, world):
         return None
     reason = f"{place.route.endpoint} serves, of the kind that model.yaml asks for; {left} is removed"

@@ -76,7 +76,7 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     due = overdue(drops, training, jobs, judged, deployment, settlement)
     if route.abandoned(place, rollout, world):
         due.append(Due("deploy_model", "a change of kind was taken back"))
-    if left := route.left_over(place, rollout, world):
+    if left := route.left_over(place, rollout, deployment, world):
         due.append(Due("settle_endpoint", f"{left} serves nobody any more"))
     step = component_steps.due(place.at(rollout, world) if rollout else endpoint, rollout, model, world)
     if step.action != "nothing":
