@@ -26,13 +26,18 @@ wrk.headers["Content-Type"] = "{kind}"
 local file = io.open("{body}", "rb")
 wrk.body = file:read("*a")
 file:close()
+{delay}
 function done(summary, latency, requests)
   local e = summary.errors
-  io.stderr:write(string.format('{{"requests": %d, "bad": %d, "p50": %.4f, "p99": %.4f}}',
-    summary.requests, e.status + e.connect + e.read + e.write + e.timeout,
+  io.stderr:write(string.format('{{"requests": %d, "seconds": %.4f, "bad": %d, "p50": %.4f, "p99": %.4f}}',
+    summary.requests, summary.duration / 1000000, e.status + e.connect + e.read + e.write + e.timeout,
     latency:percentile(50) / 1000, latency:percentile(99) / 1000))
 end
 """
+
+# Connections that come back after a while of their own, PAUSE_MS on average.
+PAUSE_MS = 20
+DELAY = f"function delay() return math.random(0, {2 * PAUSE_MS}) end"
 
 
 @dataclass(frozen=True)
@@ -58,9 +63,10 @@ class Load:
 
 @dataclass(frozen=True)
 class Cost:
-    """CPU in microseconds a request, latency in milliseconds."""
+    """CPU in microseconds a request, answers a second, latency in milliseconds."""
 
     cpu: float
+    rate: float
     p50: float
     p99: float
 
@@ -72,17 +78,21 @@ class Running:
     candidate: Candidate
     seconds: float  # from its start to its first 200 on /ping
 
-    def load(self, load: Load, seconds: float, folder: Path) -> Cost:
-        """After a short time to warm up. Raises RuntimeError when an answer was not 200."""
+    def load(self, load: Load, seconds: float, folder: Path, *, paced: bool = False) -> Cost:
+        """After a short time to warm up; `paced` clients pause between their requests.
+
+        Raises RuntimeError when an answer was not 200.
+        """
         script = folder / f"{load.name}.lua"
-        script.write_text(SCRIPT.format(kind=load.kind, body=load.body))
+        script.write_text(SCRIPT.format(kind=load.kind, body=load.body, delay=DELAY if paced else ""))
         self._wrk(script, load, 0.7)
         before = cpu_seconds(self.process.pid)
         done = self._wrk(script, load, seconds)
         used = cpu_seconds(self.process.pid) - before
         if done["bad"] or not done["requests"]:
             raise RuntimeError(f"{self.candidate.name} failed {load.name}: {done}")
-        return Cost(used / done["requests"] * 1e6, done["p50"], done["p99"])
+        rate = done["requests"] / done["seconds"]
+        return Cost(used / done["requests"] * 1e6, rate, done["p50"], done["p99"])
 
     def _wrk(self, script: Path, load: Load, seconds: float) -> dict[str, float]:
         # Whole seconds only; wrk waits no longer than this for what is under way.
@@ -126,9 +136,17 @@ def megabytes(root: int) -> float:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that the next two are free behind, too: MLServer listens on three."""
+    while True:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+            first.bind(("127.0.0.1", 0))
+            port = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", port + 1))
+                third.bind(("127.0.0.1", port + 2))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 @contextmanager

@@ -12,6 +12,13 @@ app = FastAPI()
 model = joblib.load(os.environ["MODEL"])
 
 
+def predict(frame):
+    if not hasattr(model, "predict_proba"):
+        return model.predict(frame.to_numpy())
+    probabilities = model.predict_proba(frame.to_numpy())
+    return probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+
+
 @app.get("/ping")
 def ping():
     return {}
@@ -22,10 +29,9 @@ async def invocations(request: Request):
     body = await request.body()
     if request.headers["content-type"] == "text/csv":
         frame = pd.read_csv(io.BytesIO(body), header=None)
-        scores = model.predict_proba(frame.to_numpy())[:, 1]
-        return Response(pd.Series(scores).to_csv(index=False, header=False), media_type="text/csv")
+        return Response(pd.DataFrame(predict(frame)).to_csv(index=False, header=False), media_type="text/csv")
     frame = pd.DataFrame((await request.json())["instances"])
-    return {"predictions": model.predict_proba(frame.to_numpy())[:, 1].tolist()}
+    return {"predictions": predict(frame).tolist()}
 
 
 if __name__ == "__main__":
