@@ -8,9 +8,10 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from stack import image_engine
 from stack.console import Trouble, say, step
 from stack.image_engine import Engine
 
@@ -21,16 +22,21 @@ PACKAGES = ("ca-certificates", "python3", "python3-pip", "python3-venv")
 PULL_SECONDS = 180
 # What a container has no use for.
 UNUSED = ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/man", "usr/share/locale")
-APT = {"podman": "podman", "buildah": "buildah", "runc": "runc", "debootstrap": "debootstrap"}
+# Programs, each in the Debian package of its name.
+APT = ("podman", "buildah", "runc", "debootstrap")
 
 
 def prerequisites() -> None:
     """Installs Podman and what makes a base image, where they are missing; raises Trouble if it can't."""
-    missing = [package for program, package in APT.items() if not shutil.which(program, path=search_path())]
+    there = {program for program in APT if shutil.which(program, path=search_path())}
+    missing = wanted(image_engine.answering(), there)
     if not missing:
-        say(f"engine: {', '.join(APT.values())} are installed")
+        say("engine: what it needs is installed")
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):
+        if image_engine.answering():
+            say(f"engine: one answers; without {' '.join(missing)} the base image must come from a registry")
+            return
         raise Trouble(
             f"{' '.join(missing)} are missing, and only root on Debian or Ubuntu can install them here. "
             "Install Docker or Podman in your system's way; then: make image-test"
@@ -38,6 +44,12 @@ def prerequisites() -> None:
     with step(f"apt-get install {' '.join(missing)}"):
         apt("update", "--quiet")
         apt("install", "--yes", "--quiet", *missing)  # with what they recommend: networks, for one
+
+
+def wanted(engine_answers: bool, there: Collection[str]) -> list[str]:
+    """The packages to install: no second engine beside one that answers."""
+    needed = ("debootstrap",) if engine_answers else APT
+    return [program for program in needed if program not in there]
 
 
 def apt(*arguments: str) -> None:

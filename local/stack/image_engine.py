@@ -59,6 +59,14 @@ def find(asked: Mapping[str, str] = os.environ) -> Engine:
     raise Trouble(f"`{named} info` does not succeed: is it installed, and running?" if named else NO_ENGINE)
 
 
+def answering() -> bool:
+    """Whether there is an engine at all."""
+    try:
+        return bool(find())
+    except Trouble:
+        return False
+
+
 def answers(command: Sequence[str]) -> bool:
     if not shutil.which(command[0]):
         return False

@@ -10,7 +10,7 @@ import pytest
 
 from stack import image_build, image_supply
 from stack.console import Trouble
-from stack.image_base import OFFICIAL, OWN, base, pull
+from stack.image_base import OFFICIAL, OWN, base, pull, wanted
 from stack.image_build import TARGETS, Built, pip_conf, secrets, table
 from stack.image_engine import Engine, candidates, find, first_that_runs
 from stack.image_supply import Audit, Inventory, audit, bill, judge, strangers
@@ -73,6 +73,22 @@ class OfflineEngine(Engine):
 def test_a_base_image_that_is_here_is_taken(images: set[str], chosen: str) -> None:
     """Nothing is fetched or made where there is a base image, and Python's own comes first."""
     assert base(OfflineEngine(("podman",), images=frozenset(images))) == chosen
+
+
+@pytest.mark.parametrize(
+    ("engine_answers", "there", "expected"),
+    [
+        pytest.param(False, set(), ["podman", "buildah", "runc", "debootstrap"], id="bare machine"),
+        pytest.param(False, {"podman", "runc"}, ["buildah", "debootstrap"], id="half of it"),
+        pytest.param(True, set(), ["debootstrap"], id="Docker answers"),
+        pytest.param(True, {"debootstrap"}, [], id="complete"),
+    ],
+)
+def test_only_what_is_missing_is_installed(
+    engine_answers: bool, there: set[str], expected: list[str]
+) -> None:
+    """Beside an engine that answers, only what makes a base image is wanted."""
+    assert wanted(engine_answers, there) == expected
 
 
 def test_a_registry_that_does_not_answer_is_quoted() -> None:
