@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from twin.autoscaling import scaler, schedules
-from twin.sagemaker import capture
+from twin.sagemaker import capture, hosting_state
 from twin.world import World
 
 Scope = dict[str, Any]
@@ -68,6 +68,7 @@ class Admin:
             "/_twin/faults": self._faults,
             "/_twin/model-monitor": self._model_monitor,
             "/_twin/serverless": self._serverless,
+            "/_twin/servers": self._servers,
             "/_twin/schedule-clock": self._schedule_clock,
             "/_twin/capture-clock": self._capture_clock,
             "/_twin/capture/flush": self._flush_capture,
@@ -121,6 +122,23 @@ class Admin:
         if request.method == "POST":
             self._world.model_monitor = bool(request.json()["open"])
         return Answer({"open": self._world.model_monitor})
+
+    async def _servers(self, _request: Request) -> Answer:
+        """The servers that run now, whose processes a test may end."""
+        found = [
+            {
+                "endpoint": endpoint.name,
+                "config": generation.config_name,
+                "variant": variant.name,
+                "health": instance.health.value,
+                "pid": instance.pid,
+            }
+            for endpoint in hosting_state.of(self._world).endpoints
+            for generation in endpoint.generations
+            for variant in generation.everything
+            for instance in variant.fleet.instances
+        ]
+        return Answer({"servers": found})
 
     async def _serverless(self, request: Request) -> Answer:
         if request.method == "POST":

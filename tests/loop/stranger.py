@@ -107,6 +107,12 @@ class Stack:
         with urllib.request.urlopen(request, timeout=10) as answer:
             assert answer.status == 200
 
+    def servers(self, config_name: str) -> list[int]:
+        """The process ids of a config's healthy servers."""
+        with urllib.request.urlopen(self.endpoint_url + "/_twin/servers", timeout=10) as answer:
+            found = json.load(answer)["servers"]
+        return [one["pid"] for one in found if (one["config"], one["health"]) == (config_name, "healthy")]
+
     def dead_letters(self) -> list[dict[str, Any]]:
         """What failed in spite of its retries; looking does not take it away."""
         got = self.client("sqs").receive_message(

@@ -1,5 +1,7 @@
 """Rollouts under traffic: what passes, what is undone and why, and that nothing of it is left behind."""
 
+import os
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -143,6 +145,35 @@ def test_one_that_answers_nonsense(model: Model) -> None:
     assert traffic.failures == []
     assert "one and the same prediction" in entry.reason
     assert model.package(version)["ModelApprovalStatus"] == "Rejected"
+
+
+def test_one_whose_servers_are_killed_while_it_bakes(model: Model) -> None:
+    """SageMaker replaces them; the version serves or is rolled back, and what is told is what serves."""
+    before = model.serving()
+    with Traffic(model) as traffic:
+        version = approve_next(model)
+        config = model.decided("endpoint_update_started", version=str(version))[-1].details["config"]
+
+        def answering() -> list[int]:
+            pending = model.endpoint().get("PendingDeploymentSummary", {}).get("ProductionVariants", [{}])
+            stages = [each["Status"] for each in pending[0].get("VariantStatus", [])]
+            return model.stack.servers(config) if "Baking" in stages else []
+
+        killed = wait_for("the new servers to bake", answering)
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        ended = wait_for(
+            "the end of the rollout",
+            lambda: [
+                entry
+                for outcome in ("version_in_service", "rolled_back")
+                for entry in model.decided(outcome, version=str(version))
+            ],
+        )[-1]
+    assert model.serving() == (version if ended.decision == "version_in_service" else before)
+    assert not set(killed) & set(model.stack.servers(model.endpoint()["EndpointConfigName"]))
+    # What was on its way to a killed server, or found none, fails on AWS as well; the old fleet answered the rest.
+    assert len(traffic.failures) < traffic.answered / 2
 
 
 def test_an_approval_during_a_rollout(model: Model) -> None:
