@@ -43,7 +43,7 @@ class RolloutAnswer(Answer):
     """The last rollout of a model's endpoint; `succeeded` means that this version serves."""
 
     version: int
-    status: Literal["starting", "started", "succeeded", "failed", "rolled_back"]
+    status: Literal["starting", "started", "succeeded", "failed", "rolled_back", "abandoned"]
     started_at: datetime
     reason: str
 

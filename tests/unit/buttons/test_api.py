@@ -87,6 +87,14 @@ def test_models(call):
     )
 
 
+@pytest.mark.parametrize("status", ["starting", "started", "succeeded", "failed", "rolled_back", "abandoned"])
+def test_a_rollout_in_each_state(call, world, status):
+    """Whatever became of a rollout can be told."""
+    world.state.rollouts["mortgage"] = Rollout("perennial-mortgage-v2-0123ab", 2, NOW, status)
+    [found] = call("GET", "/models")[1]["models"]
+    assert status == found["rollout"]["status"]
+
+
 def test_a_model(call, world):
     """Configuration, what serves, the newest windows first, and the mute while it lasts."""
     for hour, window_status in ((9, "done"), (10, "claimed")):
