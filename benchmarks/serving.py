@@ -100,8 +100,8 @@ def halve(server: Running, load: Load, rate: float, folder: Path, figures: Figur
     """Latencies at half of the rate that saturates a server: so many clients that pause."""
     clients = replace(load, name="half", connections=max(1, round(rate * PAUSE_MS / 1000)))
     cost = server.load(clients, SECONDS, folder, paced=True)
-    figures[server.candidate.name, "at half of that rate, p50 ms"].append(cost.p50)
-    figures[server.candidate.name, "at half of that rate, p99 ms"].append(cost.p99)
+    figures[server.candidate.name, "half rate p50 ms"].append(cost.p50)
+    figures[server.candidate.name, "half rate p99 ms"].append(cost.p99)
 
 
 def asked(candidate: Candidate, load: dict[str, Load]) -> list[Load]:
@@ -141,7 +141,7 @@ TARGETS = (
     Target("csv10k c=1 p50 ms", "ours", "plain", -0.4),
     Target("npy10k c=1", "ours", "ours", -1, "csv10k c=1"),
     Target("csv1 c=1 p50 ms", "plain", "ours", 10),
-    Target("at half of that rate, p99 ms", "ours", "ours", -3, "at half of that rate, p50 ms"),
+    Target("half rate p99 ms", "ours", "ours", -3, "half rate p50 ms"),
     Target("start s", "ours", "plain", -0.4),
     Limit(DECODE, 1 / 3),
     Limit(PING, 50),
