@@ -91,7 +91,7 @@ def measure(candidate: Candidate, loads: list[Load], folder: Path, figures: Figu
             cost: Cost = server.load(load, SECONDS, folder)
             figures[candidate.name, load.name].append(cost.cpu)
             figures[candidate.name, f"{load.name} p50 ms"].append(cost.p50)
-            if load.name == HALVED and candidate.name in ("ours", "plain"):
+            if load.name == HALVED and candidate.name in ("ours", "plain", "floor"):
                 halve(server, load, cost.rate / 2, folder, figures)
         figures[candidate.name, "after MB"].append(megabytes(server.process.pid))
 
