@@ -3,7 +3,6 @@
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -25,11 +24,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Suite:
-    """Tests in `tests/<folder>`, run by the interpreter of one environment."""
+    """Tests in `tests/<folder>`, run by the interpreter of one environment, file by file in so many processes."""
 
     name: str
     environment: str
     folders: tuple[str, ...]
+    processes: int = 2
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,14 @@ CHECKS = (
     Check("template (sam)", (BIN / "sam", "validate", "--lint", "--region", REGION)),
     Check("template (cfn-lint)", (BIN / "cfn-lint", "template.yaml")),
 )
+# A twin under test keeps one core busy, so two of them fill the smallest machine. What looks at times in milliseconds
+# has a machine to itself.
 SUITES = {
     "unit": Suite("unit", "test", ("unit",)),
     "contract": Suite("contract", "test", ("contract",)),
-    "container": Suite("container", "container-test", ("container",)),
+    "container": Suite("container", "container-test", ("container",), processes=1),
     "loop": Suite("loop", "test", ("functional", "loop")),
 }
-# The loop keeps one core busy, so what keeps another busy runs beside it; the container's tests, which look at
-# times in milliseconds, run alone.
-BESIDE_THE_LOOP = ("unit", "contract")
-ALONE = ("container",)
 
 
 def check() -> bool:
@@ -86,19 +84,14 @@ def check() -> bool:
 
 
 # Needs a container engine: `make image-test` runs it, after building what it tests.
-IMAGE_SUITE = Suite("image", "test", ("image",))
+IMAGE_SUITE = Suite("image", "test", ("image",), processes=1)
 
 
 def test(names: Sequence[str]) -> bool:
-    """Runs the named suites one after another, or every check and every suite; whether all is well."""
-    if names:
-        return conclude([run_suite(SUITES[name]) for name in names])
-    outcomes = [run_check(each) for each in CHECKS]
-    outcomes += [run_suite(SUITES[name]) for name in ALONE]
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        beside = pool.submit(lambda: [run_suite(SUITES[name], aside=True) for name in BESIDE_THE_LOOP])
-        loop = run_suite(SUITES["loop"])
-    return conclude([*outcomes, *beside.result(), loop])
+    """Runs the named suites, or every check and every suite; whether all is well."""
+    outcomes = [] if names else [run_check(each) for each in CHECKS]
+    chosen = [SUITES[name] for name in names] if names else list(SUITES.values())
+    return conclude(outcomes + [run_suite(suite) for suite in chosen])
 
 
 def run_check(wanted: Check) -> Outcome:
@@ -124,11 +117,8 @@ def run_check(wanted: Check) -> Outcome:
     return outcome
 
 
-def run_suite(suite: Suite, *, aside: bool = False, environment: Mapping[str, str] | None = None) -> Outcome:
-    """Runs a suite in a clean environment, and what is added to it.
-
-    What one beside another says is kept until it has ended.
-    """
+def run_suite(suite: Suite, *, environment: Mapping[str, str] | None = None) -> Outcome:
+    """Runs a suite in a clean environment, and what is added to it."""
     folders = [
         f"tests/{folder}" for folder in suite.folders if any((ROOT / "tests" / folder).rglob("test_*.py"))
     ]
@@ -139,32 +129,25 @@ def run_suite(suite: Suite, *, aside: bool = False, environment: Mapping[str, st
     report = REPORTS / f"{suite.name}.xml"
     report.unlink(missing_ok=True)
     started = time.monotonic()
-    title = f"{suite.name}: {' '.join(folders)}, Python of {shown(VENVS / suite.environment)} ({RUNTIME})"
-    say(f"\n{title}{' (beside the loop)' if aside else ''}")
+    say(f"\n{suite.name}: {' '.join(folders)}, Python of {shown(VENVS / suite.environment)} ({RUNTIME})")
+    spread = ["--numprocesses", str(suite.processes), "--dist", "loadfile"] if suite.processes > 1 else []
     command: list[str | Path] = [
         python(suite.environment),
         "-m",
         "pytest",
         "--quiet",
         f"--junitxml={report}",
+        *spread,
         *folders,
     ]
-    done = subprocess.run(
+    code = subprocess.run(
         command,
         cwd=ROOT,
         env=clean_environment(**(environment or {})),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE if aside else None,
-        stderr=subprocess.STDOUT if aside else None,
-        text=True,
         check=False,
-    )
-    outcome = count(suite.name, done.returncode, time.monotonic() - started, report)
-    if aside:
-        # In full when it failed; dots that come late show no progress.
-        told = done.stdout.strip().splitlines()
-        say("\n" + "\n".join([f"{suite.name}, ended:", *(told[-1:] if outcome.good else told)]))
-    return outcome
+    ).returncode
+    return count(suite.name, code, time.monotonic() - started, report)
 
 
 def count(name: str, code: int, seconds: float, report: Path) -> Outcome:
