@@ -68,6 +68,30 @@ REFUSALS = [
 ]
 
 
+SAID = '{"error": {"code": "wrong_type", "message": "expected a number", "line": 2, "column": "age"}}'
+
+
+@pytest.mark.parametrize(
+    ("original", "sentence", "column"),
+    [
+        pytest.param(SAID, "expected a number (line 2)", "age", id="our container"),
+        pytest.param('{"error": {"message": "full of ice"}}', "full of ice", None, id="without a place"),
+        pytest.param('{"detail": "no"}', '{"detail": "no"}', None, id="another server"),
+        pytest.param("[]", "[]", None, id="a list"),
+        pytest.param("a text", "a text", None, id="a text"),
+    ],
+)
+def test_what_the_model_refuses_is_a_sentence(runtime, original, sentence, column):
+    """A model's own words are passed on to be read, with the column that it names."""
+    client, stub = runtime
+    fields = {"OriginalStatusCode": 400, "OriginalMessage": original}
+    stub.add_client_error("invoke_endpoint", "ModelError", "why", http_status_code=424, modeled_fields=fields)
+    with pytest.raises(RequestRefused) as refused:
+        invoke(client)
+    told = refused.value
+    assert (str(told), told.column) == (f"the model refuses the request: {sentence}", column)
+
+
 @pytest.mark.parametrize(("code", "http", "fields", "status", "said", "retry_after"), REFUSALS)
 def test_failures_in_the_words_of_http(runtime, code, http, fields, status, said, retry_after):
     """Each of SageMaker's errors has its status, its code, and when it makes sense to try again."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
@@ -80,9 +81,21 @@ def _told(endpoint: str, error: ClientError) -> RequestRefused | EndpointMissing
 def _model_error(error: ClientError) -> RequestRefused:
     """What the model refuses is the caller's business, what it cannot answer is not."""
     status = int(error.response.get("OriginalStatusCode") or 500)
-    said = str(error.response.get("OriginalMessage") or message(error))[:1000]
+    said, column = _said(str(error.response.get("OriginalMessage") or message(error)))
     if 400 <= status < 500:
-        return RequestRefused(status, "model_refused", f"the model refuses the request: {said}")
+        return RequestRefused(
+            status, "model_refused", f"the model refuses the request: {said}", column=column
+        )
     if status == 503:
         return RequestRefused(503, "model_busy", f"the model is busy: {said}", retry_after=1)
     return RequestRefused(502, "model_failed", f"the model failed with status {status}: {said}")
+
+
+def _said(text: str) -> tuple[str, str | None]:
+    """What a model said, as a sentence, and the column that it names: our container answers in JSON, others as they like."""
+    try:
+        told = json.loads(text)["error"]
+        line = f" (line {told['line']})" if told.get("line") else ""
+        return f"{told['message']}{line}"[:1000], told.get("column")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return text[:1000], None

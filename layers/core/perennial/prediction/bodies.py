@@ -25,6 +25,7 @@ FORMS: Mapping[str, Form] = {
 }
 # Read by the container alone: their cells are no texts.
 PASSED_ON = frozenset({"application/x-npy", "application/vnd.apache.parquet", "application/x-parquet"})
+_JSON_BLANKS = " \t\r"
 ROWS_KEYS = ("instances", "inputs", "dataframe_records", "records")
 
 Row = Sequence[Any]
@@ -75,7 +76,7 @@ def _csv(body: bytes, header: bool | None, columns: Sequence[str]) -> Iterator[R
         raise _bad("empty_body", "the body has no rows")
     for number, cells in enumerate(chain([first], lines), 1):
         if len(cells) != width:
-            raise _bad("wrong_column_count", f"expected {width} columns, found {len(cells)}", number)
+            raise _miscounted(f"{width} columns", f"{len(cells)}", number)
         yield cells if places is None else [cells[place] for place in places]
 
 
@@ -115,12 +116,13 @@ def _split(names: Any, data: Any, columns: Sequence[str]) -> Iterator[Row]:
     places = _places(names, columns)
     for number, value in enumerate(data, 1):
         if not isinstance(value, list) or len(value) != len(names):
-            raise _bad("wrong_column_count", f"expected a list of {len(names)} values", number)
+            raise _miscounted(f"a list of {len(names)} values", _counted(value), number)
         yield [value[place] for place in places]
 
 
 def _jsonlines(body: bytes, columns: Sequence[str]) -> Iterator[Row]:
-    found = [line for line in _text(body).splitlines() if line.strip()]
+    # Not splitlines: texts may hold what ends lines elsewhere, such as U+2028.
+    found = [line for line in _text(body).split("\n") if line.strip(_JSON_BLANKS)]
     for number, line in enumerate(found, 1):
         yield _row(_loads(line, number), columns, number)
 
@@ -138,16 +140,18 @@ def _row(value: Any, columns: Sequence[str], number: int) -> Row:
     if not isinstance(value, list):
         raise _bad("not_a_row", "expected a list or an object for a row", number)
     if len(value) != len(columns):
-        raise _bad("wrong_column_count", f"expected {len(columns)} values, found {len(value)}", number)
+        raise _miscounted(f"{len(columns)} values", f"{len(value)}", number)
     return value
 
 
 def _places(names: Sequence[Any], columns: Sequence[str]) -> list[int]:
     for name in columns:
         if names.count(name) != 1:
-            fault = "have it more than once" if name in names else "lack it"
-            code = "duplicate_column" if name in names else "missing_column"
-            raise _bad(code, f"column {name!r} is expected once; the columns {fault}", None, name)
+            code, fault = (
+                ("duplicate_column", "is there twice") if name in names else ("missing_column", "is missing")
+            )
+            every = ", ".join(map(str, columns))
+            raise _bad(code, f"column {name!r} {fault}; expected are {every}", None, name)
     return [names.index(name) for name in columns]
 
 
@@ -169,6 +173,15 @@ def _loads(text: str, number: int | None) -> Any:
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON; send null for a missing number")
+
+
+def _miscounted(expected: str, found: str, row: int) -> RequestRefused:
+    said = f"expected {expected}, found {found}"
+    return RequestRefused(400, "wrong_column_count", said, row=row, expected=expected)
+
+
+def _counted(value: Any) -> str:
+    return f"{len(value)}" if isinstance(value, list) else "no list"
 
 
 def _bad(code: str, message: str, row: int | None = None, column: str | None = None) -> RequestRefused:
