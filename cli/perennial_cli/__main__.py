@@ -150,11 +150,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser().parse_args(arguments)
-    if getattr(options, "offline", False):
-        options.run(options)
-        return
     try:
-        options.run(Stack.find(options.stack), options)
+        if getattr(options, "offline", False):
+            options.run(options)
+        else:
+            options.run(Stack.find(options.stack), options)
     except (ClientError, BotoCoreError) as error:
         hint = (
             "" if os.environ.get("AWS_ENDPOINT_URL") else " (on the laptop twin: source .perennial/env first)"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -60,7 +61,8 @@ def _measure(subject: Subject, bound: sizing.Bound, options: argparse.Namespace)
         print(line)
     if subject.instances() != before:
         raise SystemExit(
-            "perennial: the number of instances changed while it was measured: hold scaling still, and measure again"
+            "perennial: the number of instances changed while it was measured: let `scaling.max` be `scaling.min` in "
+            "model.yaml meanwhile, and measure again"
         )
     best = sizing.highest(steps)
     if best is None:
@@ -168,6 +170,25 @@ def _request(stack: Stack, endpoint: str, options: argparse.Namespace) -> tuple[
     return request["observedContentType"], request["data"].encode()
 
 
+def positive(text: str) -> float:
+    """A number above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def at_most(most: float) -> Callable[[str], float]:
+    """Numbers above 0, up to one."""
+
+    def number(text: str) -> float:
+        if positive(text) > most:
+            raise argparse.ArgumentTypeError(f"{text} is above {most:g}")
+        return float(text)
+
+    return number
+
+
 def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> None:
     """`command` makes the parser of a command by its name and function."""
     made = command("capacity", capacity)
@@ -176,15 +197,15 @@ def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> N
     made.add_argument("--endpoint", help="another endpoint than the one that serves the model")
     made.add_argument("--body", type=Path, help="a file with one request (the newest captured)")
     made.add_argument("--content-type", default="text/csv", help="of the file (text/csv)")
-    made.add_argument("--latency", type=float, default=100, help="bound in ms (100)")
-    made.add_argument("--percentile", type=float, default=99, help="that must hold the bound (99)")
-    made.add_argument("--first", type=float, default=5, help="requests a second to begin with (5)")
-    made.add_argument("--most", type=float, default=2000, help="never more than this (2000)")
-    made.add_argument("--seconds", type=float, default=10, help="for each rate (10)")
+    made.add_argument("--latency", type=positive, default=100, help="bound in ms (100)")
+    made.add_argument("--percentile", type=at_most(100), default=99, help="that must hold the bound (99)")
+    made.add_argument("--first", type=positive, default=5, help="requests a second to begin with (5)")
+    made.add_argument("--most", type=positive, default=2000, help="never more than this (2000)")
+    made.add_argument("--seconds", type=positive, default=10, help="for each rate (10)")
     made.add_argument("--connections", type=int, default=64, help="at most so many at once (64)")
-    made.add_argument("--safety", type=float, default=0.5, help="AWS's safety factor, 0.5 to 0.7 (0.5)")
-    made.add_argument("--traffic", type=float, help="requests a second to be served")
-    made.add_argument("--hours", type=float, default=24, help="of each day with this traffic (24)")
+    made.add_argument("--safety", type=at_most(1), default=0.5, help="AWS's safety factor, 0.5 to 0.7 (0.5)")
+    made.add_argument("--traffic", type=positive, help="requests a second to be served")
+    made.add_argument("--hours", type=at_most(24), default=24, help="of each day with this traffic (24)")
     made.add_argument(
         "--memory",
         type=int,

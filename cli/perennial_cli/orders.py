@@ -56,7 +56,8 @@ def scale(stack: Stack, options: argparse.Namespace) -> None:
         print(f"{answer['outcome']}: {answer['reason']}")
         return
     # The ceiling first: a floor may need it.
-    wishes = [(bound, getattr(options, bound)) for bound in ("ceiling", "floor") if getattr(options, bound)]
+    given = [(bound, getattr(options, bound)) for bound in ("ceiling", "floor")]
+    wishes = [(bound, instances) for bound, instances in given if instances is not None]
     if not wishes:
         raise SystemExit("perennial: say --floor N, --ceiling N or --end")
     for bound, instances in wishes:

@@ -85,7 +85,7 @@ _ALL = [
     ),
     _of("rollback_started", "warning", "alarm perennial-mortgage-errors rang", "version 3 fails; version 2 takes over", **_SERVES),
     _of("rollback_withheld", "error", "alarm perennial-mortgage-errors rang", "there is no approved version before version 3", **_SERVES),
-    _of("scaling_restored", "info", "ada ended what was raised", "the floor of 4 (raised by ada) ends now", **_SERVES),
+    _of("scaling_restored", "info", "ada ended what was raised", "ended now: the floor of 4 (raised by ada)", **_SERVES),
     _of("scaling_adjusted", "info", "alarm perennial-mortgage-latency rang", "from 2 to 4 instances until 04:12 UTC", **_SERVES),
     _of("muted", "info", "a person pressed Mute", "@ada mutes data-quality until 2026-03-02 03:12 UTC", intent="data-quality"),
     _of("approved", "info", "a person pressed Approve", "@ada approves version 3", **_SERVES),

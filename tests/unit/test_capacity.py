@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from perennial_cli.__main__ import parser
 from perennial_cli.load import Step, percentile, run
 from perennial_cli.sizing import Bound, chart, costs, doubt, highest, instances, search, target
 
@@ -113,3 +114,13 @@ def test_a_stall_is_seen_by_every_request_that_was_due():
     late = [each for each in measured.latencies if each > 50]
     assert len(measured.latencies) == 150
     assert len(late) >= 25  # 0.4 s at 100 a second is 40; a closed loop would have told of 8
+
+
+@pytest.mark.parametrize(
+    "wrong", ["--latency 0", "--first -1", "--seconds nan", "--traffic inf", "--percentile 101", "--hours 25"]
+)
+def test_figures_that_nothing_can_be_measured_with(wrong, capsys):
+    """Refused when they are read, with the option's name, before any load runs."""
+    with pytest.raises(SystemExit):
+        parser().parse_args(["capacity", "m", *wrong.split()])
+    assert wrong.split()[0] in capsys.readouterr().err

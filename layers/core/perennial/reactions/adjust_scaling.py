@@ -63,7 +63,9 @@ def restore_scaling(model: str, world: World, *, by: str) -> Decision:
     world.state.put(model, DOCUMENT, Raised(standing).ended(now).document(), expected=document)
     world.hints.send(model, "settle_endpoint", fact)
     what = " and ".join(f"the {each.bound} of {each.instances} (raised by {each.by})" for each in standing)
-    return _recorded(Decision(model, fact, "scaling_restored", f"{what} ends now", "info", {"by": by}), world)
+    return _recorded(
+        Decision(model, fact, "scaling_restored", f"ended now: {what}", "info", {"by": by}), world
+    )
 
 
 def _keep(
