@@ -6,6 +6,7 @@
 - A throttled asynchronous event waits and is tried again, as on AWS; it does not use up an
   attempt. A few run at a time, so that a burst does not starve a small machine.
 - Layers are unpacked once for all workers, and their bytecode is kept.
+- A worker that dies while it starts takes no other with it.
 """
 
 import contextvars
@@ -94,6 +95,7 @@ def install(children: Children, python: Path, layers: Path, concurrency: int) ->
     layers.mkdir(parents=True)
     lambda_runtime.subprocess = Workers(children, layers)
     lambda_runtime._detect_runtime_binary = _detector(lambda_runtime._detect_runtime_binary, python)
+    lambda_runtime.Worker.invoke = _alone(lambda_runtime.Worker.invoke)
     lambda_svc.invoke_async_with_retry = _marked(lambda_svc.invoke_async_with_retry)
     lambda_svc._execute_function = _queued(lambda_svc._execute_function, concurrency)
     eventbridge._dispatch_to_lambda = _dispatch_to_lambda
@@ -119,6 +121,21 @@ def _detector(original: Callable[[str], tuple[str, str]], python: Path) -> Calla
         return str(python), worker
 
     return detect
+
+
+def _alone(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """An environment that dies while it starts is a failed invocation, as one that dies later is. MiniStack would end
+    all environments of the function, those at work and those that start, too, and hardly get one up again."""
+
+    def invoke(self: Any, *arguments: Any, **named: Any) -> dict[str, Any]:
+        try:
+            return original(self, *arguments, **named)
+        except Exception as error:
+            logger.warning("Lambda %s: its environment did not start", self.func_name, exc_info=True)
+            self.kill()
+            return {"status": "error", "error": str(error) or type(error).__name__, "log": ""}
+
+    return invoke
 
 
 def _marked(original: Callable[..., None]) -> Callable[..., None]:
