@@ -6,7 +6,16 @@ SageMaker, people, and an event bus that loses, repeats and reorders: a state ma
 from dataclasses import replace
 from datetime import timedelta
 
-from fakes import ACTIVITIES, NAMES, NOW, InMemoryEndpoints, InMemoryHints, InMemoryWorld, config
+from fakes import (
+    ACTIVITIES,
+    NAMES,
+    NOW,
+    InMemoryEndpoints,
+    InMemoryHints,
+    InMemoryScaling,
+    InMemoryWorld,
+    config,
+)
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -116,6 +125,20 @@ class SageMaker(InMemoryEndpoints):
         self.endpoints[name] = replace(after, variants=("AllTraffic",))
 
 
+class Scaling(InMemoryScaling):
+    """Registers what a variant has: instances, or provisioned concurrency."""
+
+    def __init__(self, cloud):
+        super().__init__()
+        self.cloud = cloud
+
+    def register(self, resource, bounds):
+        name = resource.id.split("/")[1]
+        is_serverless = self.cloud._serverless(self.cloud.endpoints[name].config_name)
+        assert (resource == concurrency(name)) == is_serverless, "AWS refuses this dimension of the variant"
+        super().register(resource, bounds)
+
+
 class Rollouts(RuleBasedStateMachine):
     """People, SageMaker and the bus."""
 
@@ -123,6 +146,7 @@ class Rollouts(RuleBasedStateMachine):
         super().__init__()
         self.world = InMemoryWorld()
         self.cloud = self.world.endpoints = SageMaker(self.world)
+        self.world.scaling = Scaling(self.cloud)
         self.world.catalog.put(config(), NOW)
         self.bus = []  # events on their way, each a thing to do
         self.approvals = []  # every approval's event, delivered or not

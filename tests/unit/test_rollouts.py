@@ -130,6 +130,9 @@ class TestGuards:
         with pytest.raises(TimeoutError):
             rolled_back(world)
         deploy_model("mortgage", world, because="approved again", approved=2)
+        assert world.state.rollout("mortgage").untold, "the end of one is told before the next begins"
+        settle_endpoint("mortgage", world, because="sweep", untold=True)
+        deploy_model("mortgage", world, because="the rollout ended")
         assert {"INSUFFICIENT_DATA"} == {world.alarms.standing[name].state for name in rollback_alarms(world)}
 
     def test_scaling_that_made_way_is_back_after_a_rollback(self, world):
@@ -154,6 +157,29 @@ class TestGuards:
         settle_endpoint("mortgage", world, because="sweep")
         assert (1, []) == (world.scaling.targets[TARGET].bounds.least, suspended(world))
         assert "settle_endpoint" not in [due.reaction for _, due in sweep(world).due]
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            pytest.param(
+                "realtime", {"serverless": {"provisioned": 1, "provisioned_max": 4}}, id="to serverless"
+            ),
+            pytest.param("serverless", "realtime", id="to instances"),
+        ],
+    )
+    def test_what_ends_on_the_kind_that_is_left_is_not_scaled_as_the_other(self, before, after):
+        """A rollout that ends while another kind is asked for settles, and nothing of that kind is registered on it."""
+        world = InMemoryWorld()
+        world.catalog.put(config(endpoint={"kind": before}), NOW)
+        for version in (1, 2):
+            world.registry.add("mortgage", "Approved")
+            deploy_model("mortgage", world, because=f"v{version}")
+            if version == 2:
+                world.catalog.put(config(endpoint={"kind": after}), NOW)
+            scaled = set(world.scaling.targets)
+            end(world)
+        assert world.state.rollout("mortgage").status == "succeeded"
+        assert set(world.scaling.targets) == scaled
 
 
 class TestTruth:

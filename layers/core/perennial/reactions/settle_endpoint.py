@@ -95,7 +95,8 @@ def _succeeded(
     because: str,
 ) -> Decision:
     """Every step may be repeated; the rollout is marked as settled last."""
-    scaled = _apply_scaling(config, endpoint, world)
+    # Another kind may be asked for meanwhile: what scales that one does not fit this one, which goes soon.
+    scaled = _apply_scaling(config, endpoint, world) if endpoint.name == place.aimed else None
     if endpoint.name != place.route.endpoint:
         route.put(config.model, place.route.moved(endpoint.name, kind_of(config), world.now()), world)
     settle_alarms(config, world, because=because)
