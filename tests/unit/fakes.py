@@ -260,6 +260,7 @@ class InMemoryEndpoints:
     deployments: list[Mapping[str, Any] | None] = field(default_factory=list)
     answer: str | EndpointRefused = ""
     invoked: list[tuple[str, str]] = field(default_factory=list)
+    asked: dict[str, str] = field(default_factory=dict)  # by endpoint, the config that it is asked to become
     components: InMemoryComponents = field(default_factory=InMemoryComponents)
 
     def get(self, name: str) -> EndpointState | None:
@@ -308,7 +309,8 @@ class InMemoryEndpoints:
     ) -> bool:
         endpoint = self.endpoints[name]
         if endpoint.status != "InService":
-            return False
+            return self.asked.get(name) == config_name
+        self.asked[name] = config_name
         self.calls.append(("update", name, config_name))
         self.deployments.append(deployment)
         self.endpoints[name] = replace(endpoint, status="Updating")
@@ -316,7 +318,7 @@ class InMemoryEndpoints:
 
     def delete(self, name: str) -> None:
         self.calls.append(("delete", name, ""))
-        del self.endpoints[name]
+        self.endpoints.pop(name, None)
 
     def invoke(self, name: str, body: str, *, component: str | None = None) -> str:
         self.invoked.append((component or name, body))
@@ -339,6 +341,7 @@ class InMemoryEndpoints:
         self, name: str, status: str, config_name: str | None = None, failure_reason: str = ""
     ) -> None:
         """What SageMaker does to an endpoint."""
+        self.asked.pop(name, None)
         endpoint = self.endpoints[name]
         self.endpoints[name] = EndpointState(
             name, status, config_name or endpoint.config_name, failure_reason, NOW + timedelta(minutes=5)

@@ -37,10 +37,11 @@ def endpoint(status, config_name, reason="", modified=NOW):
 
 def rollout(status, version, age=timedelta(hours=1), reason="an alarm fired", lost=()):
     """`lost` are versions whose rollouts ended badly; that of a rollout which did is among them."""
-    ended = [*lost, version] if status in ("failed", "rolled_back") else lost
+    bad = [*lost, version] if status in ("failed", "rolled_back") else lost
     began = NOW - age
-    losses = tuple(Loss(one, name(one), "rolled_back", reason, began.isoformat()) for one in ended)
-    return Rollout(name(version), version, began, status, reason, lost=losses)
+    losses = tuple(Loss(one, name(one), "rolled_back", reason, began.isoformat()) for one in bad)
+    ended = status not in ("starting", "started")
+    return Rollout(name(version), version, began, status, reason, told=ended, lost=losses)
 
 
 MOMENT = timedelta(seconds=5)
@@ -128,6 +129,22 @@ A, P, R = "Approved", "PendingManualApproval", "Rejected"
             id="killed before asking",
         ),
         pytest.param([A], None, rollout("starting", 1, MOMENT), "create", 1, id="killed a moment ago"),
+        pytest.param(
+            [A, A],
+            endpoint("InService", name(1), modified=NOW - timedelta(hours=2)),
+            rollout("starting", 2, MOMENT),
+            "wait",
+            2,
+            id="another handler is asking for it",
+        ),
+        pytest.param(
+            [A, A],
+            endpoint("InService", name(1)),
+            replace(rollout("succeeded", 1), told=False),
+            "wait",
+            2,
+            id="its end is not told yet",
+        ),
         pytest.param(
             [A, A], endpoint("InService", name(1)), rollout("starting", 2), "wait", 2, id="to be settled"
         ),

@@ -30,7 +30,10 @@ MOMENT = timedelta(seconds=10)
 
 
 def rollout(status="started", endpoint=OTHER, age=timedelta(hours=1), **more):
-    return Rollout("perennial-mortgage-v1-0123ab", 1, NOW - age, status, endpoint=endpoint, **more)
+    ended = status not in ("starting", "started")
+    return Rollout(
+        "perennial-mortgage-v1-0123ab", 1, NOW - age, status, told=ended, endpoint=endpoint, **more
+    )
 
 
 @pytest.mark.parametrize(

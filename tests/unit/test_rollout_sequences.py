@@ -3,19 +3,11 @@
 SageMaker, people, and an event bus that loses, repeats and reorders: a state machine drives the real reactions.
 """
 
+from collections import defaultdict
 from dataclasses import replace
 from datetime import timedelta
 
-from fakes import (
-    ACTIVITIES,
-    NAMES,
-    NOW,
-    InMemoryEndpoints,
-    InMemoryHints,
-    InMemoryScaling,
-    InMemoryWorld,
-    config,
-)
+from fakes import ACTIVITIES, NAMES, NOW, InMemoryEndpoints, InMemoryHints, InMemoryWorld, config
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -55,6 +47,7 @@ class SageMaker(InMemoryEndpoints):
             set(),
         )  # versions that won once; that lost, and were not approved since it began
         self.approved_at, self.began_at = {}, world.time
+        self.told: dict[str, set[str]] = defaultdict(set)  # by endpoint, the alarms of its rollout
 
     def create(self, name, config_name, model):
         made = super().create(name, config_name, model)
@@ -64,6 +57,8 @@ class SageMaker(InMemoryEndpoints):
 
     def delete(self, name):
         """SageMaker deletes nothing while it creates or updates it, and we nothing that serves."""
+        if name not in self.endpoints:
+            return
         assert self.endpoints[name].status not in ("Creating", "Updating")
         route = serving(MODEL, self.world)
         assert name != route.endpoint or self.endpoints[name].status == "Failed", "what serves is deleted"
@@ -73,12 +68,15 @@ class SageMaker(InMemoryEndpoints):
 
     def update(self, name, config_name, deployment, *, keep_counts=True):
         assert name in self.endpoints
+        if self.pending.get(name) == config_name:
+            return True
         made = super().update(name, config_name, deployment, keep_counts=keep_counts)
         if made:
             assert self._serverless(config_name) == self._serverless(self.endpoints[name].config_name)
             self._begin(name, config_name)
-            for alarm in (deployment or {}).get("AutoRollbackConfiguration", {}).get("Alarms", ()):
-                assert alarm["AlarmName"] in self.world.alarms.standing
+            named = (deployment or {}).get("AutoRollbackConfiguration", {}).get("Alarms", ())
+            self.told[name] = {alarm["AlarmName"] for alarm in named}
+            assert self.told[name] <= set(self.world.alarms.standing)
         return made
 
     def _serverless(self, config_name):
@@ -103,6 +101,7 @@ class SageMaker(InMemoryEndpoints):
     def finish(self, name, won):
         """An endpoint's rollout, or its creation, ends."""
         before, wanted = self.endpoints[name], self.pending.pop(name)
+        self.asked.pop(name, None)
         version = NAMES.parse_endpoint_config(wanted).version
         if won:
             self.won.add(version)
@@ -125,20 +124,6 @@ class SageMaker(InMemoryEndpoints):
         self.endpoints[name] = replace(after, variants=("AllTraffic",))
 
 
-class Scaling(InMemoryScaling):
-    """Registers what a variant has: instances, or provisioned concurrency."""
-
-    def __init__(self, cloud):
-        super().__init__()
-        self.cloud = cloud
-
-    def register(self, resource, bounds):
-        name = resource.id.split("/")[1]
-        is_serverless = self.cloud._serverless(self.cloud.endpoints[name].config_name)
-        assert (resource == concurrency(name)) == is_serverless, "AWS refuses this dimension of the variant"
-        super().register(resource, bounds)
-
-
 class Rollouts(RuleBasedStateMachine):
     """People, SageMaker and the bus."""
 
@@ -146,11 +131,11 @@ class Rollouts(RuleBasedStateMachine):
         super().__init__()
         self.world = InMemoryWorld()
         self.cloud = self.world.endpoints = SageMaker(self.world)
-        self.world.scaling = Scaling(self.cloud)
         self.world.catalog.put(config(), NOW)
         self.bus = []  # events on their way, each a thing to do
         self.approvals = []  # every approval's event, delivered or not
         self.ill = set()  # versions that never win
+        self.killed = False  # whether any handler was
 
     # --- people ---
 
@@ -243,6 +228,15 @@ class Rollouts(RuleBasedStateMachine):
         with self._killing(call):
             self._handle(function, arguments)
 
+    @precondition(lambda self: self.bus)
+    @rule(data=st.data(), call=st.integers(0, 12))
+    def meet(self, data, call):
+        """A handler is slow: another one runs from its beginning to its end before one of the first one's changes."""
+        function, arguments = self.bus.pop(data.draw(st.integers(0, len(self.bus) - 1)))
+        other = data.draw(st.sampled_from([deploy_model, settle_endpoint]))
+        with _At(self.world, call, lambda: self._handle(other, {"because": "at the same time"})):
+            self._handle(function, arguments)
+
     @rule(minutes=st.integers(1, 30))
     def wait(self, minutes):
         self.world.time += timedelta(minutes=minutes)
@@ -280,7 +274,11 @@ class Rollouts(RuleBasedStateMachine):
                 self.bus.append((settle_endpoint, {"because": "hint"}))
 
     def _killing(self, call):
-        return _Killing(self.world, call)
+        def die():
+            raise Killed
+
+        self.killed = True
+        return _At(self.world, call, die)
 
     def _present(self):
         return serving(MODEL, self.world).endpoint
@@ -304,6 +302,21 @@ class Rollouts(RuleBasedStateMachine):
         """A rollout that counts as won is of a version that can win."""
         rollout = self.world.state.rollout(MODEL)
         assert not (rollout and rollout.status == "succeeded" and rollout.version in self.ill)
+
+    @invariant()
+    def a_rollout_is_guarded(self):
+        """Nobody takes away the alarms that SageMaker was told of, or lets scaling go, while it is at work."""
+        if self.killed:
+            return
+        for name in self.cloud.pending:
+            assert self.cloud.told[name] <= set(self.world.alarms.standing), "a rollout without its alarms"
+
+    @invariant()
+    def what_was_asked_is_told(self):
+        """Each change of an endpoint has its line in the ledger."""
+        begun = [each.outcome for each in self.world.ledger.decisions]
+        lines = begun.count("endpoint_update_started") + begun.count("endpoint_creation_started")
+        assert self.killed or lines == len([call for call in self.cloud.calls if call[0] != "delete"])
 
     def teardown(self):
         """Events that were not delivered by now are lost. Each time that SageMaker is done, two sweeps do."""
@@ -348,8 +361,8 @@ class Rollouts(RuleBasedStateMachine):
         assert not any(held.get(each) for each in ACTIVITIES)
 
 
-class _Killing:
-    """For the length of a `with`: the handler dies before its `call`-th change of the world."""
+class _At:
+    """For the length of a `with`: something happens before the `call`-th change of the world."""
 
     CHANGES = (
         ("state", "put_rollout"),
@@ -367,8 +380,8 @@ class _Killing:
         ("registry", "add_history"),
     )
 
-    def __init__(self, world, call):
-        self.world, self.left = world, call
+    def __init__(self, world, call, happens):
+        self.world, self.left, self.happens = world, call, happens
 
     def __enter__(self):
         self.real = {(port, name): getattr(getattr(self.world, port), name) for port, name in self.CHANGES}
@@ -377,9 +390,9 @@ class _Killing:
 
     def _counted(self, function):
         def call(*arguments, **named):
-            if self.left == 0:
-                raise Killed
             self.left -= 1
+            if self.left == -1:
+                self.happens()
             return function(*arguments, **named)
 
         return call

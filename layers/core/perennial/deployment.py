@@ -19,6 +19,8 @@ IN_PROGRESS = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"
 BROKEN = frozenset({"Failed", "OutOfService", "UpdateRollbackFailed"})
 # Describe may still show the old config for a moment after UpdateEndpoint was accepted.
 ACCEPTANCE = timedelta(minutes=2)
+# Between writing a rollout down and SageMaker's answer lie seconds: so long another handler leaves it alone.
+HANDLING = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ def reconcile(
         )
     if rollout and not elsewhere and (rollout.status == "started" or _was_asked(endpoint, rollout)):
         return answer("wait", f"the rollout of version {rollout.version} is being settled")
+    if rollout and rollout.untold:
+        return answer("wait", f"it is being told how the rollout of version {rollout.version} ended")
     if (
         rollout
         and rollout.config_name != wanted
@@ -177,6 +181,8 @@ def reconcile(
         return answer("delete", f"{endpoint.name} is left from another change of kind, with other settings")
     if endpoint.config_name == wanted:
         return answer("nothing", f"version {target.version} is in service")
+    if rollout and rollout.status == "starting" and now - rollout.started_at < HANDLING and not elsewhere:
+        return answer("wait", f"the rollout of version {rollout.version} is being asked for")
     if current is None:
         serves = f"config {endpoint.config_name}, which is not ours"
     elif current.version == target.version:

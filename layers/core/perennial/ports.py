@@ -134,9 +134,14 @@ class Endpoints(Protocol):
     def update(
         self, name: str, config_name: str, deployment: Mapping[str, Any] | None, *, keep_counts: bool = True
     ) -> bool:
-        """False when an update is in progress already. `keep_counts` retains what scaling reached."""
+        """False while something else is in progress: an update to this same config is not, whoever asked for it.
 
-    def delete(self, name: str) -> None: ...
+        `keep_counts` retains what scaling reached.
+        """
+
+    def delete(self, name: str) -> None:
+        """Nothing happens when it is gone."""
+
     def invoke(self, name: str, body: str, *, component: str | None = None) -> str:
         """What the endpoint answers to JSON, as text. Raises EndpointRefused when the model does not answer it."""
 

@@ -115,12 +115,21 @@ class SageMakerEndpoints:
             self._sagemaker.update_endpoint(**request, RetainAllVariantProperties=keep_counts)
         except ClientError as error:
             if "in-progress" in message(error):
-                return False
+                return self._pending(name) == config_name
             raise
         return True
 
+    def _pending(self, name: str) -> str:
+        """The config that an endpoint is asked to become."""
+        endpoint = self._sagemaker.describe_endpoint(EndpointName=name)
+        return str(endpoint.get("PendingDeploymentSummary", {}).get("EndpointConfigName", ""))
+
     def delete(self, name: str) -> None:
-        self._sagemaker.delete_endpoint(EndpointName=name)
+        try:
+            self._sagemaker.delete_endpoint(EndpointName=name)
+        except ClientError as error:
+            if "could not find" not in message(error).lower():
+                raise
 
     def invoke(self, name: str, body: str, *, component: str | None = None) -> str:
         target = {"EndpointName": name} | ({"InferenceComponentName": component} if component else {})

@@ -43,10 +43,13 @@ def put_up(config: ModelConfig, config_name: str, world: World, *, alarmed: bool
     return [request["AlarmName"] for request in requests]
 
 
-def take_down(model: str, world: World) -> None:
-    """Delete the alarms, and resume the scaling that we suspended; what somebody else suspended stays so."""
+def take_down(model: str, world: World, *, only: str | None = None) -> None:
+    """Delete the alarms, and resume the scaling that we suspended; what somebody else suspended stays so.
+
+    `only` those of this config: another rollout may have begun.
+    """
     document = world.state.get(model, _GUARDS)
-    if not document or not document["config"]:
+    if not document or not document["config"] or only not in (None, document["config"]):
         return
     world.alarms.delete(rollback.alarm_names(world.names, document["config"]), model)
     resource = _resource(model, world)

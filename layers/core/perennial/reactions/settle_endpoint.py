@@ -79,9 +79,15 @@ def _between_rollouts(
     plan = shadow_tests.planned(place, rollout, config, world)
     if route.abandoned(place, rollout, world) or plan.action in ("create", "update", "delete", "adopt"):
         world.hints.send(config.model, "deploy_model", because)
-    elif plan.action == "nothing" and not (endpoint and endpoint.status in IN_PROGRESS):
+    elif plan.action == "nothing" and _is_still(endpoint, rollout, config.model, world):
         guards.take_down(config.model, world)
     return decision or removed
+
+
+def _is_still(endpoint: EndpointState | None, rollout: Rollout | None, model: str, world: World) -> bool:
+    """Whether nothing is under way, and no other handler began anything meanwhile."""
+    busy = endpoint is not None and endpoint.status in IN_PROGRESS
+    return not busy and world.state.rollout(model) == rollout
 
 
 def _succeeded(
@@ -190,7 +196,7 @@ def _tell(
         decision = Decision(model, because, OUTCOMES[ended.status], reason, "error", details)
         next_because = f"the rollout of version {ended.version} ended as {ended.status}"
     world.ledger.record(decision)
-    guards.take_down(model, world)
+    guards.take_down(model, world, only=ended.config_name)
     world.state.put_rollout(model, replace(ended, told=True), expected=ended)
     world.hints.send(model, "deploy_model", next_because)
     return decision
