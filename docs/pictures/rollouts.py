@@ -2,6 +2,7 @@
 answered; what is drawn is what it saw, and what DescribeEndpoint said meanwhile."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import threading
@@ -217,6 +218,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--only", choices=TITLES, action="append")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the twin ends with us
     with tempfile.TemporaryDirectory() as home, running.stack(Path(home)) as deployed:
         model = Stack(deployed.twin.endpoint, deployed.outputs).model("pictures")
         model.put("model.yaml", configured(model, {"type": "canary", "percent": 50, "bake_minutes": 0}))

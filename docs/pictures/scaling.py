@@ -2,6 +2,7 @@
 bounds, alarms and activities meanwhile; what is drawn is what it saw."""
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where the pictures go")
     parser.add_argument("--only", choices=PICTURES, action="append")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the twin ends with us
     with tempfile.TemporaryDirectory() as home, running.stack(Path(home)) as deployed:
         model = Stack(deployed.twin.endpoint, deployed.outputs).model("pictures")
         model.configure(endpoint=SMALL, scaling=IDLE)
