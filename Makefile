@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONHOME
 # `make up RUNTIME=container` runs jobs and servers in the real image; IMAGE=... names another than this checkout's.
 export RUNTIME IMAGE ENGINE ENGINE_OPTIONS
 
-.PHONY: help setup demo up down status check fmt test unit loop bench docs lock clean image image-test image-prerequisites
+.PHONY: help setup demo up down status check fmt test unit loop bench docs pictures lock clean image image-test image-prerequisites
 
 help: ## say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,12 @@ bench: ## measure what the documentation claims about speed
 docs: ## write docs/configuration.md from the models that read model.yaml
 	@$(PYTHON) -m stack setup test
 	@PYTHONPATH=layers/core $(VENVS)/test/bin/python docs/configuration_reference.py docs/configuration.md
+
+pictures: ## draw the pictures of rollouts and scaling in docs/images, each from a run on a twin
+	@$(PYTHON) -m stack setup
+	@mkdir -p docs/images
+	@$(VENVS)/test/bin/python docs/pictures/rollouts.py docs/images
+	@$(VENVS)/test/bin/python docs/pictures/scaling.py docs/images
 
 lock: ## renew the lock files from requirements/*.in; the only target that looks for newer versions
 	@$(PYTHON) -m stack setup tools

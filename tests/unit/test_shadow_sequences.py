@@ -11,7 +11,7 @@ from fakes import NAMES, NOW, config
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
-from test_rollout_sequences import INSTANCES, KINDS, MODEL, Rollouts, SageMaker, _Killing
+from test_rollout_sequences import INSTANCES, KINDS, MODEL, At, Rollouts, SageMaker
 
 from perennial.alarms.endpoint_metrics import NAMESPACE
 from perennial.deployment import VARIANT
@@ -74,9 +74,9 @@ class ShadowSageMaker(SageMaker):
             }
 
 
-class _ShadowKilling(_Killing):
+class _ShadowAt(At):
     CHANGES = (
-        *_Killing.CHANGES,
+        *At.CHANGES,
         ("endpoints", "forget"),
         ("endpoints", "ensure_config"),
         ("bucket", "write"),
@@ -85,6 +85,9 @@ class _ShadowKilling(_Killing):
 
 class ShadowTests(Rollouts):
     """The same people, SageMaker and bus; version 1 is in service, and model.yaml asks for a shadow or does not."""
+
+    at = _ShadowAt
+    ASKED = (*Rollouts.ASKED, "shadow_test_started", "shadow_removal_started")
 
     def __init__(self):
         super().__init__()
@@ -111,9 +114,6 @@ class ShadowTests(Rollouts):
         shadow = {"minutes": MINUTES, "requests": 3, "then": then} if then else False
         endpoint = {"instance": instance, "kind": kind, "shadow": shadow}
         self.world.catalog.put(config(endpoint=endpoint), NOW)
-
-    def _killing(self, call):
-        return _ShadowKilling(self.world, call)
 
     def _end(self, name):
         """A shadow is as ill as its version."""

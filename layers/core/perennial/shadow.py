@@ -16,6 +16,7 @@ from perennial.config import ModelConfig
 from perennial.deployment import (
     ACCEPTANCE,
     BROKEN,
+    HANDLING,
     IN_PROGRESS,
     DeploymentPlan,
     EndpointState,
@@ -167,6 +168,8 @@ def _beside(test: ShadowTest, cause: str, config: ModelConfig, now: datetime) ->
     """The endpoint is in service with the shadow."""
     if test.status in ("starting", "started"):
         return Step("run", f"version {test.challenger} is in service as a shadow")
+    if test.status == "ending" and now - test.since < HANDLING:
+        return Step("hold", "SageMaker is being asked for production alone")
     if test.status in ("ending", "comparing"):
         return Step("end", cause or "its time is over")
     if cause:
@@ -183,6 +186,8 @@ def _alone(endpoint: EndpointState, test: ShadowTest, cause: str, config: ModelC
         return Step("compare" if test.ran_from else "lost", "it was compared, and nobody heard of it yet")
     if test.status in ("starting", "started"):
         untouched = endpoint.modified_at is None or endpoint.modified_at <= test.began_at
+        if test.status == "starting" and untouched and now - test.began_at < HANDLING:
+            return Step("hold", "SageMaker is being asked for the shadow")
         if test.status == "starting" and untouched:
             return (
                 Step("cancel", cause)

@@ -158,9 +158,8 @@ def _run(turn: _Turn, test: ShadowTest) -> Decision:
     now = turn.world.now()
     over = now + shadow.duration(turn.config)
     reason = f"{turn.step.reason} until {over:%Y-%m-%d %H:%M} UTC"
-    decision = turn.told("shadow_in_service", reason, None, _details(test))
-    turn.put(test.enter("running", now, ran_from=now))
-    return decision
+    turn.put(test.enter("running", now, ran_from=now))  # first: of two handlers that meet only one tells it
+    return turn.told("shadow_in_service", reason, None, _details(test))
 
 
 def _end(turn: _Turn, endpoint: EndpointState, test: ShadowTest) -> Decision:
@@ -178,8 +177,8 @@ def _end(turn: _Turn, endpoint: EndpointState, test: ShadowTest) -> Decision:
 def _ended(turn: _Turn, test: ShadowTest) -> Decision:
     guards.take_down(turn.config.model, turn.world)
     reason = "production serves alone; the captured requests are compared when they are written"
-    decision = turn.told("shadow_removed", reason, None, _details(test))
     turn.put(test.enter("comparing", turn.world.now()))
+    decision = turn.told("shadow_removed", reason, None, _details(test))
     turn.world.hints.send(turn.config.model, "deploy_model", "the shadow is removed")
     return decision
 
