@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from fakes import ACTIVITIES, NAMES, NOW, InMemoryWorld, config
 
-from perennial.errors import EndpointRefused
+from perennial.errors import Conflict, EndpointRefused
 from perennial.reactions.adjust_scaling import adjust_scaling
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
@@ -180,6 +180,56 @@ class TestGuards:
             end(world)
         assert world.state.rollout("mortgage").status == "succeeded"
         assert set(world.scaling.targets) == scaled
+
+
+class TestMeeting:
+    """Two handlers at the same time."""
+
+    def test_what_one_asks_for_is_left_to_it(self, world):
+        """The other one waits; alarms and hold of the first stay."""
+        deploy_model("mortgage", world, because="v2")
+        begun = replace(world.state.rollout("mortgage"), status="starting", started_at=world.time)
+        world.state.put_rollout("mortgage", begun, expected=world.state.rollout("mortgage"))
+        world.endpoints.become(
+            ENDPOINT, "InService", NAMES.endpoint_config("mortgage", 1, config().endpoint_hash)
+        )
+        world.endpoints.endpoints[ENDPOINT] = replace(world.endpoints.endpoints[ENDPOINT], modified_at=NOW)
+        assert deploy_model("mortgage", world, because="hint").outcome == "deployment_waits"
+        assert len(rollback_alarms(world)) == 2
+
+    def test_a_change_of_scaling_is_told_once(self, world):
+        """Both do it, which is harmless; one of them tells it."""
+        world.catalog.put(config(scaling={"min": 3, "max": 7}), NOW)
+        registered = world.scaling.register
+
+        def meet(*arguments):
+            world.scaling.register = registered
+            settle_endpoint("mortgage", world, because="the other")
+            registered(*arguments)
+
+        world.scaling.register = meet
+        with pytest.raises(Conflict):
+            settle_endpoint("mortgage", world, because="one")
+        assert world.ledger.outcomes.count("scaling_changed") == 1
+
+
+def test_a_rollout_that_does_not_end_is_told_once(world):
+    """After longer than SageMaker gives an update; the sweep sees it, and nobody hears it twice."""
+    deploy_model("mortgage", world, because="v2")
+    world.time += timedelta(hours=8)
+    assert "rollout_late" not in swept(world)
+    world.time += timedelta(hours=2)
+    assert swept(world).count("rollout_late") == 1
+    assert swept(world).count("rollout_late") == 1
+    assert "for 10 hours" in world.ledger.decisions[-1].reason
+
+
+def swept(world):
+    """The ledger after a sweep and what it asks for."""
+    for _, due in sweep(world).due:
+        if due.reaction == "settle_endpoint":
+            settle_endpoint("mortgage", world, because=due.because)
+    return world.ledger.outcomes
 
 
 class TestTruth:

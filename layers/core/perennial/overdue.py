@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from perennial.deployment import DeploymentPlan, Settlement
+from perennial.deployment import IN_PROGRESS, DeploymentPlan, EndpointState, Rollout, Settlement
 from perennial.events import ReactionName
 from perennial.training import IN_FLIGHT, TrainingJob, TrainingPlan
+
+LATE = timedelta(hours=9)  # SageMaker gives all steps of an update eight at most
 
 
 @dataclass(frozen=True)
@@ -41,3 +44,13 @@ def overdue(
     elif deployment.action in ("create", "update", "delete", "adopt"):
         due.append(Due("deploy_model", deployment.reason))
     return due
+
+
+def late(endpoint: EndpointState | None, rollout: Rollout | None, now: datetime) -> str | None:
+    """Why a person should look at a rollout that does not end; None when there is none."""
+    if endpoint is None or rollout is None or rollout.status not in ("starting", "started"):
+        return None
+    if endpoint.status not in IN_PROGRESS or now - rollout.started_at < LATE:
+        return None
+    hours = int((now - rollout.started_at) / timedelta(hours=1))
+    return f"{endpoint.name} is {endpoint.status} for {hours} hours: the rollout of version {rollout.version} does not end"

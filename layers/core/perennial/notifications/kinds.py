@@ -103,6 +103,10 @@ KINDS: Mapping[str, Kind] = {
         "Look at the endpoint's log and metrics; approve the version again to try once more.", OLD_SERVES,
         ("reject",), topic="rollout",
     ),
+    "rollout_late": Kind(
+        "Rollout of {version} does not end", "soon",
+        "Look at the endpoint in SageMaker; nothing else is rolled out before it ends.", UNCHANGED, topic="rollout",
+    ),
     "endpoint_deleted": Kind(
         "Broken endpoint removed", "none", "", "A new endpoint is being created in its place.", topic="rollout",
     ),

@@ -21,7 +21,7 @@ from perennial.deployment import (
 from perennial.kinds import kind_of, place_of
 from perennial.losses import Loss, remembered
 from perennial.ports import World
-from perennial.reactions import component_steps, guards, shadow_tests
+from perennial.reactions import component_steps, guards, late_rollouts, shadow_tests
 from perennial.reactions.retire import retire, retire_leftover
 from perennial.reactions.settle_concurrency import settle_concurrency
 from perennial.reactions.settle_scaling import settle_scaling
@@ -31,6 +31,7 @@ from perennial.registration import history_metadata
 from perennial.route import Place
 
 OUTCOMES = {"succeeded": "version_in_service", "failed": "rollout_failed", "rolled_back": "rolled_back"}
+_SCALED = "scaling_told"  # the state document: the last change of scaling that was told
 UNTOLD = "untold"  # the subject of a hint about a rollout that ended in silence
 
 
@@ -51,6 +52,8 @@ def settle_endpoint(model: str, world: World, *, because: str, untold: bool = Fa
         world.ledger.record(taken)
         return taken
     settlement = settle(endpoint, rollout, world.now())
+    if told := late_rollouts.tell(model, endpoint, rollout, world, because):
+        return told
     if settlement.outcome is None or rollout is None or route.abandoned(place, rollout, world):
         return _between_rollouts(place, rollout, config, world, because)
     watch = guards.watched(rollout, world)
@@ -208,8 +211,14 @@ def _adjusted(
     """A changed `scaling` section, or scaling that somebody removed, is put right without a rollout."""
     if endpoint is None or not _rests(endpoint, rollout):
         return None
+    known = world.state.get(config.model, _SCALED)
     scaled = _apply_scaling(config, endpoint, world)
-    return Decision(config.model, because, "scaling_changed", scaled, "info") if scaled else None
+    if scaled is None:
+        return None
+    # Of two handlers that met and did the same, one tells it; the other one's retry finds nothing to do.
+    told = {"what": scaled, "at": world.now().isoformat()}
+    world.state.put(config.model, _SCALED, told, expected=known)
+    return Decision(config.model, because, "scaling_changed", scaled, "info")
 
 
 def _rests(endpoint: EndpointState | None, rollout: Rollout | None) -> bool:

@@ -11,7 +11,13 @@ from perennial.config import ModelConfig
 from perennial.deployment import BROKEN, IN_PROGRESS, settle
 from perennial.overdue import Due, overdue
 from perennial.ports import World
-from perennial.reactions import component_steps, settle_concurrency, settle_scaling, shadow_tests
+from perennial.reactions import (
+    component_steps,
+    late_rollouts,
+    settle_concurrency,
+    settle_scaling,
+    shadow_tests,
+)
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
@@ -81,6 +87,8 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     step = component_steps.due(place.at(rollout, world) if rollout else endpoint, rollout, model, world)
     if step.action != "nothing":
         due.append(Due("settle_endpoint", step.reason))
+    if why_late := late_rollouts.due(model, place.at(rollout, world) if rollout else None, rollout, world):
+        due.append(Due("settle_endpoint", why_late))
     if rollout and rollout.untold:
         due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
     settled = endpoint is None or endpoint.status not in IN_PROGRESS
