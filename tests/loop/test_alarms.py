@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from load import bounds
 from stranger import FEW_ROWS, SMALL, Model, Stack, wait_for
-from watched import HOUR, Captured, alarm_state, serve, stamp, this_hour, usual
+from watched import HOUR, Captured, alarm_state, put_state, serve, stamp, state, this_hour, usual
 
 from stack.places import ROOT
 
@@ -197,10 +198,11 @@ def test_silence(stack: Stack) -> None:
     assert "The analysis itself runs" in found.reason
 
 
-def test_latency_raises_the_least_number_of_instances(stack: Stack) -> None:
-    """Real requests, slower than a limit that nothing can meet."""
-    limits = {**SMALL, "rollback_on": {"p99_ms": 0.001, "error_percent": None}}
-    model = serve(stack, "slow", endpoint=limits)
+def test_alarms_raise_the_least_number_of_instances_for_a_while(stack: Stack) -> None:
+    """Latency raises it by the rule; errors extend that and do not stack; the sweep restores it when it is over."""
+    limits = {**SMALL, "rollback_on": {"p99_ms": 0.001, "error_percent": 5}}
+    scaling = {"min": 1, "max": 4, "adjust": {"percent": 50, "lasts": "1h"}}
+    model = serve(stack, "slow", endpoint=limits, scaling=scaling, on_alarm={"errors": ["notify", "scale"]})
     model.wait_for("alarms_changed")
 
     def told() -> Any:
@@ -209,33 +211,53 @@ def test_latency_raises_the_least_number_of_instances(stack: Stack) -> None:
 
     wait_for("latency to be told", told)
     assert model.wait_for("scaling_adjusted").details["instances"] == "2"
-    resource = f"endpoint/{model.name}/variant/AllTraffic"
+    wait_for("the raised least number of instances", lambda: bounds(model) == (2, 4))
 
-    def least() -> Any:
-        found = model.stack.client("application-autoscaling").describe_scalable_targets(
-            ServiceNamespace="sagemaker", ResourceIds=[resource]
-        )
-        return found["ScalableTargets"][0]["MinCapacity"] == 2
+    ends_in(model, timedelta(minutes=5))
+    wait_for("errors to be told", lambda: fail(model) or model.decided("errors_high"))
+    again = model.wait_for("scaling_adjusted", times=2)
+    assert again.details["instances"] == "2"
+    assert "stays 2 until" in again.reason
+    [raised] = (state(model, "scaling_adjustments") or {})["raises"]
+    assert datetime.fromisoformat(raised["until"]) > datetime.now(UTC) + timedelta(minutes=50)
+    model.stack.sweep()
+    assert bounds(model) == (2, 4)
 
-    wait_for("the raised least number of instances", least)
+    ends_in(model, timedelta(minutes=-1))
+
+    def restored() -> bool:
+        model.stack.sweep()
+        return bounds(model) == (1, 4)
+
+    wait_for("the least number of before", restored)
+    assert "is over" in model.wait_for("scaling_changed", times=2).reason
+
+
+def ends_in(model: Model, left: timedelta) -> None:
+    """Of what is raised, the time that is left."""
+    document = state(model, "scaling_adjustments") or {}
+    until = (datetime.now(UTC) + left).isoformat()
+    put_state(
+        model, "scaling_adjustments", {"raises": [{**each, "until": until} for each in document["raises"]]}
+    )
+
+
+def fail(model: Model) -> None:
+    """Requests of the running minute, every one of which failed."""
+    dimensions = [
+        {"Name": "EndpointName", "Value": model.name},
+        {"Name": "VariantName", "Value": "AllTraffic"},
+    ]
+    data = [
+        {"MetricName": name, "Dimensions": dimensions, "Values": [1.0], "Counts": [30.0]}
+        for name in ("Invocations", "Invocation5XXErrors")
+    ]
+    model.stack.client("cloudwatch").put_metric_data(Namespace="AWS/SageMaker", MetricData=data)
 
 
 def test_errors(guarded: Model) -> None:
     """A share of failed requests, of enough of them, over some minutes."""
-    dimensions = [
-        {"Name": "EndpointName", "Value": guarded.name},
-        {"Name": "VariantName", "Value": "AllTraffic"},
-    ]
-
-    def told() -> Any:
-        data = [
-            {"MetricName": name, "Dimensions": dimensions, "Values": [1.0], "Counts": [30.0]}
-            for name in ("Invocations", "Invocation5XXErrors")
-        ]
-        guarded.stack.client("cloudwatch").put_metric_data(Namespace="AWS/SageMaker", MetricData=data)
-        return guarded.decided("errors_high")
-
-    [found] = wait_for("errors to be told", told)
+    [found] = wait_for("errors to be told", lambda: fail(guarded) or guarded.decided("errors_high"))
     assert found.news == "error"
 
 

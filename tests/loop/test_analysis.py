@@ -6,14 +6,14 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from stranger import Entry, Model, Stack, wait_for
-from watched import HOUR, Captured, analyze, serve, stamp, this_hour, usual
+from watched import HOUR, Captured, analyze, put_state, serve, stamp, state, this_hour, usual
 
 from stack.places import ROOT
 
@@ -29,23 +29,6 @@ NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
 def watch(stack: Stack) -> Model:
     """A model in service, watched in windows of five minutes whose traffic arrives at once."""
     return serve(stack, "watch", monitors=MONITORS, capture={"delay_minutes": 0})
-
-
-def state(model: Model, name: str) -> dict[str, Any] | None:
-    """A state document, as the ledger's table holds it."""
-    key = {"pk": {"S": f"state#{model.model}"}, "sk": {"S": name}}
-    table = model.stack.outputs["LedgerTable"]
-    item = model.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-    return json.loads(item["body"]["S"]) if item else None
-
-
-def put_state(model: Model, name: str, document: Mapping[str, Any]) -> None:
-    item = {
-        "pk": {"S": f"state#{model.model}"},
-        "sk": {"S": name},
-        "body": {"S": json.dumps(document, sort_keys=True)},
-    }
-    model.stack.client("dynamodb").put_item(TableName=model.stack.outputs["LedgerTable"], Item=item)
 
 
 def asked(model: Model) -> list[Entry]:

@@ -3,7 +3,7 @@
 import json
 import random
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -150,6 +150,30 @@ def summary_of(model: Model, monitor: str, start: datetime) -> Any:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             return None
         raise
+
+
+def state(model: Model, name: str) -> dict[str, Any] | None:
+    """A state document, as the ledger's table holds it."""
+    key = {"pk": {"S": f"state#{model.model}"}, "sk": {"S": name}}
+    table = model.stack.outputs["LedgerTable"]
+    item = model.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
+    return json.loads(item["body"]["S"]) if item else None
+
+
+def put_state(model: Model, name: str, document: Mapping[str, Any]) -> None:
+    item = {
+        "pk": {"S": f"state#{model.model}"},
+        "sk": {"S": name},
+        "body": {"S": json.dumps(document, sort_keys=True)},
+    }
+    model.stack.client("dynamodb").put_item(TableName=model.stack.outputs["LedgerTable"], Item=item)
+
+
+def long_ago(model: Model, name: str, key: str, ago: timedelta = HOUR) -> None:
+    """Dates a moment in a state document back, so that nobody has to wait for what follows from it."""
+    document = state(model, name) or {}
+    assert document.get(key), f"{name} has no {key}: {document}"
+    put_state(model, name, {**document, key: (datetime.now(UTC) - ago).isoformat()})
 
 
 def alarm_state(model: Model, intent: str) -> str:
