@@ -63,7 +63,7 @@ def model(trained: Model) -> Iterator[Model]:
     """Whatever a test does with it, nothing of its rollout is left: no alarm, no hold on scaling, no old configs."""
     yield trained
     wait_for("the rollout's alarms to go", lambda: not rollback_alarms(trained))
-    assert set(suspended(trained).values()) <= {False}
+    wait_for("scaling to resume", lambda: set(suspended(trained).values()) <= {False})
     configs = trained.sagemaker.list_endpoint_configs(NameContains=trained.name + "-v")["EndpointConfigs"]
     serving = trained.serving()
     assert len(configs) <= 8, "the last three, and the config of each rollout that was lost since"
