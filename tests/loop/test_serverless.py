@@ -1,8 +1,7 @@
-"""A change of kind under load: real-time to serverless and back, its traffic captured and watched, nothing left behind."""
+"""Serverless from its creation on, and the change of kind and back under load, captured and watched, nothing left behind."""
 
 import json
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,17 +11,16 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 from stranger import HEADER, SMALL, Model, Stack, drop_of, table, wait_for
-from watched import analyze, richer, usual
+from watched import analyze, long_ago, richer, state, usual
 
 SERVERLESS = {
     **SMALL,
-    "kind": {
-        "serverless": {"memory_mb": 2048, "max_concurrency": 10, "provisioned": 1, "provisioned_max": 3}
-    },
+    "kind": {"serverless": {"memory_mb": 2048, "max_concurrency": 3, "provisioned": 1, "provisioned_max": 3}},
 }
 MONITORS = {"data_quality": {"every": "1h"}}
 DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
-GRACE = 240.0  # seconds: two minutes, and what the sweeps take
+SCALING = {"min": 1, "max": 2, "scale_in_cooldown_seconds": 60}
+SINGLE, MANY = "50,0.9,north", "50,0.9,north\n" * 1000
 
 
 def predict(model: Model, body: str, content_type: str = "text/csv", **headers: str) -> Any:
@@ -40,8 +38,9 @@ def predict(model: Model, body: str, content_type: str = "text/csv", **headers: 
 class Callers:
     """Clients of the predict route, each with one request after another until the end of a `with`."""
 
-    def __init__(self, model: Model, clients: int = 2) -> None:
-        self.model, self.failures, self.versions, self.answered = model, list[str](), set[str](), 0
+    def __init__(self, model: Model, clients: int = 2, body: str = SINGLE, pause: float = 0.3) -> None:
+        self.model, self.body, self.pause = model, body, pause
+        self.failures, self.versions, self.answered, self.refused = list[str](), set[str](), 0, 0
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
 
@@ -57,13 +56,16 @@ class Callers:
             thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(0.5):
-            answer = predict(self.model, "50,0.9,north")
-            if answer.status_code != 200:
+        while not self._over.wait(self.pause):
+            answer = predict(self.model, self.body)
+            if answer.status_code == 429:
+                assert answer.headers["retry-after"]
+                self.refused += 1
+            elif answer.status_code != 200:
                 self.failures.append(f"{answer.status_code} {answer.content!r}")
-                continue
-            self.answered += 1
-            self.versions.add(answer.headers["x-model-version"])
+            else:
+                self.answered += 1
+                self.versions.add(answer.headers["x-model-version"])
 
 
 class Lines:
@@ -81,8 +83,8 @@ class Lines:
 
 @pytest.fixture(scope="module")
 def model(stack: Stack) -> Model:
-    """A real-time model whose first version serves."""
-    served = stack.model("kinds").configure(endpoint=SMALL, monitors=MONITORS)
+    """A model whose first version serves on an endpoint that is serverless from the start."""
+    served = stack.model("kinds").configure(endpoint=SERVERLESS, scaling=SCALING, monitors=MONITORS)
     served.drop("first", drop_of(900, noise=0.15))
     served.wait_for("version_registered")
     served.approve(1)
@@ -110,33 +112,66 @@ def scaled(model: Model) -> dict[str, str]:
 
 def change(model: Model, endpoint: Any) -> None:
     before = len(model.decided("configuration_changed"))
-    model.put("model.yaml", model.yaml(endpoint=endpoint, monitors=MONITORS))
+    model.put("model.yaml", model.yaml(endpoint=endpoint, scaling=SCALING, monitors=MONITORS))
     model.wait_for("configuration_changed", times=before + 1)
 
 
 def until_alone(model: Model, name: str) -> None:
-    """Until sweeps have removed whatever else there was."""
+    """Until sweeps have removed whatever else there was; it stays as long as somebody may still ask it."""
+    if (state(model, "route") or {}).get("since"):
+        model.stack.sweep()
+        assert len(endpoints(model)) == 2, "two minutes long nothing goes"
+        long_ago(model, "route", "since")
 
     def look() -> bool:
         model.stack.sweep()
-        time.sleep(2)
         return set(endpoints(model)) == {name}
 
-    wait_for(f"only {name} to be left\n{model.story()}", look, GRACE)
+    wait_for(f"only {name} to be left\n{model.story()}", look)
     resource = f"endpoint/{name}/variant/AllTraffic"
     wait_for("its scaling alone", lambda: set(scaled(model)) == {resource})
 
 
-def test_to_serverless_and_back(model: Model) -> None:
+def provisioned(model: Model) -> int:
+    variant = model.endpoint()["ProductionVariants"][0]
+    return int(variant["CurrentServerlessConfig"]["ProvisionedConcurrency"])
+
+
+def test_provisioned_concurrency_follows_the_load(model: Model) -> None:
+    """More is kept warm under load, up to its maximum, and less without; a request beyond the limit is told to wait."""
+    assert scaled(model) == {f"endpoint/{model.name}/variant/AllTraffic": DIMENSION}
+    assert provisioned(model) == 1
+    with Callers(model, clients=5, body=MANY, pause=0.0) as callers:
+        wait_for("more to be kept warm", lambda: provisioned(model) == 3)
+        wait_for("a request too many", lambda: callers.refused)
+        model.stack.sweep()
+        assert provisioned(model) == 3
+    assert callers.failures == []
+    wait_for("less to be kept warm", lambda: provisioned(model) == 1)
+    told = model.stack.client("application-autoscaling").describe_scaling_activities(
+        ServiceNamespace="sagemaker", ResourceId=f"endpoint/{model.name}/variant/AllTraffic"
+    )["ScalingActivities"]
+    assert {one["StatusCode"] for one in told} == {"Successful"}
+    assert {one["ScalableDimension"] for one in told} == {DIMENSION}
+    assert model.decided("scaling_changed") == []
+
+
+def test_to_instances_and_back(model: Model) -> None:
     """No request fails while the kind changes; drift is found in what the API captured; nothing is left behind."""
-    serverless = f"{model.name}-serverless"
+    instances, version = f"{model.name}-realtime", str(model.serving())
     with Callers(model) as callers:
-        change(model, SERVERLESS)
-        entry = model.wait_for("version_in_service", endpoint=serverless)
+        change(model, SMALL)
+        entry = model.wait_for("version_in_service", endpoint=instances)
         assert "smoke_test" in entry.details
+        wait_for("the policy", lambda: f"endpoint/{instances}/variant/AllTraffic" in scaled(model))
+        until_alone(model, instances)
+
+        before = len(model.decided("version_in_service", endpoint=model.name))
+        change(model, SERVERLESS)
+        model.wait_for("version_in_service", times=before + 1, endpoint=model.name)
+        assert scaled(model)[f"endpoint/{model.name}/variant/AllTraffic"] == DIMENSION
         answered = callers.answered
-        wait_for("answers by the new endpoint", lambda: callers.answered > answered + 10)
-        assert scaled(model)[f"endpoint/{serverless}/variant/AllTraffic"] == DIMENSION
+        wait_for("answers by the new endpoint", lambda: callers.answered > answered + 5)
         start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         wait_for("a whole second", lambda: datetime.now(UTC) >= start)
         rows = richer(usual(400, seed=3))
@@ -149,27 +184,19 @@ def test_to_serverless_and_back(model: Model) -> None:
         assert len(answer.content.splitlines()) == len(rows)
         assert (answer.headers["x-amzn-sagemaker-inference-id"], answer.headers["x-model-version"]) == (
             "drifted",
-            "1",
+            version,
         )
         end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
-        until_alone(model, serverless)
-        folder = f"capture/{serverless}/AllTraffic/"
-        lines = Lines(model, folder)
-        wait_for(
-            "the captured request",
-            lambda: b'"drifted"' in lines.read(),
-        )
-        summary = analyze(model, "data_quality", start, end)
-        assert summary["status"] == "violations", summary
-        assert "income" in [each["name"] for each in summary["features"] if each["tripped"]]
-
-        change(model, SMALL)
-        model.wait_for("version_in_service", endpoint=model.name, times=2)
         until_alone(model, model.name)
-    assert callers.failures == []
-    assert callers.versions == {"1"}
+    assert (callers.failures, callers.refused) == ([], 0)
+    assert callers.versions == {version}
+    lines = Lines(model, f"capture/{model.name}/AllTraffic/")
+    wait_for("the captured request", lambda: b'"drifted"' in lines.read())
     events = [json.loads(line)["eventMetadata"]["eventId"] for line in lines.read().splitlines()]
     assert len(events) == len(set(events))
+    summary = analyze(model, "data_quality", start, end)
+    assert summary["status"] == "violations", summary
+    assert "income" in [each["name"] for each in summary["features"] if each["tripped"]]
 
 
 def test_a_bad_request(model: Model) -> None:
@@ -186,13 +213,25 @@ def test_a_bad_request(model: Model) -> None:
 
 def test_a_kind_that_does_not_come_up(model: Model) -> None:
     """An endpoint of the new kind that fails goes; the one in service stays, and a person is told once."""
-    with model.stack.fault("unhealthy", f"{model.name}-v1-*", 3), Callers(model) as callers:
-        change(model, {**SMALL, "kind": "serverless"})
+    # One caller: what is kept warm answers it, and no start of the serving endpoint's meets the fault.
+    with model.stack.fault("unhealthy", f"{model.name}-v*", 3), Callers(model, clients=1) as callers:
+        change(model, SMALL)
         entry = model.wait_for("rollout_failed")
         assert "keeps serving" in entry.reason
-        until_alone(model, model.name)
+        wait_for("it to go", lambda: model.stack.sweep() and set(endpoints(model)) == {model.name})
     assert callers.failures == []
-    change(model, SMALL)
+    change(model, SERVERLESS)
+
+
+def test_another_version(model: Model) -> None:
+    """It takes all traffic at once; no request fails, and what scales it is what it was."""
+    version = model.register_again()
+    with Callers(model) as callers:
+        model.approve(version)
+        model.wait_until_serving(version)
+        wait_for("its answers", lambda: str(version) in callers.versions)
+    assert (callers.failures, callers.refused) == ([], 0)
+    assert scaled(model) == {f"endpoint/{model.name}/variant/AllTraffic": DIMENSION}
 
 
 def batch(model: str, at: datetime, ids: str, deliveries: int) -> dict[str, Any]:
