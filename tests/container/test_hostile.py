@@ -189,6 +189,35 @@ PROBES = {
     "npy whose header is deep": Probe(NPY, npy_header(b"(" * 9000)),
     "npy of an unknown version": Probe(NPY, b"\x93NUMPY\x09\x00" + b"\x00" * 100),
     "a zip of npy": Probe(NPY, b"PK\x03\x04" + b"\x00" * 50),
+    # names twice, and two tables in one document
+    "a feature twice": Probe(
+        JSON, b'[{"ratio": 1, "score": 3, "group": "a", "first": 1, "ratio": 2}]', line=1, column="ratio"
+    ),
+    "a feature twice in the second row": Probe(
+        JSON,
+        b'{"instances": [{"ratio": 1, "score": 3, "group": "a", "first": 1},'
+        b'{"ratio": 1, "ratio": 1, "score": 3, "group": "a:", "first": 1}]}',
+        line=2,
+        column="ratio",
+    ),
+    "a feature twice in the second line": Probe(
+        LINES,
+        b'[1, 3, "a", 1]\n{"ratio": 1, "score": 3, "group": "a", "first": 1, "ratio": 1}',
+        line=2,
+        column="ratio",
+    ),
+    "instances twice": Probe(JSON, b'{"instances": [[1, 3, "a", 1]], "instances": [[2, 3, "a", 1]]}'),
+    "instances and inputs": Probe(JSON, b'{"instances": [[1, 3, "a", 1]], "inputs": [[2, 3, "a", 1]]}'),
+    # few bytes that become very much
+    "a line of megabytes": Probe(CSV, b"a" * 5 * MEBIBYTE, line=1),
+    "a line of megabytes far down": Probe(CSV, GOOD * 9000 + b"," * 5 * MEBIBYTE, line=9001),
+    "rows without end": Probe(CSV, b",,,\n" * 1_100_000, 413),
+    "cells without end": Probe(CSV, b"1," * 8_400_000, 413),
+    "empty lists without end": Probe(JSON, b"[" + b"[]," * 1_100_000 + b"[]]", 413),
+    "empty objects without end": Probe(JSON, b"[" + b"{}," * 1_100_000 + b"{}]", 413),
+    "numbers without end": Probe(JSON, b"[" + b"0," * 2_000_000 + b"0]", 413),
+    "lines without end": Probe(LINES, b"[]\n" * 1_100_000, 413),
+    "npy of rows without end": Probe(NPY, npy(np.zeros((1_100_000, 4), np.uint8)), 413),
     # what the headers say
     "no content type": Probe("", GOOD, 415),
     "an unknown content type": Probe("application/x-recordio-protobuf", GOOD, 415),
@@ -196,6 +225,7 @@ PROBES = {
     "a form": Probe("application/x-www-form-urlencoded", b"a=1", 415),
     "several parts": Probe("multipart/form-data; boundary=x", b"--x--", 415),
     "a content type of 5,000 letters": Probe("text/" + "c" * 5000, GOOD, 415),
+    "a header that may be": Probe("text/csv; header=perhaps", GOOD, 415),
     "another charset": Probe("text/csv; charset=utf-16", GOOD, 415),
 }
 
@@ -264,6 +294,26 @@ HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
         pytest.param(HEAD + b"Content-Length: -1\r\n\r\n", b"400", id="a negative length"),
         pytest.param(HEAD + b"Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd", b"400", id="two lengths"),
         pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n", b"400", id="a broken chunk"),
+        pytest.param(
+            HEAD + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            b"400",
+            id="a length and chunks",
+        ),
+        pytest.param(
+            HEAD + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n", b"400", id="a chunk of negative size"
+        ),
+        pytest.param(
+            HEAD + b"Content-Length: " + b"0" * 5000 + b"1\r\n\r\nx", b"400", id="a length of 5,000 digits"
+        ),
+        pytest.param(HEAD + b"X-A: a\x00b\r\nContent-Length: 1\r\n\r\nx", b"400", id="NUL in a header"),
+        pytest.param(
+            HEAD + b"Accept: text/csv;q=nan\r\nContent-Length: 1\r\n\r\nx", b"406", id="no number of quality"
+        ),
+        pytest.param(b"CONNECT evil:443 HTTP/1.1\r\nHost: x\r\n\r\n", b"400", id="a tunnel"),
+        pytest.param(
+            b"POST /invocations/ HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", b"404", id="a slash more"
+        ),
+        pytest.param(b"GET /ping HTTP/1.1\r\nX", b"408", id="half a header, then silence"),
         pytest.param(b"BREW /invocations HTTP/1.1\r\nHost: x\r\n\r\n", b"40", id="an unknown method"),
         pytest.param(b"GET /invocations HTTP/1.1\r\nHost: x\r\n\r\n", b"405", id="a wrong method"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01", b"400", id="TLS to a plain port"),

@@ -71,6 +71,21 @@ def test_server_settings(environment: dict[str, str], settings: Settings):
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("SAGEMAKER_BIND_TO_PORT", value) for value in ("http", "0", "-1", "65536", "80.5", "nan", "1e99")),
+        *(("SAGEMAKER_MAX_PAYLOAD_IN_MB", value) for value in ("0", "-6", "six", "inf")),
+        *(("BODY_TIMEOUT_SECONDS", value) for value in ("0", "-1", "nan", "inf")),
+        ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "soon"),
+    ],
+)
+def test_impossible_server_settings(name: str, value: str):
+    """A setting that no server can have is refused by name, with what was expected."""
+    with pytest.raises(ValueError, match=f"{name} is .*, expected"):
+        Settings.from_env({name: value})
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("text/csv", ContentType("csv")),

@@ -13,6 +13,7 @@ from perennial_container.predictor import Doubles, Predictions
 from perennial_container.serving.media import Form
 from perennial_container.serving.wishes import Parts
 
+CHUNK = 16_384  # rows
 LEFT = {"labels": ("predicted_label",), "probabilities": ("score", "probabilities")}
 
 
@@ -29,6 +30,20 @@ class AnswerWriter:
 
         `parts` leaves out labels or probabilities; a regression has nothing to leave out.
         """
+        rows = len(predictions.score)
+        if rows <= CHUNK:
+            return self._write(predictions, form, parts)
+        # Some at a time: an object of Python for each cell of a large answer takes several times its bytes.
+        written = [
+            self._write(predictions.part(start, start + CHUNK), form, parts)
+            for start in range(0, rows, CHUNK)
+        ]
+        if form != "json":
+            return b"".join(written)
+        begin, end = b'{"predictions":[', b"]}"
+        return begin + b",".join(each[len(begin) : -len(end)] for each in written) + end
+
+    def _write(self, predictions: Predictions, form: Form, parts: Parts) -> bytes:
         if form == "csv":
             return self._csv(predictions) if parts == "both" else self._part_of_csv(predictions, parts)
         records = self._records(predictions)

@@ -50,7 +50,7 @@ def control_plane(start: Callable[[], None], admission: Admission, meter: Meter,
         start()
         yield
 
-    app = FastAPI(title="Perennial model server", lifespan=lifespan, openapi_url=None)
+    app = FastAPI(title="Perennial model server", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
 
     @app.get("/metrics")
     async def metrics() -> Response:

@@ -17,10 +17,12 @@ import orjson
 from perennial_container.cells import parse_boolean, parse_number
 from perennial_container.encoding import FeatureEncoding
 from perennial_container.errors import CellError
+from perennial_container.serving.bounds import check_values
 from perennial_container.serving.features import columns_to_matrix, json_reader, text_reader, to_matrix
 from perennial_container.serving.media import ContentType
 from perennial_container.serving.npy import read_npy
 from perennial_container.serving.numbers import (
+    LONGEST_LINE,
     NotPlain,
     read_csv_numbers,
     read_json_numbers,
@@ -70,10 +72,14 @@ class Decoder:
         matrix = self._checked(values) if self._numeric else None
         if matrix is not None:
             return matrix
-        cells = values.astype(object)
-        cells[np.isnan(values)] = None
-        rows = cells.tolist()
-        return to_matrix(rows, range(1, len(rows) + 1), self._encodings, text=False)
+        parts: list[Matrix] = []
+        for start in range(0, len(values), CHUNK):
+            some = values[start : start + CHUNK]
+            cells = some.astype(object)
+            cells[np.isnan(some)] = None
+            lines = range(start + 1, start + len(some) + 1)
+            parts.append(to_matrix(cells.tolist(), lines, self._encodings, text=False))
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def thorough(self, body: bytes, kind: ContentType) -> Matrix:
         """Text and JSON cell by cell: what every other way is held to. In chunks, so that a large body is never
@@ -95,7 +101,7 @@ class Decoder:
         try:
             if bare and self._numeric:
                 return self._numbers(body, range(self._width))
-            if bare and body.count(b"\n") <= FEW:
+            if bare and len(body) <= LONGEST_LINE and body.count(b"\n") <= FEW:
                 return self._cells(body)
         except (ValueError, TypeError, CellError):
             pass  # a header, or a cell that is no number
@@ -164,17 +170,24 @@ class Decoder:
             return None
 
     def _listed(self, body: bytes, kind: ContentType) -> Sequence[Sequence[Any]] | None:
-        """Rows of as many cells as there are features, in their order."""
+        """Rows of as many cells as there are features, in their order. Raises RequestError 413."""
+        check_values(body)
+        wrapped = False
         if kind.form == "jsonlines":
             document: Any = [orjson.loads(line) for line in body.splitlines() if line]
         else:
             document = orjson.loads(body)
-            if type(document) is dict:
+            wrapped = type(document) is dict
+            if wrapped:
+                if body.count(b'"instances"') + body.count(b'"inputs"') != 1:
+                    return None
                 document = document.get("instances", document.get("inputs"))
         if type(document) is not list or not document:
             return None
         if type(document[0]) is dict and self._width > 1:
-            return self._named(document)
+            rows = self._named(document)
+            # Where there are as many colons as names, no name is there twice.
+            return rows if body.count(b":") <= sum(map(len, document)) + wrapped else None
         width = self._width
         return document if all(type(row) is list and len(row) == width for row in document) else None
 

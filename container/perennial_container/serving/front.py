@@ -6,12 +6,11 @@ A framework's router, request and response objects cost more than the prediction
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 
 import orjson
 
@@ -30,6 +29,7 @@ from perennial_container.serving.media import (
 )
 from perennial_container.serving.meter import Meter
 from perennial_container.serving.model import Served, ServedModel
+from perennial_container.serving.respond import Receive, Scope, Send, closes, respond, respond_and_linger
 from perennial_container.serving.wishes import Parts, parts_wished, stamped
 
 log = logging.getLogger(__name__)
@@ -37,12 +37,8 @@ log = logging.getLogger(__name__)
 INLINE_BYTES = 32 * 1024  # smaller bodies are not worth a thread
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
 INFERENCE = b"x-amzn-sagemaker-inference-id"
-LINGER_SECONDS = 2
 JSON = (b"content-type", b"application/json")
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -80,10 +76,17 @@ class Front:
         self._admission = admission
         self._meter = meter
         self._batcher: Batcher | None = None
+        self._in_flight = 0
+        self._closing = False
         self._threads = ThreadPoolExecutor(available_cpus(), thread_name_prefix="large-body")
 
     def close(self) -> None:
-        """No more requests will come; those in flight are still answered."""
+        """No more requests will come; those in flight are still answered, and the last of them ends the threads."""
+        self._closing = True
+        if not self._in_flight:
+            self._end()
+
+    def _end(self) -> None:
         self._threads.shutdown(wait=False)
         self._model.close()
 
@@ -91,7 +94,13 @@ class Front:
         if scope["type"] == "http":
             path, method = scope["path"], scope["method"]
             if path == "/invocations" and method == "POST":
-                await self._invoke(scope, receive, send)
+                self._in_flight += 1
+                try:
+                    await self._invoke(scope, receive, send)
+                finally:
+                    self._in_flight -= 1
+                    if self._closing and not self._in_flight:
+                        self._end()
                 return
             if path == "/ping" and method in ("GET", "HEAD"):
                 await self._ping(send)
@@ -102,9 +111,9 @@ class Front:
         try:
             self._model.ready()
         except RequestError as error:
-            await _respond(send, error.status, [JSON], write_error(error))
+            await respond(send, error.status, [JSON], write_error(error))
         else:
-            await _respond(send, 200, [], b"")
+            await respond(send, 200, [], b"")
 
     async def _invoke(self, scope: Scope, receive: Receive, send: Send) -> None:
         whole = False
@@ -121,10 +130,10 @@ class Front:
             headers = [JSON]
             if error.status in (503, 408):
                 headers.append((b"retry-after", str(RETRY_AFTER_SECONDS).encode()))
-            if whole or not _closes(scope):
-                await _respond(send, error.status, headers, write_error(error))
+            if whole or not closes(scope):
+                await respond(send, error.status, headers, write_error(error))
             else:
-                await _respond_and_linger(send, receive, error.status, headers, write_error(error))
+                await respond_and_linger(send, receive, error.status, headers, write_error(error))
         except ClientGone:
             self._meter.answered(499)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
@@ -133,7 +142,7 @@ class Front:
             failure = RequestError(
                 500, "internal_error", "the prediction failed; the server's log has the reason"
             )
-            await _respond(send, 500, [JSON], write_error(failure))
+            await respond(send, 500, [JSON], write_error(failure))
         else:
             self._meter.answered(200)
             headers = [
@@ -147,7 +156,7 @@ class Front:
                 headers.append((ATTRIBUTES, stamp))
             if asked.inference is not None:
                 headers.append((INFERENCE, asked.inference))
-            await _respond(send, 200, headers, content)
+            await respond(send, 200, headers, content)
 
     def _asked(self, headers: list[tuple[bytes, bytes]]) -> Asked:
         """Raises RequestError 406, 413 or 415."""
@@ -168,7 +177,7 @@ class Front:
         if encoding:
             refuse_encoding(encoding.decode("latin-1"))
         kind, form = _media(content_type, accept)
-        declared = int(length) if length and length.isdigit() else None
+        declared = int(length.lstrip(b"0") or b"0") if length and length.isdigit() else None
         if declared is not None and declared > self._limits.size:
             raise self._too_large()
         parts = parts_wished(attributes, self._limits.parts)
@@ -260,31 +269,3 @@ def _log(level: int, headers: list[tuple[bytes, bytes]], **found: object) -> Non
 def _media(content_type: bytes | None, accept: bytes | None) -> tuple[ContentType, Form]:
     kind = parse_content_type(content_type.decode("latin-1") if content_type else None)
     return kind, choose_answer(accept.decode("latin-1") if accept else None, kind.form)
-
-
-async def _respond(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-def _closes(scope: Scope) -> bool:
-    """Whether the connection ends with this answer while its client may still be sending."""
-    headers = dict(scope["headers"])
-    closes = headers.get(b"connection", b"").lower() == b"close" or scope.get("http_version") == "1.0"
-    return closes and b"expect" not in headers
-
-
-async def _respond_and_linger(
-    send: Send, receive: Receive, status: int, headers: list[tuple[bytes, bytes]], body: bytes
-) -> None:
-    """Answer, and read on for a while: a connection that is closed with something unread is reset, and its
-    client never sees the answer."""
-    headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-    with suppress(TimeoutError):
-        async with asyncio.timeout(LINGER_SECONDS):
-            while (message := await receive())["type"] == "http.request" and message.get("more_body"):
-                continue
-    await send({"type": "http.response.body", "body": b""})

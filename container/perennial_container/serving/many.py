@@ -21,9 +21,10 @@ from perennial_container.paths import Paths
 from perennial_container.serving.admission import Admission
 from perennial_container.serving.answers import write_error
 from perennial_container.serving.app import MOST_REQUESTS, control_plane
-from perennial_container.serving.front import App, Front, Limits, Receive, Scope, Send
+from perennial_container.serving.front import App, Front, Limits
 from perennial_container.serving.meter import Meter
 from perennial_container.serving.model import ServedModel
+from perennial_container.serving.respond import Receive, Scope, Send
 from perennial_container.serving.room import Room
 
 log = logging.getLogger(__name__)
@@ -108,8 +109,12 @@ class Models:
 
     def _folder(self, url: str) -> Path:
         """SageMaker's folders lie under /opt/ml; nothing else of the container is anybody's model."""
-        folder = self._paths.local(url).resolve()
-        if not folder.is_relative_to(self._paths.base.resolve()) or not folder.is_dir():
+        try:
+            folder = self._paths.local(url).resolve()
+            there = folder.is_relative_to(self._paths.base.resolve()) and folder.is_dir()
+        except (OSError, RuntimeError, ValueError):  # too long a name, links in a circle
+            there = False
+        if not there:
             raise RequestError(400, "unknown_url", "the url is no folder under /opt/ml")
         return folder
 
@@ -164,7 +169,7 @@ def refusal(error: RequestError) -> Response:
 def add_routes(app: FastAPI, models: Models) -> None:
     """Load, list, describe and unload."""
 
-    @app.get("/ping")
+    @app.api_route("/ping", methods=["GET", "HEAD"])
     async def ping() -> Response:
         """Ready for models, with or without any."""
         return Response()

@@ -29,6 +29,7 @@ NAMES: Mapping[Form, str] = {
 }
 SUPPORTED = "text/csv, application/json, application/jsonlines"
 READ = f"{SUPPORTED}, application/x-npy, application/x-parquet"
+HEADERS = {"": None, "present": True, "absent": False}
 CHARSETS = ("utf-8", "utf8", "us-ascii", "ascii")
 
 
@@ -54,8 +55,12 @@ def parse_content_type(value: str | None) -> ContentType:
         raise RequestError(
             415, "unsupported_charset", f"the charset {shortened(charset)!r} is not supported; send UTF-8"
         )
-    header = {"present": True, "absent": False}.get(parameters.get("header", "").lower())
-    return ContentType(BODIES[name], header)
+    header = parameters.get("header", "").lower()
+    if header not in HEADERS:
+        raise RequestError(
+            415, "unsupported_header", f"header is {shortened(header)!r}, expected present or absent"
+        )
+    return ContentType(BODIES[name], HEADERS[header])
 
 
 def refuse_encoding(value: str | None) -> None:

@@ -14,6 +14,7 @@ from perennial_container.handlers import HANDLERS
 from perennial_container.predictor import Predictions
 from perennial_container.seal import NOBODY, Trust
 from perennial_container.serving.answers import AnswerWriter
+from perennial_container.serving.bounds import check_text
 from perennial_container.serving.decoder import Decoder
 from perennial_container.serving.media import ContentType, Form
 from perennial_container.serving.parquet_process import parquet_process
@@ -61,6 +62,7 @@ class Served:
         """Any body's rows. Raises RequestError 400; for Parquet also 413 and 415."""
         if kind.form == "parquet":
             return parquet_process().read(body, self.artefact.encodings)
+        check_text(body, kind.form)
         return self.decoder.decode(body, kind)
 
     def answer(self, body: bytes, kind: ContentType, form: Form, parts: Parts = "both") -> bytes:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 
+from perennial_container.serving.bounds import check_table
 from perennial_container.serving.rows import BodyError
 
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -37,6 +38,7 @@ def read_npy(body: bytes, columns: int) -> npt.NDArray[np.float64]:
         raise BodyError("empty_body", "the array has no rows")
     if len(body) - start != prod(shape) * kind.itemsize:
         raise BodyError("malformed_npy", "the body is not as long as its header says")
+    check_table(*shape)
     flat = np.frombuffer(body, kind, offset=start)
     values = flat.reshape(shape[::-1]).T if by_column else flat.reshape(shape)
     return values.astype(np.float64)

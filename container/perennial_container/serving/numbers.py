@@ -18,6 +18,7 @@ Doubles = npt.NDArray[np.float64]
 Body = bytes | bytearray
 
 PIECE = 64 * 1024  # bytes read in one go: they stay in the cache, and the event loop need not wait long
+LONGEST_LINE = 4 * 1024 * 1024
 ROW_END, EMPTY = b"9e99", b"8e99"
 END_OF_ROW = b"," + ROW_END + b","
 EMPTY_CELL = re.compile(rb",(?=,)")
@@ -36,6 +37,8 @@ def read_csv_numbers(body: Body, width: int, start: int = 0) -> Iterator[Doubles
         raise NotPlain
     parser = Parser()
     for lines in pieces(body, start):
+        if len(lines) > LONGEST_LINE:
+            raise NotPlain
         yield _read_lines(lines, width, parser)
 
 

@@ -1,12 +1,14 @@
 """uvicorn's HTTP protocol with bounds that neither it nor its parser has: on what comes before a body, and on how
 much of the event loop's time goes into bodies that were refused."""
 
-from asyncio import AbstractEventLoop
+from asyncio import AbstractEventLoop, TimerHandle, Transport
 from collections import deque
 from weakref import WeakKeyDictionary
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+SILENT_SECONDS = 75.0  # a new connection may have nothing to say for so long; as between two requests
+TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 HEAD_BYTES = 64 * 1024  # request line and headers; SageMaker's own are well below
 
 
@@ -15,6 +17,10 @@ class BoundedHeads(HttpToolsProtocol):
 
     _in_head = True
     _head = 0
+    _begun = False
+    _patience: TimerHandle | None = None
+    head_seconds = 10.0
+    """From the first piece of a request's headers to their end."""
 
     def data_received(self, data: bytes) -> None:
         if self._in_head:
@@ -24,11 +30,37 @@ class BoundedHeads(HttpToolsProtocol):
         if self._in_head:
             if self._head > HEAD_BYTES and not self.transport.is_closing():
                 self.send_400_response(f"The headers are longer than {HEAD_BYTES} bytes.")
-        elif self.cycle.response_complete:
+            elif self._head and not self._begun:
+                self._begun = True
+                self._be_patient(self.head_seconds)
+        elif self._answered():
             self._rest_later()
 
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._be_patient(SILENT_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._be_patient(None)
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        """Connections whose requests never begin, or never end their headers, are not kept."""
+        self._patience = None
+        if not self.transport.is_closing():
+            self.transport.write(TIMEOUT)
+            self.transport.close()
+
+    def _be_patient(self, seconds: float | None) -> None:
+        """Give up after so many seconds from now, or not at all."""
+        if self._patience is not None:
+            self._patience.cancel()
+        self._patience = None if seconds is None else self.loop.call_later(seconds, self._give_up)
+
     def on_headers_complete(self) -> None:
-        self._in_head, self._head = False, 0
+        self._in_head, self._head, self._begun = False, 0, False
+        if self._patience is not None:
+            self._be_patient(None)
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -37,8 +69,12 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self._in_head and self.cycle.response_complete:
+        if not self._in_head and self._answered():
             self._rest_later()
+
+    def _answered(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # None before the first request
+        return cycle is not None and cycle.response_complete
 
     def _rest_later(self) -> None:
         if not self.transport.is_closing():

@@ -2,17 +2,21 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
 import orjson
+from simdjson import Array, Object, Parser
 
 from perennial_container.errors import RequestError
 from perennial_container.serving.media import ContentType
+from perennial_container.serving.numbers import LONGEST_LINE, Body, pieces
 
 Row = Sequence[Any]
 
+BOM = b"\xef\xbb\xbf"
 ROWS_KEYS = ("instances", "inputs", "dataframe_records", "records")
 
 
@@ -64,6 +68,7 @@ def read_json(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]
     A split table, `{"columns": [...], "data": [[...]]}`, has its columns in any order, with others among them.
     """
     document = _loads(body, None)
+    _refuse_twice(body, document, None)
     places: list[int] | None = None
     if isinstance(document, dict):
         split = document.get("dataframe_split", document)
@@ -74,10 +79,11 @@ def read_json(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]
                 split["data"],
             )
         else:
-            key = next((key for key in ROWS_KEYS if key in document), None)
-            if key is None:
-                raise BodyError("no_instances", 'expected {"instances": [...]} or a list of rows')
-            document = document[key]
+            found = [key for key in ROWS_KEYS if key in document]
+            if len(found) != 1:
+                also = f", found {' and '.join(found)}" if found else ""
+                raise BodyError("no_instances", f'expected {{"instances": [...]}} or a list of rows{also}')
+            document = document[found[0]]
     if not isinstance(document, list):
         raise BodyError("no_instances", f"expected a list of rows, found {type_name(document)}")
     if not document:
@@ -95,7 +101,9 @@ def read_jsonlines(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, 
     """One row per line; empty lines are skipped."""
     for number, text in enumerate(body.splitlines(), start=1):
         if text.strip():
-            yield _row(_loads(text, number), features, number), number
+            value = _loads(text, number)
+            _refuse_twice(text, value, number)
+            yield _row(value, features, number), number
 
 
 def type_name(value: Any) -> str:
@@ -105,19 +113,32 @@ def type_name(value: Any) -> str:
 
 
 def _csv_lines(body: bytes) -> Iterator[tuple[int, list[str]]]:
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BodyError(
-            "not_utf8", f"the body is not UTF-8: byte {error.start} is {body[error.start]:#04x}"
-        ) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    reader = csv.reader(text_lines(body, len(BOM) if body.startswith(BOM) else 0), strict=True)
     try:
         for cells in reader:
             if cells:
                 yield reader.line_num, cells
     except csv.Error as error:
         raise BodyError("malformed_csv", f"the CSV cannot be read: {error}", reader.line_num) from error
+
+
+def text_lines(body: Body, start: int) -> Iterator[str]:
+    """Lines with their ends, from a byte on, of which only some are text at a time. Raises RequestError 400."""
+    line = 0
+    for piece in pieces(body, start):
+        line += piece.count(b"\n")
+        if len(piece) > LONGEST_LINE:
+            where = line if piece.endswith(b"\n") else line + 1
+            raise BodyError("malformed_csv", f"a line is longer than {LONGEST_LINE} bytes", where)
+        try:
+            text = piece.decode()
+        except UnicodeDecodeError as error:
+            place = start + error.start
+            raise BodyError(
+                "not_utf8", f"the body is not UTF-8: byte {place} is {body[place]:#04x}"
+            ) from error
+        start += len(piece)
+        yield from io.StringIO(text, newline="")
 
 
 def looks_like_header(cells: Sequence[str], features: Sequence[str]) -> bool:
@@ -159,6 +180,40 @@ def _row(value: Any, features: Sequence[str], line: int) -> Row:
     if len(value) != len(features):
         raise BodyError("wrong_column_count", f"expected {len(features)} values, found {len(value)}", line)
     return value
+
+
+def _refuse_twice(text: bytes, document: Any, line: int | None) -> None:
+    """A name that an object has twice, in the document's own object or in a row: readers differ in which they take."""
+    objects = _objects(document)
+    if text.count(b":") <= sum(map(len, objects)):
+        return  # as many colons as names
+    try:
+        parsed = Parser().parse(text)
+    except (ValueError, RuntimeError) as error:  # what orjson has read: deeper, or with larger numbers
+        raise BodyError("malformed_json", f"the JSON cannot be read: {error}", line) from error
+    rows: Any = parsed
+    if isinstance(parsed, Object):
+        _refuse_name_twice(parsed, line)
+        rows = next((parsed[key] for key in ROWS_KEYS if key in document), ())
+    for number, row in enumerate(rows if isinstance(rows, Array) else (), start=1):
+        if isinstance(row, Object):
+            _refuse_name_twice(row, number)
+
+
+def _objects(document: Any) -> list[Any]:
+    """The document, what holds its rows, and its rows, as far as they are objects."""
+    rows = document
+    if isinstance(document, dict):
+        rows = next((document[key] for key in ROWS_KEYS if key in document), None)
+    found = [document, *(rows if isinstance(rows, list) else ())]
+    return [each for each in found if isinstance(each, dict)]
+
+
+def _refuse_name_twice(value: Any, line: int | None) -> None:
+    names = list(value)
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise BodyError("duplicate_name", f"the object has {twice[:40]!r} more than once", line, twice[:40])
 
 
 def _loads(text: bytes, line: int | None) -> Any:

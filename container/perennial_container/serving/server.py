@@ -1,7 +1,9 @@
 """The `serve` command: one uvicorn process that drains on SIGTERM and then exits with 0."""
 
 import logging
+import math
 import os
+import resource
 import signal
 import socket
 import sys
@@ -12,6 +14,7 @@ from typing import Self
 import uvicorn
 
 from perennial_container.cpu import available_cpus
+from perennial_container.errors import RequestError
 from perennial_container.paths import Paths
 from perennial_container.seal import Trust
 from perennial_container.serving import room
@@ -25,6 +28,7 @@ from perennial_container.serving.tally import Tally
 from perennial_container.serving.wishes import Parts, parse_parts
 
 MEBIBYTE = 1024 * 1024
+LONGEST_SECONDS = 3600.0
 DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
 KEEP_ALIVE_SECONDS = 75
 # libuv accepts one connection a turn of its loop and listener: with one listener, a /ping behind a crowd of new
@@ -52,16 +56,36 @@ class Settings:
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
+        """Raises ValueError, and RequestError for PERENNIAL_PREDICTIONS, for what is no such setting."""
         return cls(
             host=environment.get("BIND_HOST") or cls.host,
-            port=int(environment.get("SAGEMAKER_BIND_TO_PORT") or cls.port),
-            body_limit=int(environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB") or 25) * MEBIBYTE,
+            port=int(_number(environment, "SAGEMAKER_BIND_TO_PORT", cls.port, range(1, 65536))),
+            body_limit=int(_number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", 25, range(1, 1025)))
+            * MEBIBYTE,
             parts=parse_parts(environment.get("PERENNIAL_PREDICTIONS") or cls.parts),
-            body_seconds=float(environment.get("BODY_TIMEOUT_SECONDS") or cls.body_seconds),
-            predict_seconds=float(environment.get("SAGEMAKER_MODEL_SERVER_TIMEOUT") or cls.predict_seconds),
+            body_seconds=_number(environment, "BODY_TIMEOUT_SECONDS", cls.body_seconds),
+            predict_seconds=_number(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT", cls.predict_seconds),
             many=(environment.get("SAGEMAKER_MULTI_MODEL") or "").lower() == "true",
             version=environment.get("PERENNIAL_MODEL_VERSION") or cls.version,
         )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float, whole: range | None = None) -> float:
+    text = environment.get(name) or str(default)
+    expected = f"a whole number from {whole[0]} to {whole[-1]}" if whole else "a number of seconds"
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if number not in whole if whole else not 0 < number <= LONGEST_SECONDS:
+        raise ValueError(f"{name} is {text[:40]!r}, expected {expected}")
+    return number
+
+
+def allow_files() -> None:
+    """As many connections as the system lets this process have: each is an open file."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def application(settings: Settings, environment: Mapping[str, str]) -> Front | ManyFront:
@@ -90,7 +114,13 @@ def main() -> int:
     """Serve until SIGTERM; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     sys.setswitchinterval(SWITCH_SECONDS)
-    settings = Settings.from_env(os.environ)
+    try:
+        settings = Settings.from_env(os.environ)
+    except (ValueError, RequestError) as error:
+        print(f"the server's environment is not usable: {error}", file=sys.stderr)
+        return 1
+    BoundedHeads.head_seconds = settings.body_seconds
+    allow_files()
     config = uvicorn.Config(
         application(settings, os.environ),
         host=settings.host,

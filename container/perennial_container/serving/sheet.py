@@ -4,15 +4,14 @@ Only ever says yes: what the thorough reader would refuse, or read in another wa
 """
 
 import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from perennial_container.serving.numbers import Body, NotPlain, pieces
-from perennial_container.serving.rows import looks_like_header
+from perennial_container.errors import RequestError
+from perennial_container.serving.numbers import LONGEST_LINE, Body, NotPlain, pieces
+from perennial_container.serving.rows import BOM, looks_like_header, text_lines
 
-BOM = b"\xef\xbb\xbf"
 CHUNK = 1024  # rows of quoted CSV that are text at the same time
 LONGEST = csv.field_size_limit()
 
@@ -53,6 +52,8 @@ def read_columns(body: Body, head: Head) -> Iterator[Columns]:
 
 def _plain(body: Body, head: Head) -> Iterator[Columns]:
     for piece in pieces(body, head.start):
+        if len(piece) > LONGEST_LINE:
+            raise NotPlain
         try:
             text = piece.replace(b"\r\n", b"\n").removesuffix(b"\n").decode()
         except UnicodeDecodeError as error:
@@ -69,12 +70,12 @@ def _plain(body: Body, head: Head) -> Iterator[Columns]:
 
 def _quoted(body: Body, head: Head) -> Iterator[Columns]:
     try:
-        reader = csv.reader(io.StringIO(body[head.start :].decode(), newline=""), strict=True)
+        reader = csv.reader(text_lines(body, head.start), strict=True)
         while chunk := list(islice(reader, CHUNK)):
             rows = [row for row in chunk if row]
             if not {head.width}.issuperset(map(len, rows)):
                 raise NotPlain
             if rows:
                 yield list(zip(*rows, strict=True))
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, RequestError) as error:
         raise NotPlain from error

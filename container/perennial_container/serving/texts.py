@@ -13,6 +13,7 @@ from perennial_container.cells import is_missing
 from perennial_container.encoding import FeatureEncoding
 from perennial_container.errors import CellError, RequestError
 from perennial_container.handlers import Rows
+from perennial_container.serving.bounds import check_values
 from perennial_container.serving.decoder import CHUNK
 from perennial_container.serving.features import SHOWN, to_matrix
 from perennial_container.serving.media import ContentType, shortened
@@ -29,6 +30,8 @@ class TextDecoder:
 
     def decode(self, body: bytes, kind: ContentType) -> Rows:
         """Rows by features. Raises RequestError 400 naming the place of what cannot be read."""
+        if kind.form in ("json", "jsonlines"):
+            check_values(body)
         numbered = self._array(body) if kind.form == "npy" else read_rows(body, kind, self._names)
         parts: list[Rows] = []
         while chunk := list(islice(numbered, CHUNK)):
@@ -37,9 +40,14 @@ class TextDecoder:
 
     def _array(self, body: bytes) -> Iterator[tuple[Row, int]]:
         values = read_npy(body, len(self._names))
-        cells = values.astype(object)
-        cells[np.isnan(values)] = None
-        return ((row, line) for line, row in enumerate(cells.tolist(), start=1))
+        for line, row in enumerate(values, start=1):
+            yield (
+                [
+                    None if missing else cell
+                    for cell, missing in zip(row.tolist(), np.isnan(row), strict=True)
+                ],
+                line,
+            )
 
     def _cells(self, chunk: Sequence[tuple[Row, int]], *, text: bool) -> Rows:
         cells = np.empty((len(chunk), len(self._encodings)), object)

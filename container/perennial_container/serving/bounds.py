@@ -1,0 +1,46 @@
+"""How much one body may hold, whatever its bytes: many short rows take more memory than a few long ones. Pure.
+
+A body's size is bounded elsewhere. Here are the rows and cells that it becomes: `,,,` is three bytes and four cells,
+and an object of JSON takes thirty times its text.
+"""
+
+from perennial_container.errors import RequestError
+from perennial_container.serving.media import BodyForm
+
+MEBIBYTE = 1024 * 1024
+MOST_ROWS = MEBIBYTE
+MOST_CELLS = 8 * MEBIBYTE  # as 32-bit numbers they take 32 MB
+MOST_VALUES = 1_500_000  # that are objects of Python at the same time
+FEW_BYTES = 2 * MEBIBYTE  # have fewer rows and cells than would matter
+ROW_BEGINS = {"csv": b"\n", "json": b"[{", "jsonlines": b"\n[{"}
+
+
+def check_table(rows: int, columns: int) -> None:
+    """Raises RequestError 413."""
+    if rows > MOST_ROWS or rows * columns > MOST_CELLS:
+        raise _too_many(f"{rows} rows of {columns} cells")
+
+
+def check_text(body: bytes, form: BodyForm) -> None:
+    """Counts what begins a row, and what is between cells. Raises RequestError 413."""
+    if len(body) <= FEW_BYTES or form not in ROW_BEGINS:
+        return
+    rows = max(body.count(sign) for sign in ROW_BEGINS[form])
+    if rows > MOST_ROWS or body.count(b",") > MOST_CELLS:
+        raise _too_many("too many rows or cells")
+
+
+def check_values(body: bytes) -> None:
+    """For JSON that is read as objects. Raises RequestError 413."""
+    if len(body) > FEW_BYTES and sum(body.count(sign) for sign in b",[{") > MOST_VALUES:
+        raise RequestError(
+            413, "too_many_values", f"the JSON has more than {MOST_VALUES} values; send fewer rows, or CSV"
+        )
+
+
+def _too_many(what: str) -> RequestError:
+    return RequestError(
+        413,
+        "too_many_cells",
+        f"the body has {what}; at most {MOST_ROWS} rows and {MOST_CELLS} cells are read: send fewer rows",
+    )
