@@ -48,7 +48,8 @@ def pins(name: str) -> set[str]:
 
 def test_requirements_agree():
     """Serving's packages are among training's, training's among the tests', in the same versions."""
-    assert pins("serve") <= pins("train") <= pins("test")
+    assert pins("serve") <= pins("serve-parquet") <= pins("train") <= pins("test")
+    assert {pin.partition("==")[0] for pin in pins("serve-parquet") - pins("serve")} == {"pyarrow"}
 
 
 def test_the_library_has_its_own_packages():
@@ -58,7 +59,7 @@ def test_the_library_has_its_own_packages():
     assert {pin for pin in PIN.findall(layer) if pin.partition(" ;")[0] not in everywhere} <= pins("train")
 
 
-@pytest.mark.parametrize("name", ["serve", "train", "test"])
+@pytest.mark.parametrize("name", ["serve", "serve-parquet", "train", "test"])
 def test_requirements_are_portable(name: str):
     """Every pin has hashes, and no line names an index, an address or a path."""
     lines = [line for line in REQUIREMENTS[name].splitlines() if line.strip()]

@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,24 @@ def test_a_model_from_load_to_unload(models: Server) -> None:
     assert models.client.get("/models").json() == {"models": []}
 
 
+def test_a_model_unloaded_under_load(models: Server) -> None:
+    """A large request whose body is still on its way when its model is unloaded is answered."""
+    assert load(models, "leaving", "loans").status_code == 200
+
+    def body() -> Iterator[bytes]:
+        yield ROW.encode() * 5000
+        deadline = time.monotonic() + 15
+        while "perennial_requests_in_flight 1" not in models.client.get("/metrics").text:
+            assert time.monotonic() < deadline
+        assert models.client.delete("/models/leaving").status_code == 200
+        yield ROW.encode()
+
+    with httpx.Client(base_url=models.client.base_url, timeout=30) as other:
+        answer = other.post("/models/leaving/invoke", content=body(), headers=CSV)
+    assert (answer.status_code, answer.text.count("yes,")) == (200, 5001)
+    assert code(invoke(models, "leaving")) == (404, "model_not_loaded")
+
+
 def test_two_models_answer_for_themselves(models: Server) -> None:
     """Models of different schemas live side by side, one of them a user's own."""
     assert load(models, "a/b", "loans").status_code == 200
@@ -97,6 +116,7 @@ def test_a_model_that_does_not_fit(models: Server) -> None:
 
 BAD = [
     pytest.param({"model_name": "x", "url": "/etc"}, 400, "unknown_url", id="outside of /opt/ml"),
+    pytest.param({"model_name": "x", "url": "/opt/ml/" + "a" * 5000}, 400, "unknown_url", id="a long way"),
     pytest.param({"model_name": "x", "url": "/opt/ml/../../etc"}, 400, "unknown_url", id="a way out"),
     pytest.param({"model_name": "x", "url": "/opt/ml/models/no/model"}, 400, "unknown_url", id="no folder"),
     pytest.param(

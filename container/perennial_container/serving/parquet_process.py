@@ -47,7 +47,7 @@ class ParquetProcess:
             raise RequestError(
                 415,
                 "unsupported_media_type",
-                "this image cannot read Parquet: the one that trains has pyarrow",
+                "this image cannot read Parquet: it was built without pyarrow",
             )
         features = [encoding.to_json() for encoding in encodings]
         with self._lock:
