@@ -7,11 +7,13 @@ import json
 import random
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from stranger import HEADER, ONCE, SMALL, Entry, Model, Stack, applications, drop_of, table, wait_for
 from test_rollouts import Traffic, rollback_alarms, suspended
+from watched import long_ago
 
 # Two busy cores are no place to compare latencies.
 SHADOW = {"minutes": 1, "percent": 100, "requests": 30, "latency_ratio": 50}
@@ -75,6 +77,9 @@ def compared(model: Model, version: int, outcome: str) -> tuple[Varied, Entry]:
         model.approve(version)
         model.wait_for("shadow_in_service", version=str(version))
         assert model.endpoint()["ShadowProductionVariants"][0]["VariantName"] == "Shadow"
+        enough = traffic.answered + 100
+        wait_for("requests to compare", lambda: traffic.answered > enough)
+        long_ago(model, "shadow", "since", timedelta(seconds=50))
 
         def look() -> list[Entry]:
             model.stack.sweep()
