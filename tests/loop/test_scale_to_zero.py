@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from stranger import SMALL, Model, Stack, drop_of, wait_for
+from watched import long_ago
 
 ROW = "50,0.9,north"
 LONG = 120.0  # seconds: a machine in use starts containers slowly
@@ -167,7 +168,9 @@ def test_instances_that_stay_are_another_kind_of_endpoint(trained: Model) -> Non
     trained.put("model.yaml", trained.yaml(endpoint=SMALL, scaling={"min": 1, "max": 2}))
     swept_until(trained, lambda: trained.decided("version_in_service", endpoint=other))
     # Two minutes long somebody may still ask the endpoint that the route has left.
-    swept_until(trained, lambda: trained.endpoint() is None, 2 * 60 + LONG)
+    assert trained.endpoint() is not None
+    long_ago(trained, "route", "since")
+    swept_until(trained, lambda: trained.endpoint() is None)
     with pytest.raises(ClientError, match="Could not find inference component"):
         component(trained)
     assert trained.sagemaker.describe_endpoint(EndpointName=other)["EndpointStatus"] == "InService"
