@@ -164,19 +164,13 @@ class TestEachIntent:
         told = ring(world, "latency", 3)
         assert "stays 2 until 2026-03-01 15:30 UTC" in told.details["action"]
         world.time += timedelta(minutes=119)
-        assert "what was raised for a while is over" not in [
-            item.because for _, item in sweep(world).due
-        ]
+        assert "what was raised for a while is over" not in [item.because for _, item in sweep(world).due]
         world.time += timedelta(minutes=1)
-        assert "what was raised for a while is over" in [
-            item.because for _, item in sweep(world).due
-        ]
+        assert "what was raised for a while is over" in [item.because for _, item in sweep(world).due]
         settle_endpoint("mortgage", world, because="sweep")
         [target] = world.scaling.targets.values()
         assert 1 == target.bounds.least
-        assert "what was raised for a while is over" not in [
-            item.because for _, item in sweep(world).due
-        ]
+        assert "what was raised for a while is over" not in [item.because for _, item in sweep(world).due]
 
     def test_errors_are_told(self, world):
         """With CloudWatch's own reason."""

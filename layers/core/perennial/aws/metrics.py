@@ -28,7 +28,6 @@ class CloudWatch:
             for start in range(0, len(data), BATCH):
                 self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data[start : start + BATCH])
 
-
     def read(
         self,
         namespace: str,
