@@ -112,8 +112,11 @@ def test_a_new_alarm_has_no_data(alarms: Any, model: str) -> None:
 def test_the_alarms_of_a_rollout(alarms: Any, model: str) -> None:
     """They are put for one config, tell that they rang though they are quiet by now, and go with their rollout."""
     config_name = NAMES.endpoint_config(model, 1, "0123ab")
-    names = rollback.alarm_names(NAMES, config_name)
-    for request in rollback.requests(fakes.config(model=model), NAMES, config_name):
+    requests = rollback.requests(fakes.config(model=model), NAMES, config_name)
+    names = [request["AlarmName"] for request in requests]
+    assert len(names) == 2
+    assert set(names) <= set(rollback.alarm_names(NAMES, config_name))
+    for request in requests:
         alarms.put(request)
     standing = alarms.get(names)
     began = min(alarm.put_at for alarm in standing) - timedelta(seconds=5)

@@ -9,8 +9,9 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 from fakes import NAMES
 
-from perennial.aws.endpoints import SMOKE_TEST, SageMakerEndpoints
+from perennial.aws.endpoints import SageMakerEndpoints
 from perennial.errors import EndpointRefused, TransientError
+from perennial.smoke_test import INFERENCE_ID
 
 BODY = '{"instances": []}'
 
@@ -36,7 +37,7 @@ def test_the_answer_is_text(runtime):
         "EndpointName": "perennial-mortgage",
         "ContentType": "application/json",
         "Accept": "application/json",
-        "InferenceId": SMOKE_TEST,
+        "InferenceId": INFERENCE_ID,
         "Body": BODY.encode(),
     }
     stub.add_response("invoke_endpoint", {"Body": StreamingBody(io.BytesIO(said), len(said))}, expected)

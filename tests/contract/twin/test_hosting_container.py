@@ -149,12 +149,13 @@ def test_a_trained_model_wakes_for_a_request(trainer: tuple[Endpoints, str]) -> 
     endpoint = endpoints.start(endpoints.serverless_config(model_of(endpoints, artefact)))
     assert endpoints.settled(endpoint, 120)["EndpointStatus"] == "InService"
     endpoints.twin.admin("POST", "serverless", idle_seconds=0)
-    log = {"logGroupName": f"/aws/sagemaker/Endpoints/{endpoint}"}
+    group = f"/aws/sagemaker/Endpoints/{endpoint}"
     logs = endpoints.twin.client("logs")
 
     def environments() -> int:
-        return len(logs.describe_log_streams(**log)["logStreams"])
+        return len(logs.describe_log_streams(logGroupName=group)["logStreams"])
 
+    eventually(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
     before = environments()
     assert [one["predicted_label"] for one in predictions(endpoints, endpoint)] == ["no", "yes"]
     eventually(lambda: predictions(endpoints, endpoint) and environments() > before)

@@ -11,6 +11,7 @@ from perennial.alarms.rollback import Watch
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import (
+    BROKEN,
     IN_PROGRESS,
     EndpointState,
     Rollout,
@@ -149,6 +150,7 @@ def _lost(
     _write_history(rollout, place_of(rollout, place.route), status + by, "Candidate", model, world)
     settings_only = bool(
         endpoint
+        and endpoint.status not in BROKEN
         and serving
         and serving.version == rollout.version
         and endpoint.config_name != rollout.config_name
@@ -193,7 +195,9 @@ def _tell(
     else:
         reason = f"version {ended.version} does not serve: {ended.reason}. It is not tried again without a new approval"
         if name != present.endpoint:
-            reason += f". {present.endpoint} keeps serving"
+            kept = world.endpoints.get(present.endpoint)
+            if kept and kept.status not in BROKEN:
+                reason += f". {present.endpoint} keeps serving"
             retire(name, model, world)
         details["log-group"] = f"/aws/sagemaker/Endpoints/{name}"
         decision = Decision(model, because, OUTCOMES[ended.status], reason, "error", details)
