@@ -158,4 +158,10 @@ def test_a_trained_model_wakes_for_a_request(trainer: tuple[Endpoints, str]) -> 
     eventually(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
     before = environments()
     assert [one["predicted_label"] for one in predictions(endpoints, endpoint)] == ["no", "yes"]
-    eventually(lambda: predictions(endpoints, endpoint) and environments() > before)
+    eventually(
+        lambda: (
+            not any(one["endpoint"] == endpoint for one in endpoints.twin.admin("GET", "servers")["servers"])
+        )
+    )
+    assert predictions(endpoints, endpoint)
+    eventually(lambda: environments() > before)
