@@ -72,7 +72,7 @@ CHECKS = (
 # has a machine to itself.
 SUITES = {
     "unit": Suite("unit", "test", ("unit",)),
-    "contract": Suite("contract", "test", ("contract",)),
+    "contract": Suite("contract", "test", ("contract",), processes=4),  # which mostly wait for their twins
     "container": Suite("container", "container-test", ("container",), processes=1),
     "loop": Suite("loop", "test", ("functional", "loop")),
 }

@@ -20,7 +20,6 @@ SERVERLESS = {
 MONITORS = {"data_quality": {"every": "1h"}}
 DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
 SCALING = {"min": 1, "max": 2, "scale_in_cooldown_seconds": 60}
-SINGLE, MANY = "50,0.9,north", "50,0.9,north\n" * 1000
 
 
 def predict(model: Model, body: str, content_type: str = "text/csv", **headers: str) -> Any:
@@ -38,8 +37,8 @@ def predict(model: Model, body: str, content_type: str = "text/csv", **headers: 
 class Callers:
     """Clients of the predict route, each with one request after another until the end of a `with`."""
 
-    def __init__(self, model: Model, clients: int = 2, body: str = SINGLE, pause: float = 0.3) -> None:
-        self.model, self.body, self.pause = model, body, pause
+    def __init__(self, model: Model, clients: int = 2, pause: float = 0.3) -> None:
+        self.model, self.pause = model, pause
         self.failures, self.versions, self.answered, self.refused = list[str](), set[str](), 0, 0
         self._over = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
@@ -57,7 +56,7 @@ class Callers:
 
     def _run(self) -> None:
         while not self._over.wait(self.pause):
-            answer = predict(self.model, self.body)
+            answer = predict(self.model, "50,0.9,north")
             if answer.status_code == 429:
                 assert answer.headers["retry-after"]
                 self.refused += 1
@@ -141,7 +140,10 @@ def test_provisioned_concurrency_follows_the_load(model: Model) -> None:
     """More is kept warm under load, up to its maximum, and less without; a request beyond the limit is told to wait."""
     assert scaled(model) == {f"endpoint/{model.name}/variant/AllTraffic": DIMENSION}
     assert provisioned(model) == 1
-    with Callers(model, clients=5, body=MANY, pause=0.0) as callers:
+    slow = model.stack.fault(
+        "slow-answers", f"{model.name}-v*", 10**6
+    )  # so that requests overlap on any machine
+    with slow, Callers(model, clients=5, pause=0.0) as callers:
         wait_for("more to be kept warm", lambda: provisioned(model) == 3)
         wait_for("a request too many", lambda: callers.refused)
         model.stack.sweep()

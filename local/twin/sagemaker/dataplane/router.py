@@ -1,5 +1,6 @@
 """Which instance answers a request, and what its answer was."""
 
+import asyncio
 import random
 import time
 from collections.abc import Mapping
@@ -84,18 +85,23 @@ class NoCapacity(Exception):
     """The variant has no healthy instance."""
 
 
-async def forward(variant: Variant, body: bytes, headers: Mapping[str, str]) -> Reply:
-    """Send a request to the variant. Raises NoCapacity, and Throttled when a serverless one has its fill."""
+async def forward(variant: Variant, body: bytes, headers: Mapping[str, str], slower: float = 0) -> Reply:
+    """Send a request to the variant. Raises NoCapacity, and Throttled when a serverless one has its fill.
+
+    The model takes `slower` seconds more than it does.
+    """
     variant.gauge.move(1)
     try:
         if isinstance(variant.fleet, Pool):
-            return await _without_server(variant, variant.fleet, body, headers)
-        return await _to_instance(variant, body, headers)
+            return await _without_server(variant, variant.fleet, body, headers, slower)
+        return await _to_instance(variant, body, headers, slower)
     finally:
         variant.gauge.move(-1)
 
 
-async def _without_server(variant: Variant, pool: Pool, body: bytes, headers: Mapping[str, str]) -> Reply:
+async def _without_server(
+    variant: Variant, pool: Pool, body: bytes, headers: Mapping[str, str], slower: float
+) -> Reply:
     """Start an environment where none is warm, then ask it."""
     admission = pool.admit()
     variant.meter.admit(admission.concurrent, provisioned=admission.provisioned)
@@ -106,7 +112,7 @@ async def _without_server(variant: Variant, pool: Pool, body: bytes, headers: Ma
             if setup:
                 variant.meter.cold_start(setup)
             with suppress(NoCapacity):
-                return await _to_instance(variant, body, headers)
+                return await _to_instance(variant, body, headers, slower)
         raise NoCapacity(variant.name)
     except StartError:
         return Reply(0, _NOT_STARTED, {}, time.perf_counter() - started, variant.name)
@@ -114,7 +120,7 @@ async def _without_server(variant: Variant, pool: Pool, body: bytes, headers: Ma
         pool.leave()
 
 
-async def _to_instance(variant: Variant, body: bytes, headers: Mapping[str, str]) -> Reply:
+async def _to_instance(variant: Variant, body: bytes, headers: Mapping[str, str], slower: float) -> Reply:
     """Send a request to an instance of the variant. Raises NoCapacity.
 
     Another instance is tried only when the request cannot have reached the first: its process
@@ -132,6 +138,7 @@ async def _to_instance(variant: Variant, body: bytes, headers: Mapping[str, str]
                 allow_redirects=False,
             ) as answer:
                 payload = await answer.read()
+                await asyncio.sleep(slower)
                 return Reply(
                     answer.status, payload, answer.headers, time.perf_counter() - started, instance.id
                 )
