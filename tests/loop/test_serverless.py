@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ SERVERLESS = {
 MONITORS = {"data_quality": {"every": "1h"}}
 DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
 SCALING = {"min": 1, "max": 2, "scale_in_cooldown_seconds": 60}
+API_REMEMBERS = 5.0  # seconds, which endpoint serves a model
 
 
 def predict(model: Model, body: str, content_type: str = "text/csv", **headers: str) -> Any:
@@ -172,8 +174,8 @@ def test_to_instances_and_back(model: Model) -> None:
         change(model, SERVERLESS)
         model.wait_for("version_in_service", times=before + 1, endpoint=model.name)
         assert scaled(model)[f"endpoint/{model.name}/variant/AllTraffic"] == DIMENSION
-        answered = callers.answered
-        wait_for("answers by the new endpoint", lambda: callers.answered > answered + 5)
+        forgotten = time.monotonic() + API_REMEMBERS + 1
+        wait_for("each worker of the API to ask for the route again", lambda: time.monotonic() > forgotten)
         start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
         wait_for("a whole second", lambda: datetime.now(UTC) >= start)
         rows = richer(usual(400, seed=3))
