@@ -90,9 +90,12 @@ def test_out_and_in_under_a_load_curve(model: Model) -> None:
 
 def test_concurrency_in_high_resolution(model: Model) -> None:
     """Requests in flight scale out as invocations do; the policy is another one, and the old one is gone."""
-    configure(model, {"min": 1, "max": 3, "metric": "concurrency", "concurrent_requests": 0.2, **QUICK})
+    configure(model, {"min": 1, "max": 3, "metric": "concurrency", "concurrent_requests": 2, **QUICK})
     wait_for("the policy", lambda: policies(model) == [f"{model.name}-concurrent-requests"])
-    with Load(model, FAST) as load:
+    slow = model.stack.fault(
+        "slow-answers", f"{model.name}-v*", 10**6
+    )  # so that requests overlap on any machine
+    with slow, Load(model, FAST) as load:
         until(load, lambda: instances(model) >= 2, 60, "a second instance")
     assert load.failures == []
 
