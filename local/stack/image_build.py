@@ -29,13 +29,16 @@ LEFT_OUT = ("client-cert", "cache-dir", "log", "target", "prefix", "user", "requ
 class Target:
     """A target of the Dockerfile, the lock it installs, and the most megabytes that it may weigh.
 
-    `packages` are those of its site-packages; `whole` is the image without the one that it starts from.
+    `packages` are those of its site-packages; `whole` is the image without the one that it starts from. A variant of
+    a target names it as its `stage`, and the build arguments that make the difference.
     """
 
     name: str
     lock: str
     packages: float
     whole: float
+    stage: str = ""
+    arguments: tuple[str, ...] = ()
 
     @property
     def image(self) -> str:
@@ -44,6 +47,14 @@ class Target:
 
 TARGETS = (
     Target("serve", "container/requirements/serve.txt", packages=170, whole=185),
+    Target(
+        "serve-parquet",
+        "container/requirements/serve-parquet.txt",
+        packages=350,
+        whole=365,
+        stage="serve",
+        arguments=("SERVE=serve-parquet",),
+    ),
     Target("analyze", "layers/analysis/requirements.txt", packages=120, whole=130),
     Target("train", "container/requirements/train.txt", packages=720, whole=740),
     Target("perennial", "container/requirements/train.txt", packages=720, whole=740),
@@ -82,7 +93,7 @@ def ready() -> tuple[Engine, str]:
 
 
 def build(engine: Engine, base: str, targets: Sequence[Target] = TARGETS) -> list[Built]:
-    """Builds the targets, one after the other: the engine's cache shares what they share."""
+    """Builds the targets and their variants, one after the other: the engine's cache shares what they share."""
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_text("")
     with secrets(pip_settings.read(sys.executable)) as options:
@@ -95,9 +106,10 @@ def build(engine: Engine, base: str, targets: Sequence[Target] = TARGETS) -> lis
 def build_one(engine: Engine, base: str, target: Target, secret_options: Sequence[str]) -> None:
     # HEALTHCHECK is of Docker's format only.
     image_format = ("--format", "docker") if engine.is_podman else ()
+    arguments = [f"--build-arg={argument}" for argument in (f"PYTHON={base}", *target.arguments)]
     command = [
-        *(*engine.command, "build", *engine.build_options, *image_format, *secret_options),
-        *("--build-arg", f"PYTHON={base}", "--target", target.name, "--tag", target.image),
+        *(*engine.command, "build", *engine.build_options, *image_format, *secret_options, *arguments),
+        *("--target", target.stage or target.name, "--tag", target.image),
         *("--file", str(DOCKERFILE), str(ROOT)),
     ]
     with LOG.open("a") as log:

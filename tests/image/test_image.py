@@ -15,6 +15,27 @@ asked = urllib.request.Request("http://127.0.0.1:8080/invocations", body, {"Cont
 with urllib.request.urlopen(asked, timeout=10) as answer:
     print(json.dumps([answer.status, answer.headers["Content-Type"], answer.read().decode()]))
 """
+INVOKE_PARQUET = """
+import io, json, urllib.error, urllib.request
+import pyarrow, pyarrow.parquet
+def ask(body):
+    url, kind = "http://127.0.0.1:8080/invocations", {"Content-Type": "application/x-parquet"}
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, body, kind), timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    return [answer.status, answer.read().decode()]
+table = pyarrow.table({
+    "group": pyarrow.array(["a", "b", None]).dictionary_encode(),
+    "other": [1, 2, 3],
+    "score": pyarrow.array([3, 1, None], pyarrow.int16()),
+    "ratio": [0.5, -2.0, None],
+})
+file = io.BytesIO()
+pyarrow.parquet.write_table(table, file)
+whole = file.getvalue()
+print(json.dumps([ask(whole), ask(whole[:-100]), ask(whole)]))
+"""
 SECURITY = """
 status = dict(line.split(":\\t", 1) for line in open("/proc/1/status").read().splitlines() if ":\\t" in line)
 try:
@@ -66,7 +87,7 @@ def test_a_failure_is_told(image: Image, tmp_path: Path) -> None:
     assert "ratio" in (base / "output/failure").read_text()
 
 
-@of("serve", "perennial")
+@of("serve", "serve-parquet", "perennial")
 def test_a_model_is_served(image: Image, trained: Path) -> None:
     """The server answers on 8080 as a plain user without any right, and ends on SIGTERM with 0."""
     with image.serving(trained / "model", "--user", f"{USER}:{USER}") as container:
@@ -77,6 +98,26 @@ def test_a_model_is_served(image: Image, trained: Path) -> None:
         code, seconds = container.stop()
     assert code == 0
     assert seconds < 30
+
+
+@of("serve-parquet", "perennial")
+def test_parquet_is_read(image: Image, trained: Path) -> None:
+    """A Parquet body is answered by a process of its own, without any right and a place to write; a broken one is 400."""
+    with image.serving(trained / "model", "--user", f"{USER}:{USER}") as container:
+        whole, broken, again = json.loads(container.python(INVOKE_PARQUET))
+        assert container.python(SECURITY) == f"{USER} 0 1 False"
+    assert (whole[0], broken[0]) == (200, 400)
+    assert len(json.loads(whole[1])["predictions"]) == 3
+    assert json.loads(broken[1])["error"]["code"] == "malformed_parquet"
+    assert again == whole
+
+
+@of("serve")
+def test_the_smallest_server_reads_no_parquet(image: Image, trained: Path) -> None:
+    """Without pyarrow a Parquet body is 415, and what is read instead is said."""
+    code = INVOKE.replace('b"0.5,3,a\\n-2,1,b\\n"', 'b"PAR1"').replace("text/csv", "application/x-parquet")
+    with image.serving(trained / "model", "--user", f"{USER}:{USER}") as container:
+        assert "HTTP Error 415" in container.execute("python", "-c", code).stderr
 
 
 @of("perennial")

@@ -27,7 +27,15 @@ def test_every_target_of_the_dockerfile_is_built() -> None:
         for line in (ROOT / "container/Dockerfile").read_text().splitlines()
         if line.startswith("FROM ")
     }
-    assert stages - {"base"} == {target.name for target in TARGETS}
+    assert stages - {"base"} == {target.stage or target.name for target in TARGETS}
+
+
+def test_every_variant_of_a_target_is_built() -> None:
+    """A lock file that the Dockerfile can be told to install instead has its own image, built and tried as well."""
+    locks = {path.stem for path in (ROOT / "container/requirements").glob("serve*.txt")}
+    assert locks == {target.name for target in TARGETS if "serve" in (target.name, target.stage)}
+    for target in TARGETS:
+        assert target.arguments == ((f"SERVE={Path(target.lock).stem}",) if target.stage else ())
 
 
 def test_the_context_has_what_the_dockerfile_copies() -> None:
