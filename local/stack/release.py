@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import subprocess
+import tempfile
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,35 +79,40 @@ def deploy(twin: Twin) -> bool:
 
 def sam(verb: str, *options: str, twin: Twin | None = None) -> None:
     """Runs the SAM CLI with the checkout's `[local]` configuration; its output is kept in `.perennial/sam-<verb>.log`."""
-    environment = clean_environment(
-        SAM_CLI_TELEMETRY="0",
-        SAM_CLI_POLL_DELAY="0.3",
-        PIP_NO_INDEX="1",
-        PIP_FIND_LINKS=str(WHEELS),
-        PERENNIAL_RUNTIME=RUNTIME,
-        PERENNIAL_ARCHITECTURE=ARCHITECTURE,
-        AWS_DEFAULT_REGION=REGION,
-        **({"AWS_ENDPOINT_URL": twin.endpoint} if twin else {}),
-        **CREDENTIALS,
-    )
     PRIVATE_HOME.mkdir(parents=True, exist_ok=True)
     log = STATE / f"sam-{verb}.log"
     configuration = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
     command = [str(VENVS / "tools/bin/sam"), verb, *configuration, *options]
-    with log.open("w+") as output:
-        code = run_group(command, environment, output)
+    with log.open("w+") as output, tempfile.TemporaryDirectory(prefix="sam-", dir=STATE) as scratch:
+        code = run_group(command, environment(scratch, WHEELS, twin), output)
         output.seek(0)
         ending = "".join(output.readlines()[-30:])
     if code != 0:
         raise Trouble(f"sam {verb} failed; all of it is in {shown(log)}. Its end:\n{ending}")
 
 
-def run_group(command: list[str], environment: dict[str, str], output: IO[str]) -> int:
+def environment(scratch: str, wheels: Path, twin: Twin | None) -> dict[str, str]:
+    """What the SAM CLI, and the pip that it runs, may know: a twin if any, and no index."""
+    return clean_environment(
+        TMPDIR=scratch,  # `sam deploy` leaves a folder there for every function
+        SAM_CLI_TELEMETRY="0",
+        SAM_CLI_POLL_DELAY="0.3",
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=wheels.as_uri(),  # pip reads a list here, split at spaces: a path may have some
+        PERENNIAL_RUNTIME=RUNTIME,
+        PERENNIAL_ARCHITECTURE=ARCHITECTURE,
+        AWS_DEFAULT_REGION=REGION,
+        **({"AWS_ENDPOINT_URL": twin.endpoint} if twin else {}),
+        **CREDENTIALS,
+    )
+
+
+def run_group(command: list[str], settings: dict[str, str], output: IO[str]) -> int:
     """Runs a command to its end; if we are interrupted, nothing of it and of what it started goes on."""
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env=environment,
+        env=settings,
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
