@@ -47,6 +47,14 @@ def server(loans: Job) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def hurried(loans: Job) -> Iterator[Server]:
+    """A server with little patience and a small limit, so that both can be met."""
+    with serving(loans.base, SAGEMAKER_MAX_PAYLOAD_IN_MB="4", BODY_TIMEOUT_SECONDS="1") as running:
+        running.wait_for_ping(200)
+        yield running
+
+
+@pytest.fixture(scope="session")
 def traffic(server: Server) -> Traffic:
     """Requests like the training data, with what the binary model answered."""
     rows = loan_rows(600, seed=5)

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -27,6 +28,8 @@ PACKAGES = os.pathsep.join([str(CONTAINER), str(CONTAINER.parent / "layers" / "a
 """Where the image's packages are, as in its PYTHONPATH."""
 
 DEADLINE_SECONDS = 30
+CSV_HEAD = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/csv\r\n"
+"""The beginning of a request, for tests that write theirs by hand."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,13 @@ class Server:
         return self.client.post(
             "/invocations", content=body, headers={"content-type": content_type, **headers}
         )
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the process holds for itself."""
+        rollup = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text(encoding="ascii")
+        [size] = re.findall(r"^Private_Dirty: +(\d+) kB", rollup, re.MULTILINE)
+        return int(size) * 1024
 
     def wait_for_ping(self, status: int, reason: str = "") -> httpx.Response:
         """Poll /ping until it answers with the status and a body that holds the reason."""

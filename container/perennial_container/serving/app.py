@@ -20,6 +20,10 @@ from perennial_container.serving.wishes import Parts
 MOST_REQUESTS = 64
 MEBIBYTE = 1024 * 1024
 MOST_BATCH_MEGABYTES = 100
+FRONT = {
+    "/invocations": "POST",
+    "/ping": "GET",
+}  # answered before any route is looked for: with these methods
 
 
 def create_app(
@@ -69,18 +73,15 @@ def control_plane(start: Callable[[], None], admission: Admission, meter: Meter,
             "MaxPayloadInMB": megabytes,
         }
 
-    @app.api_route("/invocations", methods=["GET", "PUT", "PATCH", "DELETE"])
-    @app.api_route("/ping", methods=["POST", "PUT", "PATCH", "DELETE"])
-    async def wrong_method(request: Request) -> Response:
-        allowed = "POST" if request.url.path == "/invocations" else "GET"
-        raise HTTPException(405, f"use {allowed}", {"allow": allowed})
-
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> Response:
         return Response(write_error(error), error.status, media_type="application/json")
 
     @app.exception_handler(HTTPException)
-    async def http_error(_: Request, error: HTTPException) -> Response:
+    async def http_error(request: Request, error: HTTPException) -> Response:
+        allowed = FRONT.get(request.url.path)
+        if error.status_code == 404 and allowed:
+            error = HTTPException(405, f"use {allowed}", {"allow": allowed})
         refusal = RequestError(
             error.status_code, "not_found" if error.status_code == 404 else "refused", error.detail
         )

@@ -126,6 +126,7 @@ def main() -> int:
         host=settings.host,
         port=settings.port,
         http=BoundedHeads,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
