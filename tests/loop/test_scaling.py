@@ -104,7 +104,7 @@ def test_an_order_that_expires(model: Model) -> None:
     """A raised floor brings an instance at once, holds against scale-in, and the sweep has it taken back."""
     with Load(model, SLOWLY) as load:
         told = order(model, "POST", {"bound": "floor", "instances": 2, "hours": 1})
-        assert (told["status"], told["outcome"]) == (200, "scaling_adjusted"), told
+        assert (told["status"], told.get("outcome")) == (200, "scaling_adjusted"), told
         until(load, lambda: bounds(model) == (2, 3), 60, "the raised floor")
         until(load, lambda: instances(model) == 2, 60, "two instances")
         model.stack.sweep()

@@ -170,15 +170,55 @@ def test_a_refusal_is_told_before_it_is_remembered(world):
     """Killed after the report and before the memory: the retry refuses again, and the person hears of it."""
     world.catalog.put(config(intake={"min_rows": 1000}), NOW)
 
-    def die(model, name, value, **condition):
-        raise TimeoutError
+    put = world.state.put
 
-    put, world.state.put = world.state.put, die
+    def die(model, name, value, **condition):
+        if name == "drop#monday":
+            raise TimeoutError
+        put(model, name, value, **condition)
+
+    world.state.put = die
     with pytest.raises(TimeoutError):
         drop(world, "monday", {"a.csv": csv()})
     world.state.put = put
+    world.time = NOW + timedelta(minutes=3)
     assert "drop_refused" == on_object(f"{DROPS}monday/_SUCCESS", world).outcome
     assert ["drop_refused", "drop_refused"] == world.ledger.outcomes
+
+
+def test_two_events_of_a_refused_drop_are_told_once(world):
+    """The slower of two handlers meets the other's claim, before or while it tells, and leaves it the telling."""
+    world.catalog.put(config(intake={"min_rows": 1000}), NOW)
+    write = world.bucket.write
+
+    def another_event_first(key, body):
+        world.bucket.write = write
+        write(key, body)
+        if key.endswith("report.json"):
+            on_object(f"{DROPS}monday/_SUCCESS", world)
+
+    write(f"{DROPS}monday/a.csv", csv())
+    write(f"{DROPS}monday/_SUCCESS", b"")
+    world.bucket.write = another_event_first
+    on_object(f"{DROPS}monday/_SUCCESS", world)
+    assert ["nothing", "drop_refused"] == world.ledger.outcomes
+
+
+def test_a_refusal_that_crosses_is_retried(world):
+    """A claim written in between raises Conflict, so that Lambda tries again and finds the answer given."""
+    world.catalog.put(config(intake={"min_rows": 1000}), NOW)
+    get = world.state.get
+
+    def somebody_else_then(model, name):
+        found = get(model, name)
+        if name == "refusal#monday":
+            world.state.put(model, name, {"at": NOW.isoformat()})
+        return found
+
+    world.state.get = somebody_else_then
+    with pytest.raises(Conflict):
+        drop(world, "monday", {"a.csv": csv()})
+    assert [] == world.ledger.outcomes
 
 
 def test_a_refused_drop_has_a_new_chance_under_other_rules(world):

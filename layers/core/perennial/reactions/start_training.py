@@ -20,7 +20,7 @@ from perennial.reactions.drops import look_at, undecided_drops
 from perennial.training import IN_FLIGHT, Dataset, job_request, plan
 
 CLAIM = "training"
-# A claim whose job never came belongs to a handler that died: after this it counts no more.
+# A claim that nothing came of belongs to a handler that died: after this it counts no more.
 CLAIM_HOLDS = timedelta(minutes=2)
 # S3 may tell of one drop several times; whoever drops the same again later than this wants to hear of it.
 ONE_DROP = timedelta(minutes=10)
@@ -148,18 +148,22 @@ def _refuse(
     config: ModelConfig,
     world: World,
 ) -> Decision:
+    model, name = config.model, f"refusal#{drop}"
+    form = {"fingerprint": fingerprint, "rules": config.intake_hash}
+    claim = world.state.get(model, name)
+    if claim and {**form, "at": claim["at"]} == claim and _fresh(claim, world):
+        return _recorded(
+            Decision(model, _fact(drop), "nothing", "another event of it is answered now"), world
+        )
+    world.state.put(model, name, {**form, "at": world.now().isoformat()}, expected=claim)
     key = layout.report_key(config.model, drop)
     report = report_json(drop=drop, problems=problems, count=count, notes=notes, created=world.now())
     world.bucket.write(key, report)
     reason = refusal(drop, problems, count)
     details = {"report": f"s3://{world.bucket.name}/{key}", "problems": str(count)}
     # Told before it is remembered: a handler killed in between tells it again, which is better than never.
-    told = _recorded(Decision(config.model, _fact(drop), "drop_refused", reason, "error", details), world)
-    world.state.put(
-        config.model,
-        f"drop#{drop}",
-        {"fingerprint": fingerprint, "rules": config.intake_hash, "outcome": "refused", "reason": reason},
-    )
+    told = _recorded(Decision(model, _fact(drop), "drop_refused", reason, "error", details), world)
+    world.state.put(model, f"drop#{drop}", {**form, "outcome": "refused", "reason": reason})
     return told
 
 
