@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from container_jobs import Server, make_job, schema, serving, stop
 
+from perennial_container.errors import RequestError
+from perennial_container.serving.admission import MOST_BYTES, Admission
+from perennial_container.serving.bounds import MEBIBYTE, check_table, check_text, sure_megabytes
+
 NAMES = ["x", "y", "z"]
 ROWS = [[0.25, -1.5, 3.0], [1.5, 0.5, -2.0], [-0.75, 2.25, 7.0]]
 CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
@@ -124,10 +128,32 @@ def test_an_unknown_wish_is_refused(numbers: Server) -> None:
 
 
 def test_batch_transform_is_told_what_fits(numbers: Server) -> None:
-    """The payloads of all concurrent requests stay within SageMaker's 100 MB."""
+    """What is promised is let in at once, and three columns of the shortest rows are never too many."""
     found = numbers.client.get("/execution-parameters").json()
-    assert found["BatchStrategy"] == "MULTI_RECORD"
-    assert 1 <= found["MaxConcurrentTransforms"] * found["MaxPayloadInMB"] <= 100
+    assert (found["BatchStrategy"], found["MaxPayloadInMB"]) == ("MULTI_RECORD", 3)
+    assert 1 <= found["MaxConcurrentTransforms"] <= MOST_BYTES // (3 * MEBIBYTE)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 7, 8, 30, 500])
+def test_what_is_promised_to_batch_transform_has_few_enough_rows_and_cells(columns: int) -> None:
+    """A body of the promised size is let through, though its rows are as short as rows can be."""
+    row = b"1\n" if columns == 1 else b"," * (columns - 1) + b"\n"
+    rows = sure_megabytes(columns) * MEBIBYTE // len(row)
+    check_text(row * rows, "csv")
+    check_table(rows, columns)
+
+
+def test_a_transform_job_is_let_in() -> None:
+    """As many requests as the job's own settings say, each as large as they say, are in flight at once; one more is not."""
+    admission = Admission(body_limit=6 * MEBIBYTE, transforms=16)
+    for _ in range(16):
+        admission.admit(6 * MEBIBYTE)
+    with pytest.raises(RequestError) as refused:
+        admission.admit(6 * MEBIBYTE)
+    assert refused.value.status == 503
+    few = Admission(body_limit=MEBIBYTE, transforms=1)
+    for _ in range(25):
+        few.admit(MEBIBYTE)
 
 
 def test_errors_are_logged_without_the_payload(loans) -> None:

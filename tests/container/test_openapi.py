@@ -14,6 +14,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from perennial_container.artefact import Artefact
+from perennial_container.serving.bounds import MOST_CELLS, MOST_ROWS, MOST_VALUES
 from perennial_container.serving.media import BODIES
 from perennial_container.serving.openapi import describe
 
@@ -45,7 +46,18 @@ def test_the_document_is_the_models(document: dict, loans: Job) -> None:
     listed, named = document["components"]["schemas"]["Row"]["anyOf"]
     assert listed["minItems"] == 4
     assert named["required"] == ["ratio", "score", "group", "first"]
-    assert set(document["paths"]["/invocations"]["post"]["requestBody"]["content"]) == set(BODIES)
+    operation = document["paths"]["/invocations"]["post"]
+    assert set(operation["requestBody"]["content"]) == set(BODIES)
+
+
+def test_the_document_tells_the_bounds(document: dict) -> None:
+    """Whoever makes requests from the document knows how many rows, cells and values are read."""
+    operation = document["paths"]["/invocations"]["post"]
+    told = operation["responses"]["413"]["description"]
+    assert [number for number in (MOST_ROWS, MOST_CELLS, MOST_VALUES) if str(number) not in told] == []
+    rows, *named = operation["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
+    assert rows["maxItems"] == MOST_ROWS
+    assert {form["properties"][form["required"][0]]["maxItems"] for form in named} == {MOST_ROWS}
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,8 @@ def test_impossible_hyperparameters(given: dict[str, str]):
             Settings("127.0.0.1", 9000, 25 * MEBIBYTE),
         ),
         ({"SAGEMAKER_MAX_PAYLOAD_IN_MB": "6"}, Settings(body_limit=6 * MEBIBYTE)),
+        ({"SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "8"}, Settings(transforms=8)),
+        ({"SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": "0"}, Settings(transforms=1)),
     ],
 )
 def test_server_settings(environment: dict[str, str], settings: Settings):
@@ -77,6 +79,7 @@ def test_server_settings(environment: dict[str, str], settings: Settings):
         *(("SAGEMAKER_MAX_PAYLOAD_IN_MB", value) for value in ("0", "-6", "six", "inf")),
         *(("BODY_TIMEOUT_SECONDS", value) for value in ("0", "-1", "nan", "inf")),
         ("SAGEMAKER_MODEL_SERVER_TIMEOUT", "soon"),
+        ("SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", "many"),
     ],
 )
 def test_impossible_server_settings(name: str, value: str):

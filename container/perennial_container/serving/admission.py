@@ -5,14 +5,20 @@ from types import TracebackType
 from perennial_container.errors import RequestError
 
 RETRY_AFTER_SECONDS = 1
+MOST_REQUESTS = 64
+MOST_BYTES = 25 * 1024 * 1024
 
 
 class Admission:
-    """Bounds on requests and on bytes of bodies in flight. For one event loop: nothing here is locked."""
+    """Bounds on requests and on bytes of bodies in flight. For one event loop: nothing here is locked.
 
-    def __init__(self, most_requests: int, most_bytes: int) -> None:
-        self._most_requests = most_requests
-        self._most_bytes = most_bytes
+    A transform job says how many requests of which size it sends at once (`transforms`, `body_limit` in bytes): they
+    are let in, however many they are.
+    """
+
+    def __init__(self, body_limit: int, transforms: int = 1) -> None:
+        self._most_requests = max(MOST_REQUESTS, transforms)
+        self._most_bytes = max(MOST_BYTES, body_limit * transforms)
         self.requests = 0
         self.bytes = 0
 

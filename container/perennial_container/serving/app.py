@@ -9,17 +9,16 @@ from starlette.exceptions import HTTPException
 
 from perennial_container.cpu import available_cpus
 from perennial_container.errors import RequestError
-from perennial_container.serving.admission import Admission
+from perennial_container.serving.admission import MOST_BYTES, Admission
 from perennial_container.serving.answers import write_error
+from perennial_container.serving.bounds import sure_megabytes
 from perennial_container.serving.front import Front, Limits
 from perennial_container.serving.meter import CONTENT_TYPE, Meter
 from perennial_container.serving.model import ServedModel
 from perennial_container.serving.openapi import describe
 from perennial_container.serving.wishes import Parts
 
-MOST_REQUESTS = 64
 MEBIBYTE = 1024 * 1024
-MOST_BATCH_MEGABYTES = 100
 FRONT = {
     "/invocations": "POST",
     "/ping": "GET",
@@ -27,13 +26,32 @@ FRONT = {
 
 
 def create_app(
-    model: ServedModel, *, body_limit: int, body_seconds: float, parts: Parts = "both", version: str = ""
+    model: ServedModel,
+    *,
+    body_limit: int,
+    body_seconds: float,
+    parts: Parts = "both",
+    version: str = "",
+    transforms: int = 1,
 ) -> Front:
-    """The application; it starts to load the model when it starts. `body_limit` is in bytes,
-    `body_seconds` what the rest of a body may take, `version` what the registry calls the model."""
-    admission = Admission(MOST_REQUESTS, body_limit)
+    """The application; it starts to load the model when it starts. `body_limit` is in bytes, `body_seconds` what the
+    rest of a body may take, `version` what the registry calls the model, `transforms` how many requests a transform
+    job sends at once."""
+    admission = Admission(body_limit, transforms)
     meter = Meter()
-    control = control_plane(model.start_loading, admission, meter, body_limit)
+    control = control_plane(model.start_loading, admission, meter)
+
+    @control.get("/execution-parameters")
+    async def execution_parameters() -> dict[str, int | str]:
+        """For batch transform: what is let in at once, and never has too many rows or cells."""
+        columns = len(model.ready().artefact.encodings)
+        megabytes = max(1, min(body_limit // MEBIBYTE, sure_megabytes(columns)))
+        concurrent = max(1, min(available_cpus(), MOST_BYTES // MEBIBYTE // megabytes))
+        return {
+            "MaxConcurrentTransforms": concurrent,
+            "BatchStrategy": "MULTI_RECORD",
+            "MaxPayloadInMB": megabytes,
+        }
 
     @control.get("/openapi.json")
     async def openapi() -> Response:
@@ -46,7 +64,7 @@ def create_app(
     return Front(control, model, limits, admission, meter)
 
 
-def control_plane(start: Callable[[], None], admission: Admission, meter: Meter, body_limit: int) -> FastAPI:
+def control_plane(start: Callable[[], None], admission: Admission, meter: Meter) -> FastAPI:
     """Everything but `/invocations` and `/ping`; `start` is called when the server starts."""
 
     @asynccontextmanager
@@ -61,17 +79,6 @@ def control_plane(start: Callable[[], None], admission: Admission, meter: Meter,
         """For Prometheus, and for SageMaker's detailed observability."""
         text = meter.text(requests_in_flight=admission.requests, bytes_in_flight=admission.bytes)
         return Response(text, media_type=CONTENT_TYPE)
-
-    @app.get("/execution-parameters")
-    async def execution_parameters() -> dict[str, int | str]:
-        """For batch transform, which allows 100 MB of payloads at a time."""
-        megabytes = min(MOST_BATCH_MEGABYTES, max(1, body_limit // MEBIBYTE))
-        concurrent = max(1, min(available_cpus(), MOST_BATCH_MEGABYTES // megabytes))
-        return {
-            "MaxConcurrentTransforms": concurrent,
-            "BatchStrategy": "MULTI_RECORD",
-            "MaxPayloadInMB": megabytes,
-        }
 
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> Response:

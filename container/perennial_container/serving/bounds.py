@@ -15,6 +15,11 @@ FEW_BYTES = 2 * MEBIBYTE  # have fewer rows and cells than would matter
 ROW_BEGINS = {"csv": b"\n", "json": b"[{", "jsonlines": b"\n[{"}
 
 
+def sure_megabytes(columns: int) -> int:
+    """How large a body of CSV may be and never has too many rows or cells: an empty cell takes one byte."""
+    return max(FEW_BYTES, min(columns * MOST_ROWS, MOST_CELLS)) // MEBIBYTE
+
+
 def check_table(rows: int, columns: int) -> None:
     """Raises RequestError 413."""
     if rows > MOST_ROWS or rows * columns > MOST_CELLS:

@@ -20,7 +20,7 @@ from perennial_container.errors import RequestError
 from perennial_container.paths import Paths
 from perennial_container.serving.admission import Admission
 from perennial_container.serving.answers import write_error
-from perennial_container.serving.app import MOST_REQUESTS, control_plane
+from perennial_container.serving.app import control_plane
 from perennial_container.serving.front import App, Front, Limits
 from perennial_container.serving.meter import Meter
 from perennial_container.serving.model import ServedModel
@@ -229,8 +229,8 @@ def create_app_of_many(
     paths: Paths, open_model: Callable[[Path], ServedModel], room: Callable[[Path], Room], limits: Limits
 ) -> ManyFront:
     """The application for a multi-model endpoint: it starts without models, and is asked to load them."""
-    admission, meter = Admission(MOST_REQUESTS, limits.size), Meter()
-    control = control_plane(lambda: None, admission, meter, limits.size)
+    admission, meter = Admission(limits.size), Meter()
+    control = control_plane(lambda: None, admission, meter)
     models = Models(paths, open_model, lambda model: Front(control, model, limits, admission, meter), room)
     add_routes(control, models)
     return ManyFront(control, models)

@@ -8,6 +8,7 @@ from typing import Any
 
 from perennial_container.encoding import FeatureEncoding
 from perennial_container.schema import Schema
+from perennial_container.serving.bounds import MOST_CELLS, MOST_ROWS, MOST_VALUES
 from perennial_container.serving.media import BODIES, FORMS
 from perennial_container.serving.rows import ROWS_KEYS
 from perennial_container.serving.wishes import KEY, PARTS
@@ -19,8 +20,10 @@ REFUSALS = {
     "405": "another method",
     "406": "Accept allows none of the forms",
     "408": "the body began and did not end in time",
-    "413": "the body is too large",
+    "413": f"the body is too large, or has more than {MOST_ROWS} rows or {MOST_CELLS} cells, or as JSON more than"
+    f" {MOST_VALUES} values that are not all numbers in lists: send fewer rows",
     "415": "another content type, charset or encoding",
+    "431": "the headers are too large",
     "500": "the prediction failed",
     "503": "the model is not ready, or too much is being answered",
     "504": "a handler of one's own took too long",
@@ -44,7 +47,9 @@ def describe(schema: Schema, encodings: Sequence[FeatureEncoding], version: str)
             "/ping": {"get": _operation("ping", {"200": {"description": "ready"}, "503": _refusal("503")})},
             "/invocations": {"post": _invocations()},
             "/execution-parameters": {
-                "get": _operation("batch", {"200": _answer("application/json", PARAMETERS)})
+                "get": _operation(
+                    "batch", {"200": _answer("application/json", PARAMETERS), "503": _refusal("503")}
+                )
             },
             "/metrics": {"get": _operation("metrics", {"200": _answer("text/plain", {"type": "string"})})},
             "/openapi.json": {
@@ -91,7 +96,12 @@ def _body(form: str) -> Document:
         return {"type": "string", "format": "binary"}
     if form != "json":
         return {"type": "string"}
-    rows = {"type": "array", "items": {"$ref": "#/components/schemas/Row"}, "minItems": 1}
+    rows = {
+        "type": "array",
+        "items": {"$ref": "#/components/schemas/Row"},
+        "minItems": 1,
+        "maxItems": MOST_ROWS,
+    }
     named = [
         {"type": "object", "properties": {key: rows}, "required": [key], "additionalProperties": False}
         for key in ROWS_KEYS

@@ -53,6 +53,7 @@ class Settings:
     predict_seconds: float = PREDICT_SECONDS  # for a user's own code
     many: bool = False  # models, loaded by `/models`
     version: str = ""  # of the model package
+    transforms: int = 1  # that a transform job sends at once
 
     @classmethod
     def from_env(cls, environment: Mapping[str, str]) -> Self:
@@ -67,6 +68,8 @@ class Settings:
             predict_seconds=_number(environment, "SAGEMAKER_MODEL_SERVER_TIMEOUT", cls.predict_seconds),
             many=(environment.get("SAGEMAKER_MULTI_MODEL") or "").lower() == "true",
             version=environment.get("PERENNIAL_MODEL_VERSION") or cls.version,
+            # 0 leaves it to the container
+            transforms=int(_number(environment, "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS", 1, range(1001))) or 1,
         )
 
 
@@ -100,6 +103,7 @@ def application(settings: Settings, environment: Mapping[str, str]) -> Front | M
             body_seconds=settings.body_seconds,
             parts=settings.parts,
             version=settings.version,
+            transforms=settings.transforms,
         )
     most = room.limit(environment)
     return create_app_of_many(
