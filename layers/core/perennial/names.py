@@ -13,6 +13,7 @@ from perennial.errors import NameTooLong, ReservedName
 
 LONGEST = 63  # jobs, models, endpoint configs and endpoints alike
 JOB_SUFFIX = len("-0123456789ab-012345-r99")
+ANSWERS = {"endpointOutput_predicted_label": "the predicted label", "endpointOutput_score": "the score"}
 KINDS = ("-realtime", "-serverless")  # what ends the name of a second endpoint
 
 _JOB = re.compile(
@@ -25,6 +26,11 @@ def digest(value: Any, length: int = 6) -> str:
     """The first `length` hex digits of a JSON value's SHA-256, whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def called(column: str) -> str:
+    """A column in a sentence: what the model answered is not called as the files call it."""
+    return ANSWERS.get(column, column)
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,25 @@ def of(intent, reports, settings=ALL):
             id="a column without a value",
         ),
         pytest.param(
-            [drifted("chist", kind="missing")], "drift_found", "warning", "chist", id="more are missing"
+            [drifted("chist", kind="missing")],
+            "drift_found",
+            "warning",
+            "more missing cells than allowed in chist;",
+            id="more are missing",
+        ),
+        pytest.param(
+            [drifted("region", kind="domain")],
+            "drift_found",
+            "warning",
+            "values that training never saw in region;",
+            id="new values",
+        ),
+        pytest.param(
+            [drifted("endpointOutput_predicted_label", "endpointOutput_score", "pirat")],
+            "drift_found",
+            "warning",
+            "the predicted label, the score, pirat moved away from the training data",
+            id="the answers are named for people",
         ),
         pytest.param([document()], "alarm_ignored", None, "nothing to explain", id="nothing tripped"),
         pytest.param([], "alarm_ignored", "warning", "no report", id="no report at all"),

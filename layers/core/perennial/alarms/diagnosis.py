@@ -14,7 +14,7 @@ from perennial.alarms.reports import A_DAY, Report, Reports, silent, telling, us
 from perennial.config import ModelConfig
 from perennial.decision import Severity
 from perennial.monitoring.summary import Summary
-from perennial.names import digest
+from perennial.names import called, digest
 from perennial.sections_watching import Reaction
 
 Outcome = Literal[
@@ -119,14 +119,14 @@ def _data_quality(reports: Reports, config: ModelConfig) -> Diagnosis:
     gone = _gone(summary)
     broken = [item for item in summary.violations if item.kind == "schema"]
     if broken or gone:
-        words = [f"{item.feature}: {item.description}" for item in broken]
-        words += [f"{name}: every cell is missing" for name in gone]
+        words = [f"{called(item.feature)}: {item.description}" for item in broken]
+        words += [f"{called(name)}: every cell is missing" for name in gone]
         names = sorted({*(item.feature for item in broken), *gone})
         reason = f"the schema is broken: {_listed(words, '; ')}. A person has to mend what sends the data"
         return Diagnosis("schema_broken", reason, "error", _signature("schema", names), report, False)
     columns = _columns(summary)
     quality, lost = _quality(reports, config)
-    reason = f"{_listed(columns)} moved away from the training data; {quality}"
+    reason = f"{_moved(summary, columns)}; {quality}"
     severity: Severity = "error" if lost else "warning"
     return Diagnosis("drift_found", reason, severity, _signature("drift", columns), report, False)
 
@@ -152,7 +152,7 @@ def _model_quality(reports: Reports) -> Diagnosis:
             "schema_broken", reason, "error", _signature("quality", ["schema", *tripped]), report, False
         )
     if drift:
-        words += f", and the inputs drifted ({_listed(_columns(drift.summary))})"
+        words += f", and the inputs drifted ({_listed(list(map(called, _columns(drift.summary))))})"
     signature = _signature("quality", tripped)
     return Diagnosis("quality_lost", words, "error", signature, report, drift is None)
 
@@ -274,6 +274,23 @@ def _columns(summary: Summary) -> list[str]:
     tripped = {item.feature for item in summary.violations}
     ordered = [feature.name for feature in summary.features or () if feature.name in tripped]
     return ordered + sorted(tripped - set(ordered))
+
+
+MOVED = {
+    "drift": "{} moved away from the training data",
+    "domain": "values that training never saw in {}",
+    "missing": "more missing cells than allowed in {}",
+}
+
+
+def _moved(summary: Summary, columns: Sequence[str]) -> str:
+    """What is the matter with which columns; one that drifted is not named again for less."""
+    kinds = {name: {item.kind for item in summary.violations if item.feature == name} for name in columns}
+    told: dict[str, list[str]] = {}
+    for name in columns:
+        kind = next((kind for kind in MOVED if kind in kinds[name]), "drift")
+        told.setdefault(kind, []).append(called(name))
+    return "; ".join(MOVED[kind].format(_listed(told[kind])) for kind in MOVED if kind in told)
 
 
 def _gone(summary: Summary) -> list[str]:

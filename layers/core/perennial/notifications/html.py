@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, Fact, Link, Message, Moved
 from perennial.notifications.text import clean, last, number, one_line, shorten
@@ -133,7 +134,7 @@ def _feature(moved: Moved) -> str:
     before, after = _safe(moved.before, 120), _safe(moved.after, 120)
     return (
         f'<tr><td class="ink line" style="{_FONT};font-size:15px;line-height:1.4;color:{_INK};border-top:1px solid {_LINE};padding:8px 10px 8px 0;{_BREAK}">'
-        f'<b>{_safe(moved.feature, 80)}</b><br>{before} <span class="soft" style="color:{_SOFT}">&rarr;</span> {after}</td>'
+        f'<b>{_safe(called(moved.feature), 80)}</b><br>{before} <span class="soft" style="color:{_SOFT}">&rarr;</span> {after}</td>'
         f'<td class="{"now" if moved.tripped else "soft"} line" align="right" valign="top" style="{_FONT};font-size:14px;font-weight:700;color:{colour};border-top:1px solid {_LINE};padding:8px 0;white-space:nowrap">{effect}</td></tr>'
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator
 
+from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, Message, Moved
 from perennial.notifications.text import clean, last, number, one_line, shorten
@@ -76,7 +77,7 @@ def _features(message: Message) -> str:
 def _feature(moved: Moved) -> str:
     limit = f", limit {number(moved.limit)}" if moved.limit is not None else ""
     effect = f" (moved {number(moved.effect)}{limit})" if moved.effect is not None else ""
-    name = shorten(one_line(moved.feature), 60)
+    name = shorten(one_line(called(moved.feature)), 60)
     values = f"{shorten(one_line(moved.before), 120)}  ->  {shorten(one_line(moved.after), 120)}"
     return f"{'*' if moved.tripped else ' '} {name}{effect}\n{_wrapped(values, '      ')}"
 

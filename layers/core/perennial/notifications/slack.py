@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, MARKS, Button, Fact, Link, Message, Moved
 from perennial.notifications.text import clean, last, number, one_line
@@ -101,7 +102,7 @@ def _features(message: Message) -> str:
 
 def _feature(moved: Moved) -> str:
     """A name in code, so that its underscores and asterisks are no markup."""
-    name = escaped(one_line(moved.feature).replace("`", "'"), 80) or " "
+    name = escaped(one_line(called(moved.feature)).replace("`", "'"), 80) or " "
     before, after = escaped(one_line(moved.before), 120), escaped(one_line(moved.after), 120)
     limit = f", limit {number(moved.limit)}" if moved.limit is not None else ""
     effect = f"  _moved {number(moved.effect)}{limit}_" if moved.effect is not None else ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, MARKS, Message
 from perennial.notifications.text import clean, last, number, one_line, shorten
@@ -58,7 +59,9 @@ def _body(message: Message) -> Iterator[Element]:
         head = f"Moved most ({len(message.moved)} of {message.features} features)"
         yield _text(_run(head, weight="Bolder"), separator=True)
     for moved in message.moved:
-        name = _run(shorten(one_line(moved.feature), 80) + "  ", fontType="Monospace", weight="Bolder")
+        name = _run(
+            shorten(one_line(called(moved.feature)), 80) + "  ", fontType="Monospace", weight="Bolder"
+        )
         values = f"{shorten(one_line(moved.before), 100)} \N{RIGHTWARDS ARROW} {shorten(one_line(moved.after), 100)}"
         effect = f"  moved {number(moved.effect)}" if moved.effect is not None else ""
         yield _text(name, _run(values), _run(effect, isSubtle=True))
