@@ -38,7 +38,7 @@ def wanted(config: ModelConfig, component: str, raised: Raised, now: datetime) -
         copies(component),
         bounds(scaling, raised, now),
         {f"{component}-{what}": tracking(config), wake: waking()},
-        (*(f"{component}-{each}" for each, _ in TRACKED.values()), wake, f"{component}-schedule-"),
+        families(component),
         {
             f"{component}-schedule-{entry.name}": action(config, entry, raised, now)
             for entry in scaling.schedule
@@ -46,6 +46,12 @@ def wanted(config: ModelConfig, component: str, raised: Raised, now: datetime) -
         },
         {wake: wake_alarm(config.model, component, wake)},
     )
+
+
+def families(component: str) -> tuple[str, ...]:
+    """How the names of what is ours begin."""
+    tracked = (f"{component}-{what}" for what, _ in TRACKED.values())
+    return (*tracked, f"{component}-wake", f"{component}-schedule-")
 
 
 def tracking(config: ModelConfig) -> Request:

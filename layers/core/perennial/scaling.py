@@ -41,6 +41,11 @@ class Resource:
     dimension: str = DIMENSION
 
     @property
+    def owner(self) -> str:
+        """The endpoint, or the inference component, that is scaled; the names of all that is ours on it begin so."""
+        return self.id.split("/")[1]
+
+    @property
     def key(self) -> dict[str, str]:
         """The three members that name it in every request."""
         return {

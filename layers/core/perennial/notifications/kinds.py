@@ -110,6 +110,7 @@ KINDS: Mapping[str, Kind] = {
     "endpoint_deleted": Kind(
         "Broken endpoint removed", "none", "", "A new endpoint is being created in its place.", topic="rollout",
     ),
+    "endpoint_removed": Kind("Endpoint of another kind removed", "none", "", "Nobody asks it any more."),
     "shadow_test_started": Kind(
         "{Version} runs as a shadow first", "none", "",
         "It gets copies of the requests, and its answers are compared with those of the version in service.",
@@ -127,6 +128,10 @@ KINDS: Mapping[str, Kind] = {
     ),
     "deployment_waits": Kind("Deployment waits for you", "soon", "See why, below.", UNCHANGED, topic="rollout"),
     "scaling_changed": Kind("Scaling changed", "none", "", "The endpoint scales by the new settings."),
+    "policy_detached": Kind(
+        "A step policy lost its alarms", "soon", "Put the policies' new ARNs, below, into the actions of these alarms.",
+        "The policies of others are back on the endpoint.", topic="scaling",
+    ),
     # --- analysis and alarms ---
     "window_analyzed": Kind("Traffic analysed", "none", "", "The report was written."),
     "window_empty": Kind("No traffic to analyse", "none", "", "An empty report was written."),

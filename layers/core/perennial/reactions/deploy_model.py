@@ -10,6 +10,7 @@ from perennial import components, losses, route, scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import (
+    BROKEN,
     DeploymentPlan,
     EndpointState,
     PackageVersion,
@@ -22,7 +23,7 @@ from perennial.deployment import (
 from perennial.ports import World
 from perennial.prediction.invocation import VERSION_VARIABLE
 from perennial.prediction_shift import environment
-from perennial.reactions import component_steps, guards, shadow_tests
+from perennial.reactions import component_steps, guards, set_aside, shadow_tests
 from perennial.reactions.retire import unscale
 from perennial.reactions.settle_scaling import remove as remove_scaling
 from perennial.route import Place
@@ -102,13 +103,17 @@ def _carry_out(
     if plan.action == "delete":
         # Written down as begun: what was forgiven by a new approval stays so until the new endpoint is there.
         world.state.put_rollout(model, starting, expected=known)
+        guards.take_down(model, world)
+        set_aside.keep(name, model, world)
         unscale(name, model, world)
         if place.endpoint and place.endpoint.host_config:
             _prepare(plan.version, plan.config_name, config, world)  # the endpoint stays, and goes on with it
             component_steps.let_go(place.endpoint, world)
         else:
             world.endpoints.delete(name)
-        return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
+        if place.endpoint and place.endpoint.status in BROKEN:
+            return Decision(model, because, "endpoint_deleted", plan.reason, "warning", details)
+        return Decision(model, because, "endpoint_removed", plan.reason, "info", details)
     if plan.action == "adopt":
         world.state.put_rollout(model, replace(starting, status="started"), expected=known)
         route.put(model, place.route.building(name), world)
@@ -183,4 +188,6 @@ def _make_way(endpoint: EndpointState, config: ModelConfig, world: World) -> Non
     """SageMaker refuses another instance type while scaling is registered; settling registers it again."""
     current = world.endpoints.instance_type(endpoint.config_name)
     if current is not None and current != config.endpoint.instance:
+        guards.take_down(config.model, world)  # what is suspended from here on is not by us
+        set_aside.keep(endpoint.name, config.model, world)
         remove_scaling(scaling.variant(endpoint.name), config.model, world)

@@ -7,7 +7,7 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import IN_PROGRESS, Rollout
 from perennial.ports import World
-from perennial.reactions import component_steps, settle_scaling
+from perennial.reactions import component_steps, set_aside, settle_scaling
 
 
 def unscale(endpoint: str, model: str, world: World) -> None:
@@ -35,6 +35,7 @@ def retire(endpoint: str, model: str, world: World) -> bool:
     elif found and found.status != "Deleting":
         unscale(endpoint, model, world)
         world.endpoints.delete(endpoint)
+    set_aside.forget(endpoint, model, world)
     present = route.serving(model, world)
     if present.other == endpoint:
         route.put(model, present.alone(), world)

@@ -11,6 +11,7 @@ from perennial import component_scaling, scaling
 from perennial.alarms.standing import same
 from perennial.config import ModelConfig
 from perennial.ports import World
+from perennial.reactions.set_aside import put_back
 from perennial.scaling import Changes, Request, Resource, Standing, Wanted
 from perennial.scaling_bounds import DOCUMENT, Raised
 
@@ -55,6 +56,8 @@ def apply(wish: Wanted, model: str, world: World) -> str | None:
     standing = world.scaling.standing(wish.resource)
     todo = scaling.changes(wish, standing)
     _register_and_put(wish.resource, todo, world)
+    # Before the policies of ours, which tell whoever goes on for a killed handler that this was not done yet.
+    back = put_back(wish.resource, model, world) if todo.policies else None
     arns = _arns(standing)
     for name, body in todo.policies.items():
         arns[name] = world.scaling.put_policy(wish.resource, name, body)
@@ -65,12 +68,15 @@ def apply(wish: Wanted, model: str, world: World) -> str | None:
         world.alarms.delete([scaling.alarm_name(name)], model)
         world.scaling.delete_policy(wish.resource, name)
     alarms = f"alarms put: {', '.join(each['AlarmName'] for each in put)}" if put else ""
-    return "; ".join(part for part in (todo.words(), alarms) if part) or None
+    return "; ".join(part for part in (todo.words(), alarms, back) if part) or None
 
 
 def remove(resource: Resource, model: str, world: World) -> None:
-    """Deregister, so that SageMaker accepts what it refuses with scaling attached; the alarms of step policies go first."""
-    for name in world.scaling.standing(resource).policies:
+    """Deregister, so that SageMaker accepts what it refuses with scaling attached; the alarms of our step policies go first."""
+    ours = (
+        name for name in world.scaling.standing(resource).policies if name.startswith(f"{resource.owner}-")
+    )
+    for name in ours:
         world.alarms.delete([scaling.alarm_name(name)], model)
     world.scaling.remove(resource)
 
