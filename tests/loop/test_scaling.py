@@ -18,13 +18,16 @@ from watched import put_state, state
 QUICK = {"scale_in_cooldown_seconds": 60, "scale_out_cooldown_seconds": 60}
 TEN_A_SECOND = {"min": 1, "max": 3, "invocations_per_instance": 600, **QUICK}
 IDLE = {"min": 1, "max": 3, "invocations_per_instance": 1_000_000, **QUICK}
+BY_HAND = {
+    "latency": ["notify"]
+}  # an order of these tests raises the bounds, no alarm of a slow machine does
 SLOWLY, FAST = 4.0, 26.0  # requests a second: for less than one instance, and for three
 
 
 @pytest.fixture(scope="module")
 def served(stack: Stack) -> Model:
     """A model on one instance that no load of these tests scales by itself."""
-    model = stack.model("scales").configure(endpoint=SMALL, scaling=IDLE)
+    model = stack.model("scales").configure(endpoint=SMALL, scaling=IDLE, on_alarm=BY_HAND)
     model.drop("first", drop_of(200))
     model.wait_for("version_registered")
     model.approve(1)
@@ -47,7 +50,7 @@ def model(served: Model) -> Iterator[Model]:
 def configure(model: Model, scaling: Any = IDLE, endpoint: Any = SMALL) -> None:
     """Upload it, and wait until it is in force."""
     before = len(model.decided("configuration_changed")) + len(model.decided("nothing"))
-    model.put("model.yaml", model.yaml(endpoint=endpoint, scaling=scaling))
+    model.put("model.yaml", model.yaml(endpoint=endpoint, scaling=scaling, on_alarm=BY_HAND))
     wait_for(
         "the configuration",
         lambda: len(model.decided("configuration_changed")) + len(model.decided("nothing")) > before,
