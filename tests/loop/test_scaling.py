@@ -18,9 +18,8 @@ from watched import put_state, state
 QUICK = {"scale_in_cooldown_seconds": 60, "scale_out_cooldown_seconds": 60}
 TEN_A_SECOND = {"min": 1, "max": 3, "invocations_per_instance": 600, **QUICK}
 IDLE = {"min": 1, "max": 3, "invocations_per_instance": 1_000_000, **QUICK}
-BY_HAND = {
-    "latency": ["notify"]
-}  # an order of these tests raises the bounds, no alarm of a slow machine does
+# An order of these tests raises the bounds; no alarm of a slow machine does.
+BY_HAND = {"latency": ["notify"]}
 SLOWLY, FAST = 4.0, 26.0  # requests a second: for less than one instance, and for three
 
 
