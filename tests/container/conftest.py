@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from hypothesis import settings
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -15,10 +14,6 @@ sys.path[:0] = [str(HERE), str(ROOT / "container"), str(ROOT / "layers" / "analy
 
 from container_jobs import LOANS, Job, Server, loan_rows, make_job, serving  # noqa: E402 - needs the path above
 from traffic import FEATURES, Traffic, csv_line  # noqa: E402
-
-# How long an example takes says more about the machine's other work than about the code.
-settings.register_profile("container", deadline=None)
-settings.load_profile("container")
 
 
 @pytest.fixture(scope="session")

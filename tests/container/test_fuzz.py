@@ -97,7 +97,7 @@ def whole_file() -> bytes:
 FILE = whole_file()
 
 
-@settings(max_examples=120, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.integers(0, len(FILE) - 1), st.integers(0, 255)), min_size=1, max_size=6))
 def test_a_parquet_file_with_other_bytes(fuzzed: Server, changes: list[tuple[int, int]]) -> None:
     """Whatever bytes of a file are others, even where Arrow's reader aborts: predictions, or a refusal."""

@@ -54,7 +54,7 @@ def test_graph_is_the_estimator(estimator, problem: str, outputs: int):
     assert fitted.predict(rows).shape == (len(rows), outputs)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10_000))
 def test_routing_is_exact(seed: int):
     """With one tree whose leaves all differ, every row lands in the same leaf in both."""

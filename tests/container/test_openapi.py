@@ -77,7 +77,7 @@ def test_the_server_does_what_its_document_says(
     """No request that the document allows, and none that it does not, is answered otherwise than it says."""
     operation = schemathesis.openapi.from_dict(document)[path][method]
 
-    @settings(max_examples=examples, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples, suppress_health_check=list(HealthCheck))
     @given(operation.as_strategy(generation_mode=mode))
     def ask(case: schemathesis.Case) -> None:
         response = case.call(base_url=str(fuzzed.client.base_url))

@@ -86,7 +86,7 @@ def test_a_change_of_the_period():
     assert analyzed(world)[1:] == ends[:-1]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(1, 600), st.sampled_from(["tick", "twice", "die", "lost"])), max_size=12)
 )

@@ -324,5 +324,5 @@ class Killing:
             setattr(getattr(self.world, port), name, function)
 
 
-Sleepers.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+Sleepers.TestCase.settings = settings(max_examples=150, stateful_step_count=40)
 TestSleepers = Sleepers.TestCase

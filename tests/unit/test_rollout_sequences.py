@@ -404,5 +404,5 @@ class Rollouts(RuleBasedStateMachine):
         assert not any(held.get(each) for each in ACTIVITIES)
 
 
-Rollouts.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+Rollouts.TestCase.settings = settings(max_examples=200, stateful_step_count=40)
 TestRollouts = Rollouts.TestCase

@@ -164,5 +164,5 @@ class ShadowTests(Rollouts):
             assert len(shadowed) <= 3, "pruning keeps the last three configs of any kind"
 
 
-ShadowTests.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
+ShadowTests.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 TestShadowTests = ShadowTests.TestCase

@@ -367,7 +367,7 @@ def test_new_classes_are_noted(look):
 @given(
     st.lists(st.sampled_from(["1,Bonn,no", "2,Köln,yes", '"3\n",x,no', ",,yes"]), min_size=12), st.randoms()
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_names_and_order_of_parts_do_not_matter(lines, chance):
     """The same contents under other names are the same dataset, with the same schema and statistics."""
     bodies = [(HEADER + "\n".join(lines[start::3]) + "\n").encode() for start in range(3)]

@@ -29,7 +29,7 @@ NASTY = st.text(st.characters(), max_size=200) | st.sampled_from(
         "",
     ]
 )
-FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 MANY = settings(FEW, max_examples=8, suppress_health_check=list(HealthCheck))
 

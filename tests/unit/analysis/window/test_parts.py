@@ -55,7 +55,7 @@ def near(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize("monitor", MONITORS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     split=st.lists(st.integers(0, 3), min_size=FILES, max_size=FILES),
     apart=st.lists(st.integers(0, 3), min_size=2 * FILES, max_size=2 * FILES),
