@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from perennial.errors import RequestRefused
@@ -110,6 +110,7 @@ def test_without_a_schema():
 
 
 @given(st.binary(max_size=200), st.sampled_from([CSV, JSON, LINES]))
+@example(b"\xef\xbb\xbf", LINES)  # a byte order mark, and nothing after it
 def test_any_bytes(body, kind):
     """Whatever is sent either has rows or is refused as 400."""
     try:

@@ -123,6 +123,8 @@ def _split(names: Any, data: Any, columns: Sequence[str]) -> Iterator[Row]:
 def _jsonlines(body: bytes, columns: Sequence[str]) -> Iterator[Row]:
     # Not splitlines: texts may hold what ends lines elsewhere, such as U+2028.
     found = [line for line in _text(body).split("\n") if line.strip(_JSON_BLANKS)]
+    if not found:
+        raise _bad("empty_body", "the body has no rows")
     for number, line in enumerate(found, 1):
         yield _row(_loads(line, number), columns, number)
 
