@@ -21,6 +21,9 @@ from perennial.deployment import (
 from perennial.errors import NameTooLong, ReservedName
 from perennial.kinds import GRACE, Route, aim, is_abandoned, leftover
 from perennial.losses import Loss
+from perennial.reactions.deploy_model import deploy_model
+from perennial.reactions.settle_endpoint import settle_endpoint
+from perennial.reactions.sweep import sweep
 from perennial.route import serving
 from perennial.scaling_bounds import Bounds
 
@@ -157,6 +160,27 @@ def test_a_lost_change_leaves_what_serves():
     found = plan(None, rollout("failed", lost=(LOST,)))
     assert found.needs_person
     assert "keeps serving version 1" in found.reason
+
+
+def test_the_kind_that_was_left_a_moment_ago():
+    """Changed back with other settings, it is built anew only once no request can be on its way to it."""
+    world = InMemoryWorld()
+    world.registry.add("mortgage", "Approved")
+    for wanted in (REALTIME, SERVERLESS):
+        world.catalog.put(wanted, NOW)
+        deploy_model("mortgage", world, because="configuration")
+        world.endpoints.become(aim(serving("mortgage", world), wanted, NAMES), "InService")
+        settle_endpoint("mortgage", world, because="endpoint changed")
+    world.catalog.put(config(endpoint={"instance": "ml.c5.large"}), NOW)
+    deploy_model("mortgage", world, because="changed back")
+    assert ("deployment_waits", "InService") == (
+        world.ledger.outcomes[-1],
+        world.endpoints.get(PLAIN).status,
+    )
+    world.time += GRACE
+    assert "deploy_model" in [due.reaction for _, due in sweep(world).due]
+    deploy_model("mortgage", world, because="sweep")
+    assert "endpoint_removed" == world.ledger.outcomes[-1]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
 
 from perennial import set_aside
+from perennial.errors import Conflict
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.sweep import sweep
@@ -123,6 +124,27 @@ def test_a_person_is_told_of_alarms_that_trigger_nothing_any_more(world):
     assert told.details == {
         "their-steps": world.scaling.standing(TARGET).policies["their-steps"]["PolicyARN"]
     }
+
+
+def test_of_two_handlers_that_meet_one_tells_it(world):
+    """Both put everything back; the slower one's retry finds nothing to do."""
+    standing = world.scaling.standing(TARGET)
+    triggered = {**standing.policies["their-steps"], "Alarms": [{"AlarmName": "their-steps-scaling"}]}
+    world.scaling.targets[TARGET] = replace(standing, policies={"their-steps": triggered})
+    deploy_model("mortgage", world, because="another instance type")
+    real = world.scaling.put_action
+
+    def meet(*arguments):
+        world.scaling.put_action = real
+        end(world)
+        real(*arguments)
+
+    world.scaling.put_action = meet
+    with pytest.raises(Conflict):
+        end(world)
+    settle_endpoint("mortgage", world, because="retry")
+    assert world.ledger.outcomes.count("policy_detached") == 1
+    assert theirs(world) == ALL
 
 
 def test_a_retired_endpoint_takes_it_along(world):

@@ -118,6 +118,9 @@ def leftover(
         return None
     if rollout and rollout.status in ("starting", "started") and place_of(rollout, route) == route.other:
         return None
-    if route.since and route.previous == route.other and now - route.since < GRACE:
-        return None
-    return route.other
+    return None if is_asked_still(route, route.other, now) else route.other
+
+
+def is_asked_still(route: Route, endpoint: str, now: datetime) -> bool:
+    """Whether requests may be on their way to an endpoint that the route has just left."""
+    return route.since is not None and route.previous == endpoint and now - route.since < GRACE

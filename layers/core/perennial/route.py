@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from perennial.config import ModelConfig
 from perennial.deployment import BROKEN, DeploymentPlan, Elsewhere, EndpointState, Rollout, reconcile, settle
-from perennial.kinds import Route, aim, first, is_abandoned, leftover, place_of
+from perennial.kinds import Route, aim, first, is_abandoned, is_asked_still, leftover, place_of
 from perennial.ports import World
 
 DOCUMENT = "route"
@@ -68,17 +68,20 @@ def planned(place: Place, rollout: Rollout | None, config: ModelConfig, world: W
     elsewhere = None
     if rollout and place_of(rollout, place.route) != place.aimed:
         elsewhere = Elsewhere(place.at(rollout, world))
-    versions = world.registry.versions(config.model)
-    return reconcile(
+    now, versions = world.now(), world.registry.versions(config.model)
+    plan = reconcile(
         versions,
         place.endpoint,
         rollout,
         config,
         world.names,
-        world.now(),
+        now,
         leaves=place.leaves,
         elsewhere=elsewhere,
     )
+    if plan.action == "delete" and is_asked_still(place.route, place.aimed, now):
+        return replace(plan, action="wait", reason=f"requests may be on their way to {place.aimed} still")
+    return plan
 
 
 def abandoned(place: Place, rollout: Rollout | None, world: World) -> bool:

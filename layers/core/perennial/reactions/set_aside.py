@@ -22,7 +22,10 @@ def keep(endpoint: str, model: str, world: World) -> None:
 
 
 def put_back(resource: Resource, model: str, world: World) -> str | None:
-    """On a target that is registered again; a sentence when there was anything. It may be repeated."""
+    """On a target that is registered again; a sentence when there was anything. It may be repeated.
+
+    Raises Conflict when another handler did it at the same time.
+    """
     known = world.state.get(model, DOCUMENT)
     kept = SetAside.read(known)
     if kept is None or not kept.is_of(resource):
@@ -39,9 +42,9 @@ def put_back(resource: Resource, model: str, world: World) -> str | None:
         world.scaling.put_action(resource, name, body)
     if kept.suspended:
         world.scaling.suspend(resource, dict.fromkeys(kept.suspended, True))
+    world.state.put(model, DOCUMENT, {}, expected=known)  # first: of two handlers that meet only one tells it
     if renamed := {name: arns[name] for name, before in kept.triggers.items() if arns[name] != before}:
         world.ledger.record(_detached(model, resource, renamed))
-    world.state.put(model, DOCUMENT, {}, expected=known)
     words = ", ".join([*arns, *actions, *(f"{each} as before" for each in kept.suspended)])
     return f"put back what others had set: {words}" if words else None
 
