@@ -10,12 +10,14 @@ import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
 
 from perennial.errors import Conflict
+from perennial.notifications.kinds import kind_of
 from perennial.reactions.configure_model import configure_model
 from perennial.reactions.datasets import champion_of, remember
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.register_model import register_model
 from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.reactions.sweep import sweep
+from perennial.retraining.history import Asked, written
 from perennial.scaling import variant
 from perennial.scaling_bounds import Bounds
 from perennial.training import Dataset, job_request
@@ -139,6 +141,29 @@ class TestRegisterModel:
         register_model(name, world)
         assert "nothing" == register_model(name, world).outcome
         assert 1 == len(world.registry.versions("mortgage"))
+
+    @pytest.mark.parametrize(
+        ("asked_by", "status", "lasts"),
+        [
+            pytest.param(None, "answered", True, id="its alarm rings"),
+            pytest.param(None, "cleared", False, id="its alarm is over"),
+            pytest.param("@ada", "answered", False, id="a person asked"),
+        ],
+    )
+    def test_a_retraining_that_did_not_help_is_no_good_news(self, world, asked_by, status, lasts):
+        """A version that an alarm asked for, and that the gate refuses, needs a person while the alarm rings."""
+        because = "alarm perennial-mortgage-model-quality is ALARM since 2026-11-23 11:27:54 UTC"
+        asked = Asked(
+            NOW, "quality-1", because, 0.1, "ml.m5.large", "dataset", asked_by, dataset=DATASET.version
+        )
+        world.state.put("mortgage", "retraining", written([asked], NOW), expected=None)
+        world.state.put("mortgage", "alarm#model-quality", {"status": status}, expected=None)
+        world.catalog.put(config(gate={"minimum": 0.95}), NOW)
+        decision = register_model(trained(world, archive({"evaluation.json": evaluation()})), world)
+        assert ("version_registered", "Rejected") == (decision.outcome, decision.details["approval"])
+        assert lasts is ("that lasts" in decision.reason)
+        told = kind_of(decision.outcome, decision.news, decision.details)
+        assert ("soon" if lasts else "none") == told.urgency
 
     def test_killed_before_it_was_told(self, world):
         """A verdict that reached nobody is told by the retry."""

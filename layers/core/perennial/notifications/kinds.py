@@ -2,7 +2,7 @@
 
 `{model}`, `{version}` ("version 3"), `{endpoint}`, `{alarm}` and `{data}` (the data bucket) are filled in.
 `did` is what the system did, unless the decision itself says so in its `action`. A row's name may end in a detail's
-value: `version_registered/Rejected`.
+value: `version_registered/Rejected`, and in `alarm` where one still rings for which it was done.
 """
 
 from __future__ import annotations
@@ -83,6 +83,11 @@ KINDS: Mapping[str, Kind] = {
     "version_registered/Rejected": Kind(
         "{Version} did not pass the gate", "none", "",
         "It is registered as Rejected; what serves is untouched.", ("approve",), topic="training", resolves=True,
+    ),
+    "version_registered/Rejected/alarm": Kind(
+        "{Version} did not pass the gate, and the trouble lasts", "soon",
+        "Look at the alarm: drop better data, roll back, or approve {version} all the same.",
+        "It is registered as Rejected; what serves is untouched.", ("approve", "retrain"), topic="training",
     ),
     # --- endpoint ---
     "endpoint_creation_started": Kind(
@@ -213,7 +218,9 @@ _UNKNOWN: Mapping[Severity, Urgency] = {"info": "none", "warning": "soon", "erro
 
 def kind_of(outcome: str, severity: Severity, details: Mapping[str, str]) -> Kind:
     """The row of an outcome; one made from its name for an outcome that has none."""
-    found = KINDS.get(f"{outcome}/{details.get('approval', '')}") or KINDS.get(outcome)
+    name = f"{outcome}/{details.get('approval', '')}"
+    found = KINDS.get(f"{name}/alarm") if "alarm" in details else None
+    found = found or KINDS.get(name) or KINDS.get(outcome)
     if found:
         return found
     urgency = _UNKNOWN[severity]

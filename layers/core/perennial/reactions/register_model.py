@@ -17,6 +17,7 @@ from perennial.names import TrainingJobName
 from perennial.ports import World
 from perennial.reactions.datasets import champion_of, pinned
 from perennial.reactions.outputs import read_output
+from perennial.reactions.trainings import unmended
 from perennial.registration import package_request
 from perennial.training import IN_FLIGHT, TrainingJob, after_failure, job_request
 
@@ -89,9 +90,11 @@ def _register(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, wo
     if output.left_out:
         details["baseline"] = f"{output.left_out}: its traffic will not be judged"
     news: Severity = "warning" if verdict.status == "Rejected" else "info"
-    return Decision(
-        parsed.model, fact, "version_registered", f"{verdict.status}: {verdict.reason}", news, details
-    )
+    reason = f"{verdict.status}: {verdict.reason}"
+    if verdict.status == "Rejected" and (alarm := unmended(parsed.dataset, config, world)):
+        reason += f". It was to mend what alarm {alarm} tells of, and that lasts"
+        details["alarm"] = alarm
+    return Decision(parsed.model, fact, "version_registered", reason, news, details)
 
 
 def _keep_baseline(model: str, job: str, files: Mapping[str, bytes], world: World) -> dict[str, str]:

@@ -137,6 +137,22 @@ def _fate(
     return "refused"
 
 
+def unmended(dataset: str, config: ModelConfig, world: World) -> str | None:
+    """The alarm that asked for a training on that dataset and has not gone quiet since."""
+    model = config.model
+    asked = history.read(world.state.get(model, history.DOCUMENT))
+    because = [
+        item.because.split()
+        for item in asked
+        if item.status == "asked" and item.asked_by is None and _dataset(item, config, world) == dataset
+    ]
+    for intent, answered in world.state.all(model, "alarm#").items():
+        name = f"{world.names.endpoint(model)}-{intent}"
+        if answered["status"] != "cleared" and any(name in words for words in because):
+            return name
+    return None
+
+
 def last_seconds(jobs: Sequence[TrainingJob], world: World) -> int | None:
     """How long the newest finished training took."""
     done = [job for job in jobs if job.status == "Completed"]
