@@ -24,7 +24,9 @@ def parse_number(text: str) -> float:
         number = float(stripped)
     except ValueError:
         raise CellError("a number") from None
-    if not math.isfinite(number) or "_" in stripped or not stripped.isascii():
+    if "_" in stripped or not stripped.isascii():
+        raise CellError("a number")
+    if not math.isfinite(number):
         raise CellError("a finite number")
     return number
 

@@ -104,6 +104,38 @@ EVERY = pytest.mark.parametrize(
 )
 
 
+THREE = [FeatureEncoding(Feature(name, "float")) for name in ("x", "y", "z")]
+
+
+@pytest.mark.parametrize(
+    ("body", "form"),
+    [
+        pytest.param(b"1,2,3,9e99,4,5,6\n", "csv", id="a row's end within a line"),
+        pytest.param(b"1,2,3,90e98,4,5,6\n", "csv", id="the same, written in another way"),
+        pytest.param(b"1,2,3,9e99,4\n5\n", "csv", id="as many rows as lines, and all ends in their places"),
+        pytest.param(b"1,2,3\n" * 9000 + b"1,2,3,9e99,4,5,6\n", "csv", id="far down"),
+        pytest.param(
+            b'{"instances": [[1, 2, 3]], "instance\\u0073": [[4, 5, 6]]}', "json", id="a name in escapes"
+        ),
+    ],
+)
+def test_nothing_is_smuggled_in(body, form):
+    """What the quick ways put into a body, or look for in it, is not taken for theirs where it was sent."""
+    decoder, kind = Decoder(THREE), ContentType(form)
+    refused = outcome(decoder, body, kind)
+    assert refused == outcome(decoder, body, kind, thorough=True)
+    assert refused[0] in ("wrong_column_count", "duplicate_name")
+
+
+def test_the_number_that_ends_rows_is_a_number():
+    """A cell may hold it."""
+    assert outcome(Decoder(THREE), b"1,9e99,3\n9e99,9e99,9e99\n", CSV)[0] == [
+        1.0,
+        float(np.finfo(np.float32).max),
+        3.0,
+    ]
+
+
 @EVERY
 @given(data=st.data())
 def test_csv_however_it_is_written(encodings, data):

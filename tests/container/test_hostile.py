@@ -206,6 +206,19 @@ PROBES = {
     ),
     "instances twice": Probe(JSON, b'{"instances": [[1, 3, "a", 1]], "instances": [[2, 3, "a", 1]]}'),
     "instances and inputs": Probe(JSON, b'{"instances": [[1, 3, "a", 1]], "inputs": [[2, 3, "a", 1]]}'),
+    "instances twice, once in escapes": Probe(
+        JSON, b'{"instances": [[1, 3, "a", true]], "instance\\u0073": [[2, 3, "a", true]]}'
+    ),
+    "data twice in a split table": Probe(
+        JSON,
+        b'{"dataframe_split": {"columns": ["ratio", "score", "group", "first"],'
+        b' "data": [[1, 3, "a", true]], "data": [[2, 3, "a", true]]}}',
+    ),
+    "instances and a split table": Probe(
+        JSON,
+        b'{"instances": [[1, 3, "a", true]],'
+        b' "columns": ["ratio", "score", "group", "first"], "data": [[2, 3, "a", true]]}',
+    ),
     # few bytes that become very much
     "a line of megabytes": Probe(CSV, b"a" * 5 * MEBIBYTE, line=1),
     "a line of megabytes far down": Probe(CSV, GOOD * 9000 + b"," * 5 * MEBIBYTE, line=9001),

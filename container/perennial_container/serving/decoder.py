@@ -179,7 +179,9 @@ class Decoder:
             document = orjson.loads(body)
             wrapped = type(document) is dict
             if wrapped:
-                if body.count(b'"instances"') + body.count(b'"inputs"') != 1:
+                # Another name may be that of another table, and names may be written in escapes.
+                once = body.count(b'"instances"') + body.count(b'"inputs"') == 1
+                if len(document) != 1 or not once or b"\\" in body:
                     return None
                 document = document.get("instances", document.get("inputs"))
         if type(document) is not list or not document:

@@ -45,14 +45,16 @@ def read_csv_numbers(body: Body, width: int, start: int = 0) -> Iterator[Doubles
 def _read_lines(lines: Body, width: int, parser: Parser) -> Doubles:
     if b"\r" in lines:
         lines = lines.replace(b"\r\n", b"\n")
-    flat = read_cells(
-        b"%b,%b" % (bytes(lines.removesuffix(b"\n").replace(b"\n", END_OF_ROW)), ROW_END), parser
-    )
-    if len(flat) % (width + 1):
+    lines = bytes(lines.removesuffix(b"\n"))
+    rows = lines.count(b"\n") + 1
+    flat = read_cells(b"%b,%b" % (lines.replace(b"\n", END_OF_ROW), ROW_END), parser)
+    if len(flat) != rows * (width + 1):
         raise NotPlain
-    cells = flat.reshape(-1, width + 1)
-    if not (cells[:, -1] == float(ROW_END)).all():
+    # A cell may hold the number that ends rows: then there are more of it than lines.
+    ends = flat == float(ROW_END)
+    if np.count_nonzero(ends) != rows or not ends[width :: width + 1].all():
         raise NotPlain
+    cells = flat.reshape(rows, width + 1)
     if width == 1 and np.isnan(cells).any():  # in a column alone, an empty cell is an empty line
         raise NotPlain
     return cells[:, :-1]

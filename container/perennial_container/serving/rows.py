@@ -18,6 +18,7 @@ Row = Sequence[Any]
 
 BOM = b"\xef\xbb\xbf"
 ROWS_KEYS = ("instances", "inputs", "dataframe_records", "records")
+SPLIT_KEY = "dataframe_split"
 
 
 class BodyError(RequestError):
@@ -71,19 +72,14 @@ def read_json(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]
     _refuse_twice(body, document, None)
     places: list[int] | None = None
     if isinstance(document, dict):
-        split = document.get("dataframe_split", document)
-        if isinstance(split, dict) and "columns" in split and "data" in split:
-            places, width, document = (
-                _split_places(split["columns"], features),
-                len(split["columns"]),
-                split["data"],
-            )
-        else:
-            found = [key for key in ROWS_KEYS if key in document]
-            if len(found) != 1:
-                also = f", found {' and '.join(found)}" if found else ""
-                raise BodyError("no_instances", f'expected {{"instances": [...]}} or a list of rows{also}')
-            document = document[found[0]]
+        split = _split(document)
+        found = [key for key in ROWS_KEYS if key in document] + ["a split table"] * (split is not None)
+        if len(found) != 1:
+            also = f", found {' and '.join(found)}" if found else ""
+            raise BodyError("no_instances", f'expected {{"instances": [...]}} or a list of rows{also}')
+        if split is not None:
+            places, width = _split_places(split["columns"], features), len(split["columns"])
+        document = document[found[0]] if split is None else split["data"]
     if not isinstance(document, list):
         raise BodyError("no_instances", f"expected a list of rows, found {type_name(document)}")
     if not document:
@@ -156,6 +152,12 @@ def _places(header: Sequence[str], features: Sequence[str]) -> list[int]:
     return [header.index(name) for name in features]
 
 
+def _split(document: dict[str, Any]) -> dict[str, Any] | None:
+    """The table that has its columns apart, bare or as MLflow names it; None if it is another document."""
+    split = document.get(SPLIT_KEY, document)
+    return split if isinstance(split, dict) and "columns" in split and "data" in split else None
+
+
 def _split_places(columns: Any, features: Sequence[str]) -> list[int]:
     if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
         raise BodyError("no_instances", "expected a list of names for the columns of a split table")
@@ -183,7 +185,8 @@ def _row(value: Any, features: Sequence[str], line: int) -> Row:
 
 
 def _refuse_twice(text: bytes, document: Any, line: int | None) -> None:
-    """A name that an object has twice, in the document's own object or in a row: readers differ in which they take."""
+    """A name that an object has twice, in the document's own object, a split table or a row: readers differ in which
+    they take."""
     objects = _objects(document)
     if text.count(b":") <= sum(map(len, objects)):
         return  # as many colons as names
@@ -194,6 +197,8 @@ def _refuse_twice(text: bytes, document: Any, line: int | None) -> None:
     rows: Any = parsed
     if isinstance(parsed, Object):
         _refuse_name_twice(parsed, line)
+        if isinstance(split := parsed[SPLIT_KEY] if SPLIT_KEY in document else None, Object):
+            _refuse_name_twice(split, line)
         rows = next((parsed[key] for key in ROWS_KEYS if key in document), ())
     for number, row in enumerate(rows if isinstance(rows, Array) else (), start=1):
         if isinstance(row, Object):
@@ -202,10 +207,11 @@ def _refuse_twice(text: bytes, document: Any, line: int | None) -> None:
 
 def _objects(document: Any) -> list[Any]:
     """The document, what holds its rows, and its rows, as far as they are objects."""
-    rows = document
+    rows, split = document, None
     if isinstance(document, dict):
         rows = next((document[key] for key in ROWS_KEYS if key in document), None)
-    found = [document, *(rows if isinstance(rows, list) else ())]
+        split = document.get(SPLIT_KEY)
+    found = [document, split, *(rows if isinstance(rows, list) else ())]
     return [each for each in found if isinstance(each, dict)]
 
 
@@ -216,9 +222,18 @@ def _refuse_name_twice(value: Any, line: int | None) -> None:
         raise BodyError("duplicate_name", f"the object has {twice[:40]!r} more than once", line, twice[:40])
 
 
+def _refuse_other_text(text: bytes, line: int) -> None:
+    try:
+        bytes(text).decode()
+    except UnicodeDecodeError as error:
+        message = f"the JSON is not UTF-8: byte {error.start} is {text[error.start]:#04x}"
+        raise BodyError("not_utf8", message, line) from error
+
+
 def _loads(text: bytes, line: int | None) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         where = line if line is not None else error.lineno
+        _refuse_other_text(text, where)
         raise BodyError("malformed_json", f"the JSON cannot be read: {error}", where) from error
