@@ -1,8 +1,8 @@
 """Runs a model's graph: encoded features in, predictions out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,11 @@ OUTPUT = "scores"
 
 Doubles = npt.NDArray[np.float64]
 
+NO_LABELS = np.empty(0, np.int64)
+NO_PROBABILITIES = np.empty((0, 0))
 
-@dataclass(frozen=True)
-class Predictions:
+
+class Predictions(NamedTuple):
     """One entry per row. `score` is the positive class's or the best class's probability, or the number.
 
     `labels` are places in the schema's classes (empty for regression), `probabilities` is rows by classes
@@ -28,8 +30,8 @@ class Predictions:
     """
 
     score: Doubles
-    labels: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    probabilities: Doubles = field(default_factory=lambda: np.empty((0, 0)))
+    labels: npt.NDArray[np.int64] = NO_LABELS
+    probabilities: Doubles = NO_PROBABILITIES
 
     def part(self, start: int, end: int) -> "Predictions":
         """Those of some of the rows, [start, end)."""
@@ -93,6 +95,7 @@ class Predictor:
         if self.schema.problem == "regression":
             return Predictions(raw[:, 0] * self.rescaling.scale + self.rescaling.offset)
         if self.schema.problem == "binary_classification":
-            return Predictions(raw[:, 0], (raw[:, 0] >= self.threshold).astype(np.int64))
+            score = raw[:, 0]
+            return Predictions(score, (score >= self.threshold).astype(np.int64))
         labels = raw.argmax(axis=1)
         return Predictions(raw[np.arange(len(raw)), labels], labels, raw)

@@ -79,6 +79,9 @@ class AnswerWriter:
         return "".join(f"{','.join(map(repr, row))}\n" for row in rows).encode()
 
     def _csv(self, predictions: Predictions) -> bytes:
+        if len(predictions.score) == 1:
+            head = self._heads[predictions.labels.item()] if self._classes else b""
+            return b"%b%b\n" % (head, orjson.dumps(predictions.score.item()))
         scores = _numbers(predictions.score)
         if not self._classes:
             return b"\n".join([*scores, b""])

@@ -11,8 +11,9 @@ from perennial_container.cpu import available_cpus
 from perennial_container.errors import RequestError
 from perennial_container.serving.admission import MOST_BYTES, Admission
 from perennial_container.serving.answers import write_error
+from perennial_container.serving.asked import Limits
 from perennial_container.serving.bounds import sure_megabytes
-from perennial_container.serving.front import Front, Limits
+from perennial_container.serving.front import Front
 from perennial_container.serving.meter import CONTENT_TYPE, Meter
 from perennial_container.serving.model import ServedModel
 from perennial_container.serving.openapi import describe

@@ -25,6 +25,7 @@ from perennial_container.serving.numbers import (
     LONGEST_LINE,
     NotPlain,
     read_csv_numbers,
+    read_csv_row,
     read_json_numbers,
     read_jsonlines_numbers,
 )
@@ -35,7 +36,10 @@ from perennial_container.table import Matrix
 FEW = 64  # rows; more are converted column by column
 CHUNK = 8192  # rows that are text at the same time
 SMALL = 4096  # bytes of JSON; less is read sooner as objects
+ROW = 16 * 1024  # bytes that may be a single row
 NUMBERS = frozenset({int, float})
+FEW_CELLS = 4096
+PLAIN = 1e76  # a sum of squares; where it is less, 32 bits hold every number
 
 
 class Decoder:
@@ -58,10 +62,16 @@ class Decoder:
 
     def decode(self, body: bytes, kind: ContentType) -> Matrix:
         """Rows by features. Raises RequestError 400 naming the place of what cannot be read."""
+        quick = self.quick(body, kind)
+        return self.thorough(body, kind) if quick is None else quick
+
+    def quick(self, body: bytes, kind: ContentType) -> Matrix | None:
+        """The same where no closer look is needed."""
         if kind.form == "npy":
             return self._array(read_npy(body, self._width))
-        quick = self._csv(body, kind) if kind.form == "csv" else self._documents(body, kind)
-        return self.thorough(body, kind) if quick is None else quick
+        if kind.form == "parquet":
+            return None
+        return self._csv(body, kind) if kind.form == "csv" else self._documents(body, kind)
 
     def _array(self, values: npt.NDArray[np.float64]) -> Matrix:
         infinite = np.argwhere(np.isinf(values))
@@ -93,6 +103,15 @@ class Decoder:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _csv(self, body: bytes, kind: ContentType) -> Matrix | None:
+        if (
+            self._numeric
+            and len(body) <= ROW
+            and not (self._confusable if kind.header is None else kind.header)
+        ):
+            with suppress(NotPlain):
+                row = self._checked(read_csv_row(body, self._width))
+                if row is not None:
+                    return row
         bare = not kind.header and body.isascii() and b'"' not in body and b"_" not in body
         if bare and b"\r" in body:
             bare = body.count(b"\r") == body.count(b"\r\n")  # one alone ends a line, too
@@ -201,13 +220,16 @@ class Decoder:
 
     def _checked(self, values: npt.NDArray[np.float64]) -> Matrix | None:
         """Numbers that 32 bits hold, whole where they must be, NaN for missing; None if some need a closer look."""
-        with np.errstate(over="ignore"):
-            matrix = values.astype(np.float32)
-        if not np.isfinite(matrix).all():
-            missing = np.isnan(values)
-            if np.isinf(matrix).any():
-                return None
-            matrix, values = np.where(missing, self._fills, matrix), np.where(missing, 0.0, values)
+        if values.size <= FEW_CELLS and np.vdot(values, values) < PLAIN:
+            matrix = values.astype(np.float32)  # none is missing, infinite or too large: most requests
+        else:
+            with np.errstate(over="ignore"):
+                matrix = values.astype(np.float32)
+            if not np.isfinite(matrix).all():
+                missing = np.isnan(values)
+                if np.isinf(matrix).any():
+                    return None
+                matrix, values = np.where(missing, self._fills, matrix), np.where(missing, 0.0, values)
         if not self._whole:
             return matrix
         whole = values[:, self._whole]

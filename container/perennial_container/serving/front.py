@@ -8,60 +8,36 @@ import logging
 import traceback
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
 from typing import cast
 
 import orjson
 
 from perennial_container.cpu import available_cpus
 from perennial_container.errors import RequestError
+from perennial_container.predictor import Predictions
 from perennial_container.serving.admission import RETRY_AFTER_SECONDS, Admission, Ticket
 from perennial_container.serving.answers import write_error
-from perennial_container.serving.batching import Batcher
-from perennial_container.serving.media import (
-    NAMES,
-    ContentType,
-    Form,
-    choose_answer,
-    parse_content_type,
-    refuse_encoding,
+from perennial_container.serving.asked import (
+    INFERENCE,
+    Asked,
+    Limits,
+    answer_headers,
+    answer_lines,
+    read_headers,
+    too_large,
 )
+from perennial_container.serving.batching import Batcher
+from perennial_container.serving.direct import Exchange
 from perennial_container.serving.meter import Meter
 from perennial_container.serving.model import Served, ServedModel
 from perennial_container.serving.respond import Receive, Scope, Send, closes, respond, respond_and_linger
-from perennial_container.serving.wishes import Parts, parts_wished, stamped
 
 log = logging.getLogger(__name__)
 
 INLINE_BYTES = 32 * 1024  # smaller bodies are not worth a thread
-ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes"
-INFERENCE = b"x-amzn-sagemaker-inference-id"
 JSON = (b"content-type", b"application/json")
 
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Of one body: its size in bytes, and how long it may take once it has begun; and what is answered unasked."""
-
-    size: int
-    seconds: float
-    parts: Parts = "both"
-    stamp: bytes = b""  # an attribute for every answer: SageMaker lets no other header through
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a request's headers say; `length` is None where none was declared."""
-
-    kind: ContentType
-    form: Form
-    length: int | None
-    attributes: bytes | None
-    inference: bytes | None
-    parts: Parts
 
 
 class Front:
@@ -90,6 +66,44 @@ class Front:
         self._threads.shutdown(wait=False)
         self._model.close()
 
+    def _done(self) -> None:
+        self._in_flight -= 1
+        if self._closing and not self._in_flight:
+            self._end()
+
+    def answer_at_once(self, exchange: Exchange) -> bool:
+        """Take a small request whose rows can be read the quick way; whatever is to be said of others, ASGI tells."""
+        scope = exchange.scope
+        path, method = scope["path"], scope["method"]
+        if path == "/invocations" and method == "POST":
+            return len(exchange.body) <= INLINE_BYTES and self._take(exchange)
+        if path == "/ping" and method == "GET" and self._model.is_ready():
+            exchange.answer(b"", b"")
+            return True
+        return False
+
+    def _take(self, exchange: Exchange) -> bool:
+        try:
+            served = self._model.ready()
+            asked = read_headers(exchange.scope["headers"], self._limits)
+            if served.worker is not None:
+                return False
+            head = answer_lines(asked, served.version, self._limits.stamp)
+            rows = served.decoder.quick(exchange.body, asked.kind)
+            if rows is None:
+                return False
+            ticket = self._admission.admit(len(exchange.body))
+        except Exception:  # noqa: BLE001 - it comes again the ordinary way, where it is told
+            return False
+        self._in_flight += 1
+        self._batch(served).add(rows, _Taken(self, exchange, served, asked, head, ticket))
+        return True
+
+    def _batch(self, served: Served) -> Batcher:
+        if self._batcher is None:
+            self._batcher = Batcher(served.predict, asyncio.get_running_loop())
+        return self._batcher
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             path, method = scope["path"], scope["method"]
@@ -98,9 +112,7 @@ class Front:
                 try:
                     await self._invoke(scope, receive, send)
                 finally:
-                    self._in_flight -= 1
-                    if self._closing and not self._in_flight:
-                        self._end()
+                    self._done()
                 return
             if path == "/ping" and method in ("GET", "HEAD"):
                 await self._ping(send)
@@ -119,7 +131,7 @@ class Front:
         whole = False
         try:
             served = self._model.ready()
-            asked = self._asked(scope["headers"])
+            asked = read_headers(scope["headers"], self._limits)
             with self._admission.admit(asked.length or 0) as ticket:
                 body = await self._body(asked, ticket, receive)
                 whole = True
@@ -145,43 +157,7 @@ class Front:
             await respond(send, 500, [JSON], write_error(failure))
         else:
             self._meter.answered(200)
-            headers = [
-                (b"content-type", NAMES[asked.form].encode()),
-                (b"x-model-version", served.version.encode()),
-            ]
-            stamp = self._limits.stamp
-            if asked.attributes is not None:
-                headers.append((ATTRIBUTES, stamped(asked.attributes, stamp)))
-            elif stamp:
-                headers.append((ATTRIBUTES, stamp))
-            if asked.inference is not None:
-                headers.append((INFERENCE, asked.inference))
-            await respond(send, 200, headers, content)
-
-    def _asked(self, headers: list[tuple[bytes, bytes]]) -> Asked:
-        """Raises RequestError 406, 413 or 415."""
-        content_type = accept = encoding = length = attributes = inference = None
-        for name, value in headers:
-            if name == b"content-type":
-                content_type = value
-            elif name == b"accept":
-                accept = value if accept is None else accept + b"," + value
-            elif name == b"content-length":
-                length = value
-            elif name == b"content-encoding":
-                encoding = value
-            elif name == ATTRIBUTES:
-                attributes = value
-            elif name == INFERENCE:
-                inference = value
-        if encoding:
-            refuse_encoding(encoding.decode("latin-1"))
-        kind, form = _media(content_type, accept)
-        declared = int(length.lstrip(b"0") or b"0") if length and length.isdigit() else None
-        if declared is not None and declared > self._limits.size:
-            raise self._too_large()
-        parts = parts_wished(attributes, self._limits.parts)
-        return Asked(kind, form, declared, attributes, inference, parts)
+            await respond(send, 200, answer_headers(asked, served.version, self._limits.stamp), content)
 
     async def _body(self, asked: Asked, ticket: Ticket, receive: Receive) -> bytes:
         """Raises RequestError 408 and 413, and ClientGone."""
@@ -190,7 +166,7 @@ class Front:
             raise ClientGone
         body: bytes = message.get("body", b"")
         if len(body) > self._limits.size:
-            raise self._too_large()
+            raise too_large(self._limits)
         if not message.get("more_body", False):
             return body
         try:
@@ -209,7 +185,7 @@ class Front:
                 raise ClientGone
             piece = message.get("body", b"")
             if len(body) + len(piece) > self._limits.size:
-                raise self._too_large()
+                raise too_large(self._limits)
             if asked.length is None:
                 ticket.add(len(piece))
             body += piece
@@ -227,15 +203,38 @@ class Front:
                 self._threads, served.answer, body, asked.kind, asked.form, asked.parts
             )
         rows = served.decoder.decode(body, asked.kind)
-        if self._batcher is None:
-            self._batcher = Batcher(served.predict)
-        predictions = await self._batcher.submit(rows)
+        predictions = await self._batch(served).submit(rows)
         return served.writer.write(predictions, asked.form, asked.parts)
 
-    def _too_large(self) -> RequestError:
-        return RequestError(
-            413, "body_too_large", f"the body is larger than {self._limits.size} bytes; send fewer rows"
-        )
+
+class _Taken:
+    """A request that is answered at once, with its batch."""
+
+    __slots__ = ("_asked", "_exchange", "_front", "_head", "_served", "_ticket")
+
+    def __init__(
+        self, front: Front, exchange: Exchange, served: Served, asked: Asked, head: bytes, ticket: Ticket
+    ) -> None:
+        self._front, self._exchange, self._served = front, exchange, served
+        self._asked, self._head, self._ticket = asked, head, ticket
+
+    def answer(self, predictions: Predictions) -> None:
+        front, asked = self._front, self._asked
+        try:
+            content = self._served.writer.write(predictions, asked.form, asked.parts)
+            self._exchange.answer(self._head, content)
+        except Exception as error:  # noqa: BLE001 - handed on
+            self.fail(error)
+            return
+        front._meter.answered(200)
+        self._ticket.give_back()
+        front._done()
+
+    def fail(self, _: Exception) -> None:
+        """The ordinary way meets the error again, and tells it."""
+        self._ticket.give_back()
+        self._exchange.otherwise()
+        self._front._done()
 
 
 class ClientGone(Exception):
@@ -263,9 +262,3 @@ def _log(level: int, headers: list[tuple[bytes, bytes]], **found: object) -> Non
         "%s",
         orjson.dumps({key: value for key, value in document.items() if value is not None}).decode(),
     )
-
-
-@lru_cache(maxsize=256)
-def _media(content_type: bytes | None, accept: bytes | None) -> tuple[ContentType, Form]:
-    kind = parse_content_type(content_type.decode("latin-1") if content_type else None)
-    return kind, choose_answer(accept.decode("latin-1") if accept else None, kind.form)

@@ -21,7 +21,8 @@ from perennial_container.paths import Paths
 from perennial_container.serving.admission import Admission
 from perennial_container.serving.answers import write_error
 from perennial_container.serving.app import control_plane
-from perennial_container.serving.front import App, Front, Limits
+from perennial_container.serving.asked import Limits
+from perennial_container.serving.front import App, Front
 from perennial_container.serving.meter import Meter
 from perennial_container.serving.model import ServedModel
 from perennial_container.serving.respond import Receive, Scope, Send

@@ -121,6 +121,10 @@ class ServedModel:
             raise RequestError(503, "model_not_ready", reason)
         return self.served
 
+    def is_ready(self) -> bool:
+        """Whether there is a model, and nothing that may keep it from answering."""
+        return self.served is not None and self.served.worker is None
+
     def close(self) -> None:
         """Let a user's own code end with its last request."""
         if self.served is not None and self.served.worker is not None:

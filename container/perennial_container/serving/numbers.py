@@ -42,6 +42,17 @@ def read_csv_numbers(body: Body, width: int, start: int = 0) -> Iterator[Doubles
         yield _read_lines(lines, width, parser)
 
 
+def read_csv_row(body: bytes, width: int) -> Doubles:
+    """The one row of a body that is one line. Raises NotPlain."""
+    line = body.removesuffix(b"\n").removesuffix(b"\r")
+    if b"\n" in line or b"\r" in line or b"[" in line:
+        raise NotPlain
+    flat = _flat(line, Parser())
+    if len(flat) != width:
+        raise NotPlain
+    return flat.reshape(1, width)
+
+
 def _read_lines(lines: Body, width: int, parser: Parser) -> Doubles:
     if b"\r" in lines:
         lines = lines.replace(b"\r\n", b"\n")

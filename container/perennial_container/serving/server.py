@@ -19,7 +19,9 @@ from perennial_container.paths import Paths
 from perennial_container.seal import Trust
 from perennial_container.serving import room
 from perennial_container.serving.app import create_app
-from perennial_container.serving.front import Front, Limits
+from perennial_container.serving.asked import Limits
+from perennial_container.serving.direct import DirectAnswers
+from perennial_container.serving.front import Front
 from perennial_container.serving.many import ManyFront, create_app_of_many
 from perennial_container.serving.model import PREDICT_SECONDS, ServedModel
 from perennial_container.serving.protocol import BoundedHeads
@@ -125,11 +127,13 @@ def main() -> int:
         return 1
     BoundedHeads.head_seconds = settings.body_seconds
     allow_files()
+    app = application(settings, os.environ)
+    DirectAnswers.application = app if isinstance(app, Front) else None
     config = uvicorn.Config(
-        application(settings, os.environ),
+        app,
         host=settings.host,
         port=settings.port,
-        http=BoundedHeads,
+        http=DirectAnswers,
         ws="none",
         log_config=None,
         access_log=False,
