@@ -198,9 +198,8 @@ class Decoder:
             document = orjson.loads(body)
             wrapped = type(document) is dict
             if wrapped:
-                # Another name may be that of another table, and names may be written in escapes.
-                once = body.count(b'"instances"') + body.count(b'"inputs"') == 1
-                if len(document) != 1 or not once or b"\\" in body:
+                # Another name may be that of another table.
+                if len(document) != 1 or body.count(b'"instances"') + body.count(b'"inputs"') != 1:
                     return None
                 document = document.get("instances", document.get("inputs"))
         if type(document) is not list or not document:
@@ -209,6 +208,8 @@ class Decoder:
             rows = self._named(document)
             # Where there are as many colons as names, no name is there twice.
             return rows if body.count(b":") <= sum(map(len, document)) + wrapped else None
+        if wrapped and b"\\" in body and body.count(b":") > 1:
+            return None  # the name may be there again, in escapes
         width = self._width
         return document if all(type(row) is list and len(row) == width for row in document) else None
 
