@@ -196,6 +196,50 @@ class TestNewVersion:
         assert settle(serving).outcome == "component_update_started"
         assert serving.components.requests[-1]["Specification"]["ModelName"] == wanted
 
+    def test_of_two_handlers_that_ask_for_the_version_the_slower_one_leaves_the_guards(self, serving):
+        """SageMaker refuses the second: the rollout that the first asked for stays guarded, and is not over."""
+        serving.components.become(ENDPOINT, desired=2)
+        endpoint = {"instance": "ml.m5.xlarge"}
+        serving.catalog.put(config(**ZERO, endpoint=endpoint), NOW)
+        deploy_model("mortgage", serving, because="configured")
+        wanted = serving.state.rollout("mortgage").config_name
+        serving.endpoints.become(ENDPOINT, "InService", wanted)
+        serving.time += timedelta(minutes=10)
+        real = serving.components.update
+
+        def meet(request):
+            serving.components.update = real
+            settle(serving)
+            return real(request)
+
+        serving.components.update = meet
+        assert settle(serving).outcome == "deployment_waits"
+        assert "rolled_back" not in outcomes(serving), "what was seen before says nothing about its end"
+        policy = serving.components.requests[-1]["DeploymentConfig"]["AutoRollbackConfiguration"]
+        assert {each["AlarmName"] for each in policy["Alarms"]} <= serving.alarms.standing.keys()
+        assert all(serving.scaling.suspended(TARGET).values())
+
+    def test_what_was_seen_before_the_version_was_asked_for_is_not_its_end(self, serving):
+        """A handler that looked at the endpoint just before another one asked takes nothing for a rollback."""
+        serving.components.become(ENDPOINT, desired=2)
+        serving.catalog.put(config(**ZERO, endpoint={"instance": "ml.m5.xlarge"}), NOW)
+        deploy_model("mortgage", serving, because="configured")
+        serving.endpoints.become(ENDPOINT, "InService", serving.state.rollout("mortgage").config_name)
+        serving.time += timedelta(minutes=10)
+        real = serving.state.rollout
+
+        def meet(model):
+            serving.state.rollout = real
+            settle(serving)
+            return real(model)
+
+        serving.state.rollout = meet  # read after the endpoint
+        settle(serving)
+        assert outcomes(serving)[-1] == "component_update_started"
+        serving.components.become(ENDPOINT)
+        serving.time += timedelta(minutes=10)
+        assert settle(serving).outcome == "rolled_back"
+
 
 class TestChangeOfKind:
     def test_components_are_another_kind_of_endpoint(self, serving):

@@ -52,7 +52,8 @@ def settle_endpoint(model: str, world: World, *, because: str, untold: bool = Fa
     if endpoint and (taken := component_steps.take(endpoint, rollout, config, world, because)):
         world.ledger.record(taken)
         return taken
-    settlement = settle(endpoint, rollout, world.now())
+    begun = component_steps.dated(rollout, model, world) if endpoint and endpoint.host_config else rollout
+    settlement = settle(endpoint, begun, world.now())
     if told := late_rollouts.tell(model, endpoint, rollout, world, because):
         return told
     if settlement.outcome is None or rollout is None or route.abandoned(place, rollout, world):
