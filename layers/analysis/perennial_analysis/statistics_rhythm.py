@@ -4,6 +4,9 @@ A temperature differs between night and noon, so an hour of it differs from the 
 that. Where the baseline's rows are in the order of time, consecutive ones show it. Their distributions are compared with
 the whole's; how far they go, and come back from, again and again, windows may go too. Rows in random order show nothing,
 and nothing is allowed then; neither is it for rows that are sorted, which go once and do not come back.
+
+What tells the hour or the weekday itself goes round (see `statistics_rounds`): a window may be all of one of them,
+however few rows of the baseline make a day.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perennial_analysis.columns import Floats
+from perennial_analysis.statistics_rounds import Rounds
 
 BINS = 10
 BLOCK_ROWS = 128
@@ -26,6 +30,8 @@ MARGIN = 1.25
 EMPTY_BINS = 1.0
 """From here on blocks leave whole bins empty, and a PSI grows with the rows of a window: to thrice this with millions."""
 MARGIN_OF_EMPTY_BINS = 3.0
+ONE_VALUE = 20.0
+"""More than the PSI of ten million rows of one value beside a baseline of many."""
 
 
 @dataclass
@@ -36,6 +42,7 @@ class Rhythm:
     rows: int = BLOCK_ROWS
     blocks: list[NDArray[np.int64]] = field(default_factory=list)
     held: int = 0
+    rounds: Rounds = field(default_factory=Rounds)
 
     def add(self, values: Floats, ordered: Floats) -> None:
         """Rows as they come, NaN where missing, and the same sorted without those. A chunk's last few are left out."""
@@ -43,6 +50,7 @@ class Rhythm:
             ranks = np.arange(1, BINS) * len(ordered) // BINS
             self.edges = np.unique(ordered[ranks])
         known = values[np.isfinite(values)]
+        self.rounds.add(known)
         count = len(known) // self.rows
         if not count:
             return
@@ -60,6 +68,9 @@ class Rhythm:
 
     def variation(self) -> float:
         """The PSI that blocks reach; 0 where it is no more than chance, or they do not come back from it."""
+        return max(self._of_blocks(), ONE_VALUE if self.rounds.go_round() else 0.0)
+
+    def _of_blocks(self) -> float:
         if self.held < FEWEST_BLOCKS:
             return 0.0
         blocks = np.concatenate(self.blocks)
