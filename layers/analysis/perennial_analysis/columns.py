@@ -46,6 +46,10 @@ class Column:
     def __len__(self) -> int:
         return len(self.missing)
 
+    def present(self) -> Floats:
+        """The numbers that are there, in the order of the rows, NaN among them: a copy, the caller's own."""
+        return np.asarray(self.values[~self.missing], dtype=np.float64)
+
     def counts(self) -> dict[str, int]:
         """How often each value of a text column occurs; missing rows are not counted."""
         if self.coded is None:
@@ -74,6 +78,36 @@ class CodedColumn(Column):
         words = np.array([*self.coded.words, None], dtype=object)
         found: NDArray[Any] = words[np.where(self.missing, len(words) - 1, self.coded.codes)]
         return found
+
+
+class LentColumn(Column):
+    """A numeric column in memory that is another's; what else a column has is only made when somebody asks for it."""
+
+    lent: NDArray[Any]
+    held: Flags | None
+
+    def __init__(self, name: str, kind: Kind, lent: NDArray[Any], held: Flags | None) -> None:
+        """`lent` are float64, NaN where there is no number, or int64; `held` says where they are anything at all."""
+        vars(self).update(name=name, kind=kind, lent=lent, held=held, coded=None, whole_floats=None)
+
+    def __len__(self) -> int:
+        return len(self.lent)
+
+    @cached_property
+    def missing(self) -> Flags:
+        return np.isnan(self.values)
+
+    @cached_property
+    def values(self) -> Floats:
+        found = self.lent.astype(np.float64)
+        if self.held is not None:
+            found[~self.held] = np.nan
+        return found
+
+    def present(self) -> Floats:
+        if self.held is None:
+            return self.lent.astype(np.float64)
+        return self.lent[self.held].astype(np.float64, copy=False)
 
 
 Table: TypeAlias = Mapping[str, Column]

@@ -52,12 +52,16 @@ def profile_chunks(chunks: Iterable[Table], baseline: Statistics | None = None) 
     columns: dict[str, Gathered] = {}
     total = 0
     for table in chunks:
-        for name, column in table.items():
-            known = baseline.features.get(name) if baseline else None
-            gathered = columns.setdefault(name, Gathered(name, known, missing=total))
-            gathered.add(column)
+        _add(columns, table, total, baseline)
         total += rows(table)
-        for name, gathered in columns.items():
-            if name not in table:
-                gathered.missing += rows(table)
+        del table  # before the next one is made
     return Statistics(total, {name: column.feature() for name, column in columns.items()})
+
+
+def _add(columns: dict[str, Gathered], table: Table, before: int, baseline: Statistics | None) -> None:
+    for name, column in table.items():
+        known = baseline.features.get(name) if baseline else None
+        columns.setdefault(name, Gathered(name, known, missing=before)).add(column)
+    for name, gathered in columns.items():
+        if name not in table:
+            gathered.missing += rows(table)

@@ -36,9 +36,8 @@ def listed(counts: Mapping[str, int], distinct: int, known: Feature | None = Non
     return Words(distinct, dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
 
 
-def _finite_sorted(values: Floats) -> Floats:
-    """What is missing or not finite cannot be compared with anything: left out. Sorted it stands at the ends."""
-    ordered = np.sort(values)
+def _finite(ordered: Floats) -> Floats:
+    """What is not finite cannot be compared with anything: left out. Sorted it stands at the ends."""
     first = np.searchsorted(ordered, -math.inf, side="right")
     last = np.searchsorted(ordered, math.inf, side="left")
     return ordered[first:last]
@@ -73,13 +72,17 @@ class Gathered:
             self.missing += len(column)
 
     def _add_numbers(self, column: Column) -> None:
-        values = _finite_sorted(column.values)
+        values = column.present()
+        gaps = len(values) < len(column)
+        rows = values.copy() if self.known is None or (self.order.rising and not gaps) else None
+        values.sort()
+        values = _finite(values)
         self.missing += len(column) - len(values)
         if not len(values):
             return
-        self.order.add(column, values)
-        if self.known is None:
-            self.rhythm.add(column.values, values)
+        self.order.add(None if gaps else rows, values)
+        if self.known is None and rows is not None:
+            self.rhythm.add(rows, values)
         self.kinds.add(column.kind)
         whole = column.whole_floats or 0
         if column.kind == "Integral":
@@ -91,7 +94,7 @@ class Gathered:
 
     def _add_texts(self, column: Column) -> None:
         counts = column.counts()
-        self.missing += int(column.missing.sum())
+        self.missing += int(np.count_nonzero(column.missing))
         if not counts:
             return
         if self.known and self.known.kind in NUMERIC:
@@ -127,7 +130,7 @@ class Gathered:
             values[held] = of_words[column.coded.codes[held]]
         else:
             values[:] = [math.nan if word is None else self.places[word] for word in column.values.tolist()]
-        self.rhythm.add(values, _finite_sorted(values))
+        self.rhythm.add(values, _finite(np.sort(values)))
 
     def _known_hashed(self) -> Hashed | None:
         return self.known.words.hashed if self.known and self.known.words else None

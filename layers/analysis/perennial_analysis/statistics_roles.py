@@ -18,7 +18,7 @@ from itertools import islice
 
 import numpy as np
 
-from perennial_analysis.columns import Column, Floats
+from perennial_analysis.columns import Floats
 from perennial_analysis.statistics_features import Numbers, Role
 
 FEWEST = 100
@@ -42,15 +42,17 @@ class Order:
     last: float = -np.inf
     distinct: int = 0
 
-    def add(self, column: Column, ordered: Floats) -> None:
-        """`ordered` are its finite values, sorted."""
-        if self.rising:
-            given = column.values
+    def add(self, given: Floats | None, ordered: Floats) -> None:
+        """A chunk's numbers in the order of its rows, None if some are missing or it matters no more; and the finite
+        ones sorted."""
+        if self.rising and given is not None:
             first = given[: FEWEST + 1]
             self.rising = bool(
                 self.last <= given[0] and (first[1:] >= first[:-1]).all() and (given[1:] >= given[:-1]).all()
             )
             self.last = float(given[-1])
+        else:
+            self.rising = False
         if self.unique:
             first = ordered[: FEWEST + 1]
             self.unique = bool((first[1:] > first[:-1]).all() and (ordered[1:] > ordered[:-1]).all())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -44,6 +45,7 @@ def chi2_sf(value: float, freedom: float) -> float:
     return scale * fraction
 
 
+@lru_cache(maxsize=256)  # a table's columns ask for the same few, and each takes dozens of steps
 def chi2_isf(tail: float, freedom: float) -> float:
     """The point beyond which a chi-square has this probability, by bisection."""
     low, high = 0.0, max(1.0, freedom)
@@ -72,8 +74,8 @@ def binomial_sf(count: int, size: int, share: float) -> float:
         + count * math.log(share)
         + (size - count) * math.log1p(-share)
     )
-    # Above the mean terms fall; beyond a dozen deviations nothing is left of them.
-    reach = min(size - count, int(40 * math.sqrt(size * share * (1 - share))) + 200)
+    # Above the mean terms fall; beyond a dozen deviations nothing is left of them, and products as small as that are slow.
+    reach = min(size - count, int(20 * math.sqrt(size * share * (1 - share))) + 200)
     places = np.arange(count, count + reach, dtype=np.float64)
     ratios = (size - places) / (places + 1) * (share / (1 - share))
     return min(1.0, math.exp(first) * (1.0 + float(np.cumprod(ratios).sum())))

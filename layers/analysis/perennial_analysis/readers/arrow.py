@@ -12,11 +12,12 @@ import numpy as np
 from arro3.core import Array, DataType, dictionary_dictionary, dictionary_indices
 from numpy.typing import NDArray
 
-from perennial_analysis.columns import Coded, CodedColumn, Column, Flags, Kind, texts
+from perennial_analysis.columns import Coded, CodedColumn, Column, Flags, Kind, LentColumn, texts
 from perennial_analysis.statistics_types import data_type
 
 MISSING = frozenset(("", "na", "nan", "n/a", "null", "none"))
 """Texts that mean no value, in lower case: those that a training dataset's reader takes for it too."""
+INT64, FLOAT64 = DataType.int64(), DataType.float64()
 DICTIONARY = DataType.dictionary(DataType.int32(), DataType.utf8())
 
 
@@ -58,13 +59,16 @@ def column_of_texts(name: str, array: Array, kind: Kind | None = None) -> Column
     """A column of a file that knows only text: numbers if all its values are, unless the kind is String."""
     if kind == "String":
         return _text(name, array)
-    values, missing = view(array.cast(DataType.float64()), np.float64)
-    missing |= np.isnan(values)
+    values, missing = view(array.cast(FLOAT64), np.float64)
+    strange = np.isnan(values)
+    if strange.any():
+        missing = missing | strange
+    whole = 0
     # Only what is a whole number can have been written as one.
-    whole = int(np.count_nonzero(values == np.floor(values)))
-    if whole:
-        whole = len(array) - array.cast(DataType.int64()).null_count
-    if array.null_count == missing.sum():
+    rounded = values == np.floor(values)
+    if rounded.any() and rounded[~missing].any():
+        whole = len(array) - array.cast(INT64).null_count
+    if array.null_count == np.count_nonzero(missing):
         return _of_parsed(name, values, missing, whole)
     return _of_words(name, _text(name, array))
 
@@ -96,18 +100,28 @@ def _number(word: str) -> float | None:
 def _of_parsed(name: str, values: NDArray[np.float64], missing: Flags, whole: int) -> Column:
     if missing.all():
         return Column(name, "Unknown", values, missing)
-    values[missing] = np.nan
-    kind: Kind = "Integral" if whole == len(values) - missing.sum() else "Fractional"
+    if missing.any():
+        values = np.where(missing, np.nan, values)
+    kind: Kind = "Integral" if whole == len(values) - np.count_nonzero(missing) else "Fractional"
     return Column(name, kind, values, missing, whole_floats=None if kind == "Integral" else whole)
 
 
 def _numeric(name: str, array: Array, kind: Kind) -> Column:
-    values, missing = view(array.cast(DataType.float64()), np.float64)
-    if kind == "Fractional":
-        missing |= np.isnan(values)
-    if missing.any():
-        np.putmask(values, missing, np.nan)
-    return Column(name, "Unknown" if missing.all() else kind, values, missing)
+    dtype: Any = np.float64
+    if array.type == INT64:
+        dtype = np.int64
+    elif array.type != FLOAT64:
+        array = array.cast(FLOAT64)
+    values, held = lent(array, dtype)
+    return LentColumn(name, kind if _any_number(values, held) else "Unknown", values, held)
+
+
+def _any_number(values: NDArray[Any], held: Flags | None) -> bool:
+    """Mostly seen at the first of those that are held."""
+    there = values if held is None else values[held.argmax() :][:1] if held.any() else values[:0]
+    if not len(there) or not np.isnan(there[0]):
+        return len(there) > 0
+    return not bool(np.isnan(values if held is None else values[held]).all())
 
 
 def _text(name: str, array: Array) -> Column:
@@ -116,29 +130,36 @@ def _text(name: str, array: Array) -> Column:
     codes, missing = view(dictionary_indices(coded), np.int32)
     dictionary: Any = dictionary_dictionary(coded)
     words: list[str | None] = dictionary.to_pylist()
-    np.putmask(codes, missing, 0)
+    if missing.any():
+        codes = codes.copy()
+        codes[missing] = 0
     nothing = [word is None or word.strip().lower() in MISSING for word in words]
     if any(nothing):
-        missing |= np.array(nothing)[codes]
+        missing = missing | np.array(nothing)[codes]
     return CodedColumn(name, missing, Coded(codes, [word or "" for word in words]))
 
 
 def view(array: Array, dtype: Any) -> tuple[NDArray[Any], Flags]:
-    """Values (a copy, anything where missing) and which are missing, of an array of fixed width."""
+    """Values (as `lent`) and which are missing, of an array of fixed width."""
+    values, held = lent(array, dtype)
+    return values, np.zeros(len(values), dtype=np.bool_) if held is None else ~held
+
+
+def lent(array: Array, dtype: Any) -> tuple[NDArray[Any], Flags | None]:
+    """Values where they lie, to be read only, and which of them are there: the others are anything. None if all are."""
     _, capsule = array.__arrow_c_array__()
     found = _ArrowArray.from_address(_pointer_of(capsule, b"arrow_array"))
     size, start = found.length, found.offset
     if not size:
-        return np.empty(0, dtype=dtype), np.empty(0, dtype=np.bool_)
+        return np.empty(0, dtype=dtype), None
     width = np.dtype(dtype).itemsize
-    values = np.frombuffer(_bytes(found.buffers[1] + start * width, size * width), dtype=dtype).copy()
+    memory = (ctypes.c_char * (size * width)).from_address(found.buffers[1] + start * width)
+    memory.owner = capsule  # which frees the memory when nobody has it any more
+    values = np.frombuffer(memory, dtype=dtype)
+    values.flags.writeable = False
     validity = found.buffers[0]
     if not validity or not found.null_count:
-        return values, np.zeros(size, dtype=np.bool_)
-    bits = np.frombuffer(_bytes(validity, (start + size + 7) // 8), dtype=np.uint8)
-    return values, np.unpackbits(bits, bitorder="little")[start : start + size] == 0
-
-
-def _bytes(address: int, size: int) -> memoryview:
-    """Memory where it lies: it must be copied while its owner lives."""
-    return memoryview((ctypes.c_char * size).from_address(address))
+        return values, None
+    flags = (ctypes.c_uint8 * ((start + size + 7) // 8)).from_address(validity)
+    bits = np.unpackbits(np.frombuffer(flags, dtype=np.uint8), bitorder="little")
+    return values, bits[start : start + size].view(np.bool_)

@@ -44,6 +44,7 @@ def read_parquet(file: IO[bytes], kinds: Kinds | None = None) -> Iterator[Table]
                 name: column(name, batch.column(place), (kinds or {}).get(name))
                 for place, name in enumerate(batch.schema.names)
             }
+            del batch  # before the next one is decoded
     except BaseException as error:
         if _is_arrows(error):
             raise UnreadableFile(f"the Parquet file is damaged: {error}") from error
