@@ -18,6 +18,7 @@ KINDS = {
     "failing-answers": "a model answers 500; the name is that of the endpoint config",
     "nonsense": "a model answers every row with the same prediction; the name is that of the endpoint config",
     "unhealthy": "the instances of the endpoint config never pass their health check",
+    "long-bake": "the fleet of the endpoint config bakes until the fault is lifted, or an alarm rings",
     "no-instances": "AWS has no instance to add for the endpoint config",
     "slack-down": "Slack answers 500 to a Web API method or an incoming webhook of that name",
     "slack-limit": "Slack answers 429 with Retry-After",
@@ -54,6 +55,12 @@ class Faults:
                 fault.times -= 1
                 return True
         return False
+
+    def stands(self, kind: str, name: str) -> bool:
+        """Whether this fault holds this resource, for as long as it is armed."""
+        return any(
+            fault.kind == kind and fault.times > 0 and fnmatchcase(name, fault.name) for fault in self._armed
+        )
 
     def listed(self) -> list[dict[str, Any]]:
         return [vars(fault) for fault in self._armed if fault.times > 0]

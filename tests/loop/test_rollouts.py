@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -83,6 +84,14 @@ def suspended(model: Model) -> dict[str, bool]:
     return dict(target["SuspendedState"])
 
 
+@contextmanager
+def held(model: Model, version: int | None = None) -> Iterator[int]:
+    """A version's rollout (the next one's) bakes for as long as this lasts, or until an alarm rings; the version."""
+    version = version or len(model.versions()) + 1
+    with model.stack.fault("long-bake", f"{model.name}-v{version}-*"):
+        yield version
+
+
 def approve_next(model: Model) -> int:
     """A new version, approved, whose rollout has begun."""
     version = model.register_again()
@@ -94,9 +103,10 @@ def approve_next(model: Model) -> int:
 def test_a_canary_that_passes(model: Model) -> None:
     """It is guarded while it bakes, then serves; no request fails, and its own sample rows were answered."""
     with Traffic(model) as traffic:
-        version = approve_next(model)
-        assert len(rollback_alarms(model)) == 2
-        assert set(suspended(model).values()) == {True}
+        with held(model) as version:
+            assert approve_next(model) == version
+            assert len(rollback_alarms(model)) == 2
+            assert set(suspended(model).values()) == {True}
         entry = model.wait_until_serving(version)
     assert traffic.failures == []
     assert entry.details["smoke_test"] == "5 sample rows answered"
@@ -108,7 +118,8 @@ def test_a_canary_that_is_ill(model: Model, fault: str, alarm: str) -> None:
     """The alarm of that rollout undoes it; ledger and registry name the alarm, and it is not tried again."""
     before = model.serving()
     version = len(model.versions()) + 1
-    with model.stack.fault(fault, f"{model.name}-v{version}-*", MANY), Traffic(model) as traffic:
+    ill = model.stack.fault(fault, f"{model.name}-v{version}-*", MANY)
+    with held(model, version), ill, Traffic(model) as traffic:
         assert approve_next(model) == version
         entry = model.wait_for("rolled_back", version=str(version))
     assert [failure for failure in traffic.failures if FAULT not in failure] == []
@@ -151,18 +162,19 @@ def test_one_whose_servers_are_killed_while_it_bakes(model: Model) -> None:
     """SageMaker replaces them; the version serves or is rolled back, and what is told is what serves."""
     before = model.serving()
     with Traffic(model) as traffic:
-        version = approve_next(model)
-        config = model.decided("endpoint_update_started", version=str(version))[-1].details["config"]
+        with held(model) as version:
+            assert approve_next(model) == version
+            config = model.decided("endpoint_update_started", version=str(version))[-1].details["config"]
 
-        def answering() -> list[int]:
-            pending = model.endpoint().get("PendingDeploymentSummary", {}).get("ProductionVariants", [{}])
-            stages = [each["Status"] for each in pending[0].get("VariantStatus", [])]
-            return model.stack.servers(config) if "Baking" in stages else []
+            def answering() -> list[int]:
+                pending = model.endpoint().get("PendingDeploymentSummary", {}).get("ProductionVariants", [{}])
+                stages = [each["Status"] for each in pending[0].get("VariantStatus", [])]
+                return model.stack.servers(config) if "Baking" in stages else []
 
-        killed = wait_for("the new servers to bake", answering)
-        for pid in killed:
-            os.kill(pid, signal.SIGKILL)
-        ended = wait_for(
+            killed = wait_for("the new servers to bake", answering)
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+        ended = model.wait_until(
             "the end of the rollout",
             lambda: [
                 entry
@@ -179,10 +191,11 @@ def test_one_whose_servers_are_killed_while_it_bakes(model: Model) -> None:
 def test_an_approval_during_a_rollout(model: Model) -> None:
     """It waits, and takes its turn when the rollout has ended."""
     with Traffic(model) as traffic:
-        first = approve_next(model)
-        second = model.register_again()
-        model.approve(second)
-        model.wait_for("deployment_waits", version=str(second))
+        with held(model) as first:
+            assert approve_next(model) == first
+            second = model.register_again()
+            model.approve(second)
+            model.wait_for("deployment_waits", version=str(second))
         model.wait_until_serving(second)
     assert traffic.failures == []
     assert model.decided("version_in_service", version=str(first)), model.story()
@@ -192,9 +205,10 @@ def test_a_rejection_during_a_rollout(model: Model) -> None:
     """SageMaker finishes what it began; then the newest approved version takes the place of the rejected one."""
     before = model.serving()
     with Traffic(model) as traffic:
-        version = approve_next(model)
-        model.decide(version, "Rejected")
         back = len(model.decided("version_in_service", version=str(before))) + 1
+        with held(model) as version:
+            assert approve_next(model) == version
+            model.decide(version, "Rejected")
         model.wait_for("version_in_service", times=back, version=str(before))
     assert traffic.failures == []
     assert model.serving() == before

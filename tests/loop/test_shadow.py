@@ -12,7 +12,7 @@ from datetime import timedelta
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from stranger import HEADER, ONCE, SMALL, Entry, Model, Stack, applications, drop_of, table, wait_for
-from test_rollouts import Traffic, rollback_alarms, suspended
+from test_rollouts import Traffic, held, rollback_alarms, suspended
 from watched import long_ago
 
 # Two busy cores are no place to compare latencies.
@@ -85,10 +85,7 @@ def compared(model: Model, version: int, outcome: str) -> tuple[Varied, Entry]:
             model.stack.sweep()
             return model.decided(outcome, version=str(version))
 
-        try:
-            [entry] = wait_for(outcome, look, seconds=180)
-        except AssertionError as error:
-            raise AssertionError(f"{error}\n{model.story()}") from None
+        [entry] = model.wait_until(outcome, look, seconds=180)
     return traffic, entry
 
 
@@ -154,7 +151,7 @@ def test_a_rollout_whose_predictions_shift_is_undone(stack: Stack) -> None:
     rows = [(*row[:3], "yes" if index % 10 else "no") for index, row in enumerate(applications(200, seed=3))]
     model.drop("second", {"part-0.csv": table(HEADER, rows)})
     model.wait_for("version_registered", version="2")
-    with Varied(model, clients=8) as traffic:
+    with held(model, 2), Varied(model, clients=8) as traffic:
         wait_for("predictions of version 1", lambda: traffic.answered > 200)
         model.approve(2)
         entry = model.wait_for("rolled_back", version="2")

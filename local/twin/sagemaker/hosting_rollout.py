@@ -96,18 +96,19 @@ async def _take(
         await _start(hosting, old, _share_of(endpoint.desired, 1.0 - step.capacity))
     if step.wait:
         _stage(hosting, endpoint, pending, plan, "Baking")
-        await _bake(hosting.world.scaled(step.wait), plan.alarms)
+        await _bake(hosting, new, hosting.world.scaled(step.wait), plan.alarms)
 
 
-async def _bake(seconds: float, names: Iterable[str]) -> None:
+async def _bake(hosting: Hosting, new: Generation, seconds: float, names: Iterable[str]) -> None:
     """Wait; raise RollBack as soon as one of the alarms is in ALARM."""
     end = time.monotonic() + seconds
     while True:
         if firing := alarms.firing(names):
             raise RollBack(f"alarm {firing[0]} is in ALARM")
-        if time.monotonic() >= end:
+        left = end - time.monotonic()
+        if left <= 0 and not hosting.world.faults.stands("long-bake", new.config_name):
             return
-        await asyncio.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+        await asyncio.sleep(min(LOOK_EVERY, left) if left > 0 else LOOK_EVERY)
 
 
 async def _roll_back(hosting: Hosting, endpoint: Endpoint, pending: Pending, plan: Plan, reason: str) -> None:

@@ -56,7 +56,7 @@ class Hosted:
 
     def settled(self, name: str) -> dict[str, Any]:
         busy = ("Creating", "Updating", "Deleting")
-        eventually(lambda: self.describe(name)["InferenceComponentStatus"] not in busy, 40)
+        eventually(lambda: self.describe(name)["InferenceComponentStatus"] not in busy)
         return self.describe(name)
 
     def serving(self, copies: int = 1, **behaviour: Any) -> str:
@@ -82,7 +82,7 @@ class Hosted:
             name = one["InferenceComponentName"]
             self.settled(name)
             self.sagemaker.delete_inference_component(InferenceComponentName=name)
-            eventually(lambda name=name: gone(self, name), 40)
+            eventually(lambda name=name: gone(self, name))
         self.sagemaker.delete_endpoint(EndpointName=self.name)
 
 

@@ -29,7 +29,7 @@ def interpreter(name: str) -> Path:
     return Path(os.environ.get(f"PERENNIAL_{name.upper()}_PYTHON", default))
 
 
-def eventually(look: Callable[[], Any], seconds: float = 20.0) -> Any:
+def eventually(look: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Look until the result is true; fail with the last result after a deadline."""
     deadline = time.monotonic() + seconds
     while not (result := look()):

@@ -149,9 +149,9 @@ def test_target_tracking_follows_the_traffic(scaling: Any, endpoints: Endpoints,
     alarms = endpoints.twin.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"]
     assert {(alarm["Threshold"], alarm["EvaluationPeriods"]) for alarm in alarms} == {(300.0, 3), (270.0, 15)}
     with endpoints.traffic(endpoint, threads=2, pause=0.02) as traffic:
-        eventually(lambda: endpoints.count(endpoint) == 3, 30)
+        eventually(lambda: endpoints.count(endpoint) == 3)
     assert not traffic.failures
-    eventually(lambda: endpoints.count(endpoint) == 1, 60)
+    eventually(lambda: endpoints.count(endpoint) == 1)
     found = scaling.describe_scaling_activities(
         ServiceNamespace="sagemaker", ResourceId=key(endpoint)["ResourceId"]
     )

@@ -207,7 +207,7 @@ def test_burst_loses_no_event(twin: Twin, function: Function) -> None:
             sqs.delete_message(QueueUrl=function_under_load.news, ReceiptHandle=message["ReceiptHandle"])
         return len(received) == 12
 
-    eventually(all_done, 40)
+    eventually(all_done)
 
 
 def test_schedule_fires(twin: Twin) -> None:

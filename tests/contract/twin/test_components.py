@@ -63,7 +63,7 @@ def test_without_copies_there_is_no_capacity_and_no_instance(hosted: Hosted) -> 
         hosted.invoke(name)
     assert refused.value.response["Error"]["Code"] == "ValidationError"
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
-    eventually(lambda: hosted.instances() == 0, 30)
+    eventually(lambda: hosted.instances() == 0)
     assert hosted.endpoints.describe(hosted.name)["EndpointStatus"] == "InService"
     cloudwatch = hosted.endpoints.twin.client("cloudwatch")
     of = [{"Name": "InferenceComponentName", "Value": name}]
@@ -119,7 +119,7 @@ def test_an_update_replaces_the_copies_in_batches(hosted: Hosted) -> None:
         seen.add(hosted.invoke(name)["answer"])
         return hosted.describe(name)["InferenceComponentStatus"] == "InService"
 
-    eventually(updated, 40)
+    eventually(updated)
     assert hosted.describe(name)["Specification"]["ModelName"] == new["ModelName"]
     assert seen == {"v1", "v2"}
     assert hosted.invoke(name)["answer"] == "v2"
@@ -164,7 +164,7 @@ def test_an_alarm_undoes_an_update(hosted: Hosted) -> None:
             "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
         },
     )
-    eventually(lambda: hosted.invoke(name)["answer"] == "v2", 30)
+    eventually(lambda: hosted.invoke(name)["answer"] == "v2")
     cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="a test")
     after = hosted.settled(name)
     assert (after["InferenceComponentStatus"], after["Specification"]["ModelName"]) == ("InService", before)
@@ -192,7 +192,7 @@ def test_deleting_the_endpoint_leaves_its_components(endpoints: Endpoints) -> No
     hosted.sagemaker.delete_endpoint(EndpointName=hosted.name)
     assert hosted.describe(name)["InferenceComponentStatus"] == "InService"
     hosted.sagemaker.delete_inference_component(InferenceComponentName=name)
-    eventually(lambda: gone(hosted, name), 20)
+    eventually(lambda: gone(hosted, name))
 
 
 @pytest.mark.parametrize(
@@ -238,4 +238,4 @@ def test_metrics_of_a_component(hosted: Hosted) -> None:
         wanted = {"Invocations", "InvocationsPerCopy", "ConcurrentRequestsPerCopy", "ModelLatency"}
         return wanted <= {one["MetricName"] for one in found}
 
-    eventually(measured, 20)
+    eventually(measured)

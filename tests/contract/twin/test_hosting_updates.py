@@ -80,6 +80,7 @@ def test_a_canary_shares_the_traffic_while_it_bakes(endpoints: Endpoints) -> Non
     name = endpoints.serving(2, answer="old")
     before = endpoints.describe(name)["EndpointConfigName"]
     config = endpoints.config(endpoints.model(answer="new"), 2)
+    endpoints.twin.admin("POST", "faults", fault="long-bake", name=config)
     update(endpoints, name, config, DeploymentConfig=CANARY)
 
     def baking() -> bool:
@@ -93,6 +94,7 @@ def test_a_canary_shares_the_traffic_while_it_bakes(endpoints: Endpoints) -> Non
     assert pending["EndpointConfigName"] == config
     assert pending["ProductionVariants"][0]["CurrentInstanceCount"] == 2
     assert {endpoints.invoke(name)["answer"] for _ in range(40)} == {"old", "new"}
+    endpoints.twin.admin("DELETE", "faults")
     assert endpoints.settled(name)["EndpointConfigName"] == config
 
 

@@ -176,5 +176,5 @@ def test_a_server_that_dies_on_a_request_is_replaced(endpoints: Endpoints) -> No
         except endpoints.twin.client("sagemaker-runtime").exceptions.ServiceUnavailable:
             return False  # nobody serves meanwhile
 
-    eventually(another_answers, 60)
+    eventually(another_answers)
     assert endpoints.settled(endpoint)["ProductionVariants"][0]["CurrentInstanceCount"] == 1

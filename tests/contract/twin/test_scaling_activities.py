@@ -151,7 +151,7 @@ def test_the_high_resolution_metric_scales_out_within_a_minute(endpoints: Endpoi
         (60, 15),
     ]
     with endpoints.traffic(scaled.name, threads=4) as traffic:
-        eventually(lambda: scaled.count >= 2, 30)
+        eventually(lambda: scaled.count >= 2)
     assert not traffic.failures
     now = datetime.now(UTC)
     points = scaled.cloudwatch.get_metric_statistics(
@@ -167,7 +167,7 @@ def test_the_high_resolution_metric_scales_out_within_a_minute(endpoints: Endpoi
         Statistics=["Maximum"],
     )["Datapoints"]
     assert 3.0 < points[0]["Maximum"] <= 4.5, "four requests at a time"
-    eventually(lambda: scaled.count == 1, 60)
+    eventually(lambda: scaled.count == 1)
 
 
 def test_a_target_may_be_tracked_by_metric_math(endpoints: Endpoints) -> None:
@@ -193,7 +193,7 @@ def test_a_target_may_be_tracked_by_metric_math(endpoints: Endpoints) -> None:
     alarms = scaled.cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
     assert all(one["Metrics"][1]["Expression"] == "i / 2" for one in alarms)
     with endpoints.traffic(scaled.name, threads=1, pause=0.02):
-        eventually(lambda: scaled.count >= 2, 30)
+        eventually(lambda: scaled.count >= 2)
 
 
 @pytest.mark.parametrize(

@@ -359,9 +359,9 @@ def test_provisioned_concurrency_follows_its_utilization(endpoints: Endpoints) -
         return int(current["ProvisionedConcurrency"])
 
     with endpoints.traffic(name, threads=3) as traffic:
-        eventually(lambda: provisioned() == 3, 40)
+        eventually(lambda: provisioned() == 3)
     assert not traffic.failures
-    eventually(lambda: provisioned() == 1, 60)
+    eventually(lambda: provisioned() == 1)
     found = scaling.describe_scaling_activities(**target(name))["ScalingActivities"]
     assert found[0]["Description"] == "Setting desired provisioned concurrency to 1."
     assert found[0]["ScalableDimension"] == target(name)["ScalableDimension"]
