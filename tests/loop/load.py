@@ -91,11 +91,23 @@ def instances(model: Model) -> int:
 
 def bounds(model: Model) -> tuple[int, int]:
     """(0, 0) while it is not registered."""
-    key = resource(model)
-    found = scaler(model).describe_scalable_targets(
-        ServiceNamespace="sagemaker", ResourceIds=[key["ResourceId"]], ScalableDimension=DIMENSION
-    )["ScalableTargets"]
+    found = registered(model)
     return (found[0]["MinCapacity"], found[0]["MaxCapacity"]) if found else (0, 0)
+
+
+def registration(model: Model) -> str:
+    """Another one each time that it is registered; what is updated keeps its own."""
+    [found] = registered(model)
+    return str(found["ScalableTargetARN"])
+
+
+def registered(model: Model) -> list[dict[str, Any]]:
+    found = scaler(model).describe_scalable_targets(
+        ServiceNamespace="sagemaker",
+        ResourceIds=[resource(model)["ResourceId"]],
+        ScalableDimension=DIMENSION,
+    )["ScalableTargets"]
+    return list(found)
 
 
 def policies(model: Model) -> list[str]:

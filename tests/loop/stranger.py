@@ -250,8 +250,12 @@ class Model:
             found = self.decided(decision, **details)
             return found if len(found) >= times else []
 
+        return self.wait_until(f"{decision} of {self.model}", look)[-1]
+
+    def wait_until(self, what: str, look: Callable[[], Any], seconds: float = DEADLINE) -> Any:
+        """As `wait_for`; fails with the ledger's story, too."""
         try:
-            return wait_for(f"{decision} of {self.model}", look)[-1]
+            return wait_for(what, look, seconds)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.story()}") from None
 

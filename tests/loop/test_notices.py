@@ -57,7 +57,7 @@ def test_people_hear_of_everything_once(stack: Stack) -> None:
     }
     # Two events of one drop may both be refused, at once; people hear of it once.
     assert set(model.news()) == set(expected), model.story()
-    wait_for("all notices", lambda: len(model.notices()) >= sum(expected.values()), 30)
+    wait_for("all notices", lambda: len(model.notices()) >= sum(expected.values()))
     heard = {notice["outcome"]: notice for notice in model.notices()}
     assert Counter(notice["outcome"] for notice in model.notices()) == expected
     assert {

@@ -17,6 +17,14 @@ def trained(stack: Stack) -> dict[str, Model]:
     return models
 
 
+def wait_for_rejection(model: Model, version: int) -> None:
+    """Until it is decided that a rejected version changes nothing."""
+    fact = f"version {version} is Rejected"
+    model.wait_until(
+        f"the decision on {fact}", lambda: [one for one in model.decided("nothing") if one.fact == fact]
+    )
+
+
 def test_three_approvals_at_once(trained: dict[str, Model]) -> None:
     """The newest of several approvals serves; what was approved meanwhile never gets a rollout of its own in between."""
     model = trained["approvals"]
@@ -55,7 +63,7 @@ def test_metadata_does_not_deploy(trained: dict[str, Model]) -> None:
     )
     # A later fact that has its decision shows that the metadata's event was long dealt with.
     version = model.register_again(status="Rejected")
-    model.wait_for("nothing", times=len(model.decided("nothing")) + 1)
+    wait_for_rejection(model, version)
     assert model.endpoint()["EndpointConfigName"] == config
     assert len(model.decided("endpoint_update_started")) == started, model.story()
     assert model.package(version)["ModelApprovalStatus"] == "Rejected"
@@ -81,10 +89,7 @@ def test_a_rejected_first_version(trained: dict[str, Model]) -> None:
     """With nothing approved there is nothing to serve: decided, told in the ledger, and left at that."""
     model = trained["refusal"]
     model.decide(1, "Rejected")
-    wait_for(
-        "the decision",
-        lambda: [entry for entry in model.decided("nothing") if entry.fact == "version 1 is Rejected"],
-    )
+    wait_for_rejection(model, 1)
     assert model.endpoint() is None
     assert Counter(model.news()) == {"model_created": 1, "training_started": 1, "version_registered": 1}
 

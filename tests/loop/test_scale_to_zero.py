@@ -47,10 +47,7 @@ def swept_until(model: Model, done: Callable[[], Any], seconds: float = LONG) ->
         model.stack.sweep()
         return done()
 
-    try:
-        return wait_for(f"what becomes of {model.name}", look, seconds)
-    except AssertionError as error:
-        raise AssertionError(f"{error}\n{model.story()}") from None
+    return model.wait_until(f"what becomes of {model.name}", look, seconds)
 
 
 def component(model: Model) -> dict[str, Any]:

@@ -11,7 +11,19 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
-from load import Load, actions, activities, bounds, instances, policies, resource, scaler, targets, until
+from load import (
+    Load,
+    actions,
+    activities,
+    bounds,
+    instances,
+    policies,
+    registration,
+    resource,
+    scaler,
+    targets,
+    until,
+)
 from stranger import SMALL, Model, Stack, drop_of, wait_for
 from watched import put_state, state
 
@@ -75,9 +87,9 @@ def test_out_and_in_under_a_load_curve(model: Model) -> None:
     wait_for("the target", lambda: (targets(model), bounds(model)) == ([600.0], (1, 3)))
     changed = len(model.decided("scaling_changed"))
     with Load(model, SLOWLY) as load:
-        until(load, lambda: len(load.answers) > 20, 30, "answers")
+        until(load, lambda: len(load.answers) > 20, 120, "answers")
         load.rate = FAST
-        until(load, lambda: instances(model) == 3, 90, "three instances")
+        until(load, lambda: instances(model) == 3, 120, "three instances")
         model.stack.sweep()
         load.rate = SLOWLY
         until(load, lambda: instances(model) == 1, 120, "one instance again")
@@ -98,7 +110,7 @@ def test_concurrency_in_high_resolution(model: Model) -> None:
         "slow-answers", f"{model.name}-v*", 10**6
     )  # so that requests overlap on any machine
     with slow, Load(model, FAST) as load:
-        until(load, lambda: instances(model) >= 2, 60, "a second instance")
+        until(load, lambda: instances(model) >= 2, 120, "a second instance")
     assert load.failures == []
 
 
@@ -107,8 +119,8 @@ def test_an_order_that_expires(model: Model) -> None:
     with Load(model, SLOWLY) as load:
         told = order(model, "POST", {"bound": "floor", "instances": 2, "hours": 1})
         assert (told["status"], told.get("outcome")) == (200, "scaling_adjusted"), told
-        until(load, lambda: bounds(model) == (2, 3), 60, "the raised floor")
-        until(load, lambda: instances(model) == 2, 60, "two instances")
+        until(load, lambda: bounds(model) == (2, 3), 120, "the raised floor")
+        until(load, lambda: instances(model) == 2, 120, "two instances")
         model.stack.sweep()
         assert bounds(model) == (2, 3)
         [raised] = (state(model, "scaling_adjustments") or {})["raises"]
@@ -119,7 +131,7 @@ def test_an_order_that_expires(model: Model) -> None:
             model.stack.sweep()
             return bounds(model) == (1, 3)
 
-        until(load, taken_back, 90, "the end of it")
+        until(load, taken_back, 120, "the end of it")
     assert load.failures == []
     assert model.decided("scaling_adjusted")[-1].details["by"] == told["details"]["by"]
     assert told["details"]["by"].startswith("arn:aws:")
@@ -131,12 +143,15 @@ def test_an_order_above_the_limit_is_refused(model: Model) -> None:
     told = order(model, "POST", {"bound": "ceiling", "instances": 9})
     assert (told["status"], told["error"]["code"]) == (409, "scaling_withheld")
     assert "no more than 3" in told["error"]["message"]
-    assert order(model, "DELETE")["outcome"] == "nothing"
+    told = order(model, "DELETE")
+    assert told.get("outcome") == "nothing", told
 
 
 def test_a_schedule_sets_the_bounds_and_nobody_undoes_them(model: Model) -> None:
     """In its own time zone; the sweep leaves it, a raised floor survives it, and without the entry all is as before."""
-    tokyo = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(seconds=15)
+    tokyo = datetime.now(ZoneInfo("Asia/Tokyo")) + timedelta(
+        seconds=30
+    )  # a busy machine configures it in time
     entry = {
         "name": "rush",
         "at": f"at({tokyo:%Y-%m-%dT%H:%M:%S})",
@@ -148,13 +163,13 @@ def test_a_schedule_sets_the_bounds_and_nobody_undoes_them(model: Model) -> None
         configure(model, {**IDLE, "schedule": [entry]})
         wait_for("the scheduled action", lambda: actions(model) == [f"{model.name}-schedule-rush"])
         assert bounds(model) == (1, 3)
-        until(load, lambda: datetime.now(UTC) > tokyo, 60, "the time")
-        until(load, lambda: bounds(model) == (2, 2), 30, "the bounds of the schedule")
-        until(load, lambda: instances(model) == 2, 60, "two instances")
+        until(load, lambda: datetime.now(UTC) > tokyo, 120, "the time")
+        until(load, lambda: bounds(model) == (2, 2), 120, "the bounds of the schedule")
+        until(load, lambda: instances(model) == 2, 120, "two instances")
         changed = len(model.decided("scaling_changed"))
         for _ in range(2):
             model.stack.sweep()
-        until(load, lambda: actions(model) == [], 60, "the end of what cannot happen again")
+        until(load, lambda: actions(model) == [], 120, "the end of what cannot happen again")
         assert bounds(model) == (2, 2)
         # Two events of one change may both find the past entry; neither touches the bounds.
         since = model.decided("scaling_changed")[changed:]
@@ -181,7 +196,7 @@ def test_steps_add_instances_by_an_alarm_of_ours(model: Model) -> None:
     configure(model, {**IDLE, "steps": [rush]})
     wait_for("the step policy", lambda: f"{model.name}-step-rush" in policies(model))
     with Load(model, FAST) as load:
-        until(load, lambda: instances(model) >= 2, 60, "a second instance")
+        until(load, lambda: instances(model) >= 2, 120, "a second instance")
     assert load.failures == []
     assert actions(model) == ["somebody-elses"]
     scaler(model).delete_scheduled_action(ScheduledActionName="somebody-elses", **resource(model))
@@ -193,15 +208,15 @@ def test_another_instance_type_with_scaling_attached(model: Model) -> None:
     steps = [{"name": "cpu", "metric": "CPUUtilization", "above": {10_000: 1}}]
     configure(model, {**IDLE, "schedule": schedule, "steps": steps})
     wait_for("the schedule", lambda: actions(model) == [f"{model.name}-schedule-night"])
-    before = policies(model)
+    before, registered = policies(model), registration(model)
     served = len(model.decided("version_in_service"))
     with Load(model, SLOWLY) as load:
         configure(model, {**IDLE, "schedule": schedule, "steps": steps}, {**SMALL, "instance": "ml.c5.large"})
         model.wait_for("version_in_service", times=served + 1)
-        until(load, lambda: policies(model) == before, 60, "its policies")
-        until(load, lambda: actions(model) == [f"{model.name}-schedule-night"], 60, "its schedule")
+        until(load, lambda: policies(model) == before, 120, "its policies")
+        until(load, lambda: actions(model) == [f"{model.name}-schedule-night"], 120, "its schedule")
     assert load.failures == []
-    assert any(look.most == 0 for look in load.looks), "it was deregistered for the update"
+    assert registration(model) != registered, "it was deregistered for the update"
     assert bounds(model) == (1, 3)
     configure(model, IDLE)
     model.wait_for("version_in_service", times=served + 2)

@@ -128,7 +128,7 @@ def until_alone(model: Model, name: str) -> None:
         model.stack.sweep()
         return set(endpoints(model)) == {name}
 
-    wait_for(f"only {name} to be left\n{model.story()}", look)
+    model.wait_until(f"only {name} to be left", look)
     resource = f"endpoint/{name}/variant/AllTraffic"
     wait_for("its scaling alone", lambda: set(scaled(model)) == {resource})
 

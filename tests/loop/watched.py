@@ -10,7 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
-from stranger import HEADER, SMALL, Model, Stack, applications, drop_of, table, wait_for
+from stranger import HEADER, SMALL, Model, Stack, applications, drop_of, table
 
 HOUR = timedelta(hours=1)
 Row = tuple[Any, ...]
@@ -137,8 +137,8 @@ def analyze(model: Model, monitor: str, start: datetime, end: datetime | None = 
         "Detail": json.dumps(hint),
     }
     model.stack.client("events").put_events(Entries=[entry])
-    summary: dict[str, Any] = wait_for(
-        f"the {monitor} report of {start:%H:%M}\n{model.story()}", lambda: summary_of(model, monitor, start)
+    summary: dict[str, Any] = model.wait_until(
+        f"the {monitor} report of {start:%H:%M}", lambda: summary_of(model, monitor, start)
     )
     return summary
 
