@@ -168,7 +168,7 @@ class Gathered:
         elif not self.moments.count:
             role = role_of_words(present, self.distinct, self.counts or ())
             words = self._words(role is None)
-            variation = self.rhythm.variation() if words.counts else 0.0
+            variation = self.rhythm.variation(named=True) if words.counts else 0.0
         else:  # some chunks held numbers, whose texts are gone
             words = Words(self.distinct, None)
         return Feature(

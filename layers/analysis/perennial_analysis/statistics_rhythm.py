@@ -30,6 +30,7 @@ MARGIN = 1.25
 EMPTY_BINS = 1.0
 """From here on blocks leave whole bins empty, and a PSI grows with the rows of a window: to thrice this with millions."""
 MARGIN_OF_EMPTY_BINS = 3.0
+LASTING = 3
 ONE_VALUE = 20.0
 """More than the PSI of ten million rows of one value beside a baseline of many."""
 
@@ -66,9 +67,13 @@ class Rhythm:
         self.blocks = [_paired(np.concatenate(self.blocks))]
         self.held, self.rows = len(self.blocks[0]), 2 * self.rows
 
-    def variation(self) -> float:
-        """The PSI that blocks reach; 0 where it is no more than chance, or they do not come back from it."""
-        return max(self._of_blocks(), ONE_VALUE if self.rounds.go_round() else 0.0)
+    def variation(self, named: bool = False) -> float:
+        """The PSI that blocks reach; 0 where it is no more than chance, or they do not come back from it.
+
+        `named` values, such as those of shops that report one after the other, are no clock unless they last.
+        """
+        clock = self.rounds.go_round(LASTING if named else 1)
+        return max(self._of_blocks(), ONE_VALUE if clock else 0.0)
 
     def _of_blocks(self) -> float:
         if self.held < FEWEST_BLOCKS:

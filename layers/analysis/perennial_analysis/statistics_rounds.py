@@ -40,14 +40,15 @@ class Rounds:
             self.rows.append(taken.copy())
             self.held += len(taken)
 
-    def go_round(self) -> bool:
+    def go_round(self, lasting: int = 1) -> bool:
+        """A value must stay for `lasting` rows, on average, to be one of a clock."""
         values = np.concatenate(self.rows) if self.rows else np.empty(0)
         few = np.unique(values)
         if not FEWEST_VALUES <= len(few) <= MOST_VALUES:
             return False
         moved = values[1:] != values[:-1]
         before, after = values[:-1][moved], values[1:][moved]
-        if len(before) < FEWEST_CHANGES:
+        if len(before) < FEWEST_CHANGES or len(values) < lasting * len(before):
             return False
         return _climb_and_fall_back(values, after - before) or _follow_in_a_ring(few, before, after)
 

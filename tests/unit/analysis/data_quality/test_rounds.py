@@ -50,6 +50,15 @@ def test_what_no_clock_shows_is_told():
     assert {each.feature for each in found} == {"weekday", "day", "hour"}
 
 
+def test_shops_that_report_in_turn_are_no_clock():
+    """Names that follow one another row by row are all in each window: one that is missing is told."""
+    shops = [f"shop-{place}" for place in range(6)]
+    statistics = profile({"shop": texts("shop", shops * 200)})
+    window = profile({"shop": texts("shop", shops[1:] * 40)}, statistics)
+    [found] = check(window, suggest(statistics), statistics).violations
+    assert (found.feature, found.check) == ("shop", "baseline_drift_check")
+
+
 def test_rounds_are_seen_over_chunks():
     """A round goes on in the next chunk, also where a chunk is one row."""
     rows = days(np.random.default_rng(6), 56, 10)["day"].values
