@@ -19,7 +19,7 @@ def statistics(twin: Twin, name: str, dimensions: dict[str, str], *wanted: str) 
         Dimensions=[{"Name": key, "Value": value} for key, value in dimensions.items()],
         StartTime=now - timedelta(minutes=10),
         EndTime=now + timedelta(minutes=1),
-        Period=3600,
+        Period=86400,
         Statistics=list(wanted),
     )["Datapoints"]
     return {name: sum(point[name] for point in points) for name in wanted} if points else {}
@@ -149,7 +149,7 @@ def test_metrics_that_a_container_prints_become_datapoints(endpoints: Endpoints)
             Dimensions=[{"Name": "Version", "Value": "7"}],
             StartTime=now - timedelta(minutes=10),
             EndTime=now + timedelta(minutes=1),
-            Period=3600,
+            Period=86400,
             Statistics=["Average"],
         )["Datapoints"]
         return [point["Average"] for point in points]

@@ -163,7 +163,7 @@ def test_the_high_resolution_metric_scales_out_within_a_minute(endpoints: Endpoi
         ],
         StartTime=now - timedelta(minutes=5),
         EndTime=now + timedelta(minutes=1),
-        Period=3600,
+        Period=86400,
         Statistics=["Maximum"],
     )["Datapoints"]
     assert 3.0 < points[0]["Maximum"] <= 4.5, "four requests at a time"

@@ -36,16 +36,18 @@ def endpoints(twin: Twin) -> Endpoints:
 def together(endpoints: Endpoints, name: str, count: int) -> list[int | str]:
     """So many requests at once, each without a retry: the server's pid, or the error's code and status."""
     seen: list[int | str] = []
+    runtime = boto3.client(
+        "sagemaker-runtime",
+        endpoint_url=endpoints.twin.url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=count),
+    )
+    ready = threading.Barrier(count)
 
     def ask() -> None:
-        runtime = boto3.client(
-            "sagemaker-runtime",
-            endpoint_url=endpoints.twin.url,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        ready.wait()
         try:
             answer = runtime.invoke_endpoint(EndpointName=name, Body=b"1")
             seen.append(json.loads(answer["Body"].read())["pid"])
@@ -70,7 +72,7 @@ def statistics(endpoints: Endpoints, name: str, metric: str, *wanted: str) -> di
         Dimensions=[{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": VARIANT}],
         StartTime=now - timedelta(minutes=10),
         EndTime=now + timedelta(minutes=1),
-        Period=3600,
+        Period=86400,
         Statistics=list(wanted),
     )["Datapoints"]
     return {key: points[-1][key] for key in wanted} if points else {}
@@ -121,7 +123,7 @@ def test_further_requests_share_the_environments_that_a_laptop_has_room_for(endp
 
 def test_provisioned_concurrency_stays_warm(endpoints: Endpoints) -> None:
     """Its environments outlive idleness, are replaced when killed, and have metrics of their own."""
-    name = endpoints.serving_serverless({"delay": 0.3}, MaxConcurrency=4, ProvisionedConcurrency=2)
+    name = endpoints.serving_serverless({"delay": 1.0}, MaxConcurrency=4, ProvisionedConcurrency=2)
     warm = {one for one in together(endpoints, name, 2) if isinstance(one, int)}
     assert len(warm) == 2
     more = {one for one in together(endpoints, name, 4) if isinstance(one, int)}
