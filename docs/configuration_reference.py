@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -63,10 +63,8 @@ def _values(annotation: Any, field: FieldInfo | None = None) -> str:
             return f"{_values(arguments[0])}: section"
         return f"{_values(arguments[0])} to {_values(arguments[1])}"
     if get_origin(annotation) is not None and arguments:
-        kinds = list(
-            dict.fromkeys(_values(argument) for argument in arguments if not isinstance(argument, FieldInfo))
-        )
-        return " or ".join(kinds)
+        kinds = arguments[:1] if get_origin(annotation) is Annotated else arguments
+        return " or ".join(dict.fromkeys(map(_values, kinds)))
     text = {
         str: "text",
         int: "whole number",

@@ -50,7 +50,7 @@ def test_three_keys_are_enough():
         ),
         pytest.param(
             HEAD + "gate: {metric: rmse}\n",
-            "gate.metric: 'rmse' is not one of auc",
+            "line 4: gate.metric: 'rmse' is not one of auc",
             id="metric of another problem",
         ),
         pytest.param(
@@ -81,7 +81,7 @@ def test_three_keys_are_enough():
         ),
         pytest.param(
             HEAD + "monitors: {model_quality: {maximum: 0.7}}\n",
-            "monitors.model_quality.maximum: more auc is better: use minimum",
+            "monitors.model_quality.maximum: more auc is better: use monitors.model_quality.minimum",
             id="quality's direction",
         ),
         pytest.param(
@@ -114,7 +114,33 @@ def test_three_keys_are_enough():
         pytest.param(HEAD + "schema: {drop: [deny]}\n", "'deny' is the target", id="target dropped"),
         pytest.param(HEAD.replace("mortgage", "loans"), "line 1: model is 'loans'", id="wrong folder"),
         pytest.param(
-            HEAD.replace("mortgage", "Mortgage"), "line 1: model: String should match pattern", id="bad name"
+            HEAD.replace("mortgage", "Mortgage"),
+            "line 1: model: expected lower case letters, digits and hyphens, such as",
+            id="bad name",
+        ),
+        pytest.param(
+            HEAD + "endpoint: {rollout: {type: Canery}}\n", "did you mean 'canary'?", id="near value"
+        ),
+        pytest.param(
+            HEAD + "endpoint: {instance: m5.large}\n",
+            "endpoint.instance: expected an instance type of SageMaker, such as ml.m5.large (found 'm5.large')",
+            id="form",
+        ),
+        pytest.param(
+            HEAD + "monitors: {data_quality: {every: 60}}\n",
+            "monitors.data_quality.every: expected minutes, hours or days, such as 15m, 12h or 1d (found 60)",
+            id="no unit",
+        ),
+        pytest.param(
+            HEAD + "gate: {minimum: 70}\n", "gate.minimum: auc is never above 1 (found 70)", id="percent"
+        ),
+        pytest.param(
+            HEAD + "notify: {email: a@example.com}\n", "notify.email: Input should be a list", id="one"
+        ),
+        pytest.param(
+            HEAD + "gate:\n  minimum: 0.7\n  minimum: 0.8\n",
+            "line 6: 'gate.minimum' stands there twice, first on line 5",
+            id="twice",
         ),
         pytest.param("model: [\n", "not valid YAML", id="not yaml"),
         pytest.param("just text\n", "expected keys and values", id="no mapping"),
@@ -129,10 +155,18 @@ def test_mistakes(text, words):
 
 
 def test_all_mistakes_are_told_at_once():
-    """A person corrects a file once, not once a mistake."""
+    """A person corrects a file once, from its top to its end, not once a mistake."""
     with pytest.raises(ConfigError) as caught:
         read_config(HEAD + "colour: red\nendpoint: {instances: two}\n", model="mortgage")
-    assert 2 == len(caught.value.problems)
+    assert ["line 4", "line 5"] == [problem[:6] for problem in caught.value.problems]
+
+
+def test_aliases_within_aliases_are_refused_in_few_words():
+    """What stands for billions of items is neither walked through nor repeated in the message."""
+    lists = [f"x{n}: &x{n} [{', '.join(f'*x{n - 1}' for _ in range(9))}]\n" for n in range(1, 30)]
+    with pytest.raises(ConfigError) as caught:
+        read_config(HEAD + "x0: &x0 [a]\n" + "".join(lists) + "engine: *x29\n", model="mortgage")
+    assert len(str(caught.value.problems)) < 20_000
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from perennial import components_rules, rollout_plan, serverless_rules, shadow_rules
-from perennial.metrics import DEFAULT_METRIC, LOWER_IS_BETTER, METRICS, UNWATCHED, Problem
+from perennial.metrics import DEFAULT_METRIC, HIGHEST, LOWER_IS_BETTER, METRICS, UNWATCHED, Problem
 from perennial.names import digest
 from perennial.sections import (
     Capture,
@@ -21,6 +21,18 @@ from perennial.sections import (
 from perennial.sections_scaling import Scaling
 from perennial.sections_serving import SCALES, Endpoint
 from perennial.sections_watching import Monitors, Notify, OnAlarm, Retraining
+
+
+def _check_limits(section: str, metric: str, minimum: float | None, maximum: float | None) -> None:
+    """Raises ValueError for a limit on the wrong side, or one that no model can reach."""
+    if metric in LOWER_IS_BETTER and minimum is not None:
+        raise ValueError(f"{section}.minimum: {metric} is an error, less is better: use {section}.maximum")
+    if metric not in LOWER_IS_BETTER and maximum is not None:
+        raise ValueError(f"{section}.maximum: more {metric} is better: use {section}.minimum")
+    if minimum is not None and minimum > HIGHEST:
+        raise ValueError(f"{section}.minimum: {metric} is never above {HIGHEST:g} (found {minimum:g})")
+    if maximum is not None and maximum < 0:
+        raise ValueError(f"{section}.maximum: {metric} is never below 0 (found {maximum:g})")
 
 
 class ModelConfig(Section):
@@ -59,10 +71,7 @@ class ModelConfig(Section):
             raise ValueError(
                 f"gate.metric: {metric!r} is not one of {', '.join(METRICS[self.problem])} ({self.problem})"
             )
-        if metric in LOWER_IS_BETTER and self.gate.minimum is not None:
-            raise ValueError(f"gate.minimum: {metric} is an error, less is better: use gate.maximum")
-        if metric not in LOWER_IS_BETTER and self.gate.maximum is not None:
-            raise ValueError(f"gate.maximum: more {metric} is better: use gate.minimum")
+        _check_limits("gate", metric, self.gate.minimum, self.gate.maximum)
         if self.gate.max_bias and self.monitors.bias is None:
             raise ValueError("gate.max_bias: monitors.bias must say which facet and which privileged group")
         if self.gate.max_bias and self.problem != "binary_classification":
@@ -94,10 +103,7 @@ class ModelConfig(Section):
             raise ValueError(
                 f"monitors.model_quality.metric: {metric!r} is not one of {', '.join(watched)} ({self.problem})"
             )
-        if metric in LOWER_IS_BETTER and monitor.minimum is not None:
-            raise ValueError(f"monitors.model_quality.minimum: {metric} is an error: use maximum")
-        if metric not in LOWER_IS_BETTER and monitor.maximum is not None:
-            raise ValueError(f"monitors.model_quality.maximum: more {metric} is better: use minimum")
+        _check_limits("monitors.model_quality", metric, monitor.minimum, monitor.maximum)
 
     @property
     def scales_to_zero(self) -> bool:

@@ -26,6 +26,7 @@ DEFAULT_METRIC: Mapping[Problem, str] = {
 # What Model Monitor knows no name for is not watched in service.
 UNWATCHED = frozenset({"log_loss"})
 LOWER_IS_BETTER = frozenset({"log_loss", "rmse", "mae", "mse"})
+HIGHEST = 1.0  # of every metric of which more is better
 
 
 def gain(metric: str, difference: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -9,8 +10,25 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 RESERVED_HYPERPARAMETERS = frozenset(
     {"holdout", "seed", "estimator", "facet", "privileged", "champion_version"}
 )
-Name = Annotated[str, Field(pattern=r"^[a-z0-9](-*[a-z0-9])*$", max_length=40)]
-InstanceType = Annotated[str, Field(pattern=r"^ml\.[a-z0-9-]+\.[a-z0-9]+$")]
+
+
+def written(pattern: str, expected: str) -> BeforeValidator:
+    """A text of this form; a refusal says what was expected, not the pattern."""
+
+    def check(value: Any) -> Any:
+        # A boolean passes: pydantic refuses it next, and that message tells of YAML's bare yes and no.
+        if isinstance(value, bool) or (isinstance(value, str) and re.fullmatch(pattern, value)):
+            return value
+        raise ValueError(f"expected {expected}")
+
+    return BeforeValidator(check)
+
+
+SLUG = written(r"[a-z0-9](-*[a-z0-9])*", "lower case letters, digits and hyphens, such as night-shift")
+Name = Annotated[str, SLUG, Field(max_length=40)]
+InstanceType = Annotated[
+    str, written(r"ml\.[a-z0-9-]+\.[a-z0-9]+", "an instance type of SageMaker, such as ml.m5.large")
+]
 BiasMetric = Literal["DPPL", "DI", "DCA", "DCR", "AD", "RD", "SD", "DAR", "DRR", "TE"]
 
 
@@ -75,7 +93,7 @@ class Training(Section):
     )
     holdout: float = Field(0.2, ge=0.05, le=0.5, description="share of rows kept aside to judge the model")
     seed: int = Field(0, ge=0, description="the same data and seed make the same model")
-    estimator: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = Field(
+    estimator: Annotated[str, written(r"[a-z][a-z0-9_]*", "a module's name, such as linear")] = Field(
         "gradient_boosting", description="a module of container/perennial_container/estimators"
     )
     hyperparameters: dict[str, bool | int | float | str] = Field({}, description="for the estimator")

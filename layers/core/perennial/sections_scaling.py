@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from datetime import datetime
 from typing import Annotated, Literal, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from perennial import cron
-from perennial.sections import Section
-from perennial.sections_watching import Duration
+from perennial.sections import Name, Section
+from perennial.sections_watching import Duration, time_zone
 
-ITEM = r"^[a-z0-9](-*[a-z0-9])*$"
 _STATISTIC = re.compile(r"Average|Sum|Minimum|Maximum|SampleCount|p\d{1,2}(\.\d{1,2})?")
-
-
-def time_zone(name: str) -> ZoneInfo:
-    """Raises ValueError with a near miss."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
-        hint = f"did you mean {near[0]!r}?" if near else "such as UTC or Europe/Zurich"
-        raise ValueError(f"{name!r} is no time zone of the IANA database; {hint}") from error
 
 
 def _checked_zone(name: str) -> str:
@@ -55,7 +43,7 @@ Steps = Annotated[dict[float, int], BeforeValidator(_number_keys)]
 class ScheduledBounds(Section):
     """Other bounds from a time on, until another entry is due. A bound that is left out is as in `scaling`."""
 
-    name: Annotated[str, Field(pattern=ITEM, max_length=40)] = Field(description="tells the entries apart")
+    name: Name = Field(description="tells the entries apart")
     at: Annotated[str, AfterValidator(_checked_expression)] = Field(
         description="AWS's cron(...), rate(...) or at(...), such as cron(0 8 ? * MON-FRI *)"
     )
@@ -99,7 +87,7 @@ class ScheduledBounds(Section):
 class StepPolicy(Section):
     """A step scaling policy and its CloudWatch alarm."""
 
-    name: Annotated[str, Field(pattern=ITEM, max_length=40)] = Field(description="tells the policies apart")
+    name: Name = Field(description="tells the policies apart")
     metric: str = Field(min_length=1, description="of CloudWatch, such as CPUUtilization")
     namespace: str = Field("AWS/SageMaker", min_length=1, description="instances': /aws/sagemaker/Endpoints")
     dimensions: dict[str, str] | None = Field(

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from perennial.sections import InstanceType, Section
+from perennial.sections import InstanceType, Section, written
 
 SCALES = frozenset({"provisioned_max", "utilization"})  # what Application Auto Scaling is told
 
@@ -123,7 +123,9 @@ class Copies(Section):
     memory_mb: int = Field(1024, ge=128, description="an instance lends less than it has")
 
 
-VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=1024)]
+VariableName = Annotated[
+    str, written(r"[A-Za-z_][A-Za-z0-9_]*", "a variable's name, such as LOG_LEVEL"), Field(max_length=1024)
+]
 VariableValue = Annotated[str, Field(max_length=1024)]
 
 

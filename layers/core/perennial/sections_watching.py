@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from datetime import time, timedelta
 from typing import Annotated, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import AfterValidator, Field
 
-from perennial.sections import BiasMetric, Section, Text
+from perennial.sections import BiasMetric, Section, Text, written
 
 DAY = timedelta(days=1)
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -31,9 +32,11 @@ def _cadence(text: str) -> str:
     return text
 
 
+SPAN = "minutes, hours or days, such as 15m, 12h or 1d"
 Duration = Annotated[
     str,
-    Field(pattern=r"^[1-9]\d{0,3}[mhd]$", description="minutes, hours or days, such as 15m, 12h or 1d"),
+    written(r"[1-9][0-9]{0,3}[mhd]", SPAN),
+    Field(description=SPAN),
 ]
 Cadence = Annotated[Duration, AfterValidator(_cadence)]
 
@@ -124,6 +127,16 @@ class Retraining(Section):
     traffic_days: int = Field(7, ge=1, le=90, description="how far back `traffic` goes")
 
 
+def time_zone(name: str) -> ZoneInfo:
+    """Raises ValueError with a near miss."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        near = difflib.get_close_matches(name, sorted(available_timezones()), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "such as UTC or Europe/Zurich"
+        raise ValueError(f"{name!r} is no time zone of the IANA database; {hint}") from error
+
+
 def quiet_hours(text: str) -> tuple[time, time, ZoneInfo]:
     """`22:00-07:00 Europe/Zurich` as start, end and time zone. Raises ValueError."""
     match = _QUIET_HOURS.fullmatch(text)
@@ -135,10 +148,7 @@ def quiet_hours(text: str) -> tuple[time, time, ZoneInfo]:
         raise ValueError(f"{match[1]}-{match[2]}: hours are 00:00 to 23:59") from error
     if start == end:
         raise ValueError(f"{match[1]}-{match[2]} is no time at all")
-    try:
-        return start, end, ZoneInfo(match[3])
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{match[3]!r} is no time zone, such as UTC or Europe/Zurich") from error
+    return start, end, time_zone(match[3])
 
 
 def _checked_quiet_hours(text: str) -> str:
@@ -146,7 +156,14 @@ def _checked_quiet_hours(text: str) -> str:
     return text
 
 
-ChannelName = Annotated[str, Field(pattern=r"^[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?$")]
+ChannelName = Annotated[
+    str,
+    written(
+        r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9])?",
+        "at most 64 letters, digits, dots, hyphens and underscores, such as risk-team",
+    ),
+]
+Address = Annotated[str, written(r"[^@\s]+@[^@\s]+", "an address, such as team@example.com")]
 
 
 class Notify(Section):
@@ -155,9 +172,7 @@ class Notify(Section):
     slack: ChannelName | None = Field(
         "default", description="the secret <stack>/slack/<name> says which workspace and channel"
     )
-    email: tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")], ...] = Field(
-        (), description="each address confirms a mail from AWS once"
-    )
+    email: tuple[Address, ...] = Field((), description="each address confirms a mail from AWS once")
     webhooks: tuple[ChannelName, ...] = Field(
         (), description="the secret <stack>/webhooks/<name> says where: Teams, PagerDuty or any other"
     )

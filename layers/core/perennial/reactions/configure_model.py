@@ -78,11 +78,12 @@ def _read(body: bytes, model: str, world: World) -> ModelConfig:
 
 def _refusal(model: str, key: str, error: ConfigError, kept: bool) -> Decision:
     rest = "the configuration before it stays in force" if kept else "the model does not exist yet"
+    told = "; ".join(error.problems)
     return Decision(
         model,
         f"{key} uploaded",
         "configuration_refused",
-        "; ".join(error.problems) + f". Correct the file and upload it again; {rest}.",
+        f"{told}{'' if told.endswith('?') else '.'} Correct the file and upload it again; {rest}.",
         news="error",
         details={f"problem-{number}": problem for number, problem in enumerate(error.problems[:20], 1)},
     )
