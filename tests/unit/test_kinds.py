@@ -158,8 +158,8 @@ def test_the_plan_of_a_change(found, action):
 def test_a_lost_change_leaves_what_serves():
     """The settings are barred, not the version that serves with its old ones."""
     found = plan(None, rollout("failed", lost=(LOST,)))
-    assert found.needs_person
-    assert "keeps serving version 1" in found.reason
+    assert not found.needs_person, "the loss was told"
+    assert "keeps serving version 1;" in found.reason
 
 
 def test_the_kind_that_was_left_a_moment_ago():

@@ -79,6 +79,11 @@ class Rollout:
         """Whether it ended and its handler died before anybody heard of it."""
         return self.status in ("succeeded", "failed", "rolled_back") and not self.told
 
+    @property
+    def settings_only(self) -> bool:
+        """Whether it lost and its version goes on serving with the settings before."""
+        return any(loss.settings_only for loss in self.lost if loss.config_name == self.config_name)
+
 
 @dataclass(frozen=True)
 class DeploymentPlan:
@@ -163,7 +168,9 @@ def reconcile(
         return answer("wait", f"the rollout of version {rollout.version} began a moment ago")
     if target.version in bars:
         left = f"the endpoint keeps serving version {serving}" if serving else "no version is left to serve"
-        return answer("nothing", left, needs_person=True)
+        # The loss itself was told when it happened.
+        unapproved = serving is not None and all(version.version != serving for version in approved)
+        return answer("nothing", left + (", which is not approved" if unapproved else ""), unapproved)
     if endpoint is None and leaves:
         return answer(
             "create", f"another kind of endpoint is asked for: it is built beside {leaves.name}, which serves"

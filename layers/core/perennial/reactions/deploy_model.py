@@ -8,7 +8,7 @@ from typing import Any
 
 from perennial import components, losses, route, scaling
 from perennial.config import ModelConfig
-from perennial.decision import Decision
+from perennial.decision import Decision, Severity
 from perennial.deployment import (
     BROKEN,
     DeploymentPlan,
@@ -27,6 +27,8 @@ from perennial.reactions import component_steps, guards, set_aside, shadow_tests
 from perennial.reactions.retire import unscale
 from perennial.reactions.settle_scaling import remove as remove_scaling
 from perennial.route import Place
+
+_WAITS = "deployment_waits"  # the state document: what a person was told to decide
 
 
 def deploy_model(
@@ -90,11 +92,10 @@ def _carry_out(
 ) -> Decision:
     model = config.model
     details = {"version": str(plan.version.version), "config": plan.config_name or ""} if plan.version else {}
+    news = _for_a_person(plan, model, world)
     if plan.action in ("nothing", "wait") or plan.version is None or plan.config_name is None:
-        outcome = "deployment_waits" if plan.action == "wait" else "nothing"
-        return Decision(
-            model, because, outcome, plan.reason, "warning" if plan.needs_person else None, details
-        )
+        outcome = "deployment_waits" if plan.action == "wait" or plan.needs_person else "nothing"
+        return Decision(model, because, outcome, plan.reason, news, details)
     name = place.aimed
     lost = known.lost if known else ()
     starting = Rollout(
@@ -140,6 +141,18 @@ def _carry_out(
     world.state.put_rollout(model, replace(starting, status="started"), expected=starting)
     kind = "endpoint_creation_started" if plan.action == "create" else "endpoint_update_started"
     return Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
+
+
+def _for_a_person(plan: DeploymentPlan, model: str, world: World) -> Severity | None:
+    """What waits for a person is told once, until something else is the matter."""
+    if plan.action == "wait":
+        return None
+    known = world.state.get(model, _WAITS)
+    waits = {"for": plan.reason if plan.needs_person else ""}
+    if (known or {"for": ""}) == waits:
+        return None
+    world.state.put(model, _WAITS, waits, expected=known)
+    return "warning" if plan.needs_person else None
 
 
 def _prepare(version: PackageVersion, config_name: str, config: ModelConfig, world: World) -> None:

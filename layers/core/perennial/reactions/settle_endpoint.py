@@ -194,7 +194,11 @@ def _tell(
         decision = Decision(model, because, OUTCOMES[ended.status], reason, "info", details)
         next_because = f"version {ended.version} is in service"
     else:
-        reason = f"version {ended.version} does not serve: {ended.reason}. It is not tried again without a new approval"
+        same = ended.settings_only
+        what = f"version {ended.version}" + (" with its new settings" if same else "")
+        reason = f"{what} does not serve: {ended.reason}. It is not tried again without a new approval"
+        if same:
+            details["action"] = "it goes on serving with the settings before"
         if name != present.endpoint:
             kept = world.endpoints.get(present.endpoint)
             if kept and kept.status not in BROKEN:
