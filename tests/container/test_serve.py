@@ -210,6 +210,15 @@ def test_body_limit(loans: Job):
         assert response.status_code == 413
 
 
+def test_nothing_is_told_to_anybody_else(loans: Job, tmp_path: Path):
+    """ONNX Runtime's telemetry is off: it would send what it keeps under HOME, with the machine's id, to its maker."""
+    with serving(loans.base, HOME=str(tmp_path)) as server:
+        server.wait_for_ping(200)
+        assert server.invoke(FOUR).status_code == 200
+        assert stop(server) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def copy_model(loans: Job, base: Path) -> Path:
     shutil.copytree(loans.model, base / "model")
     return base / "model"
