@@ -248,7 +248,8 @@ CHECKS: Sequence[tuple[Rule, Callable[[Case], Seen]]] = (
         Rule(
             "a malformed body is the client's error",
             "should",
-            "A 5xx counts as the container's own error (Invocation5XXErrors): it rings alarms and rolls deployments back.",
+            "A 5xx counts as the container's own error (Invocation5XXErrors): it rings alarms and rolls deployments back. "
+            "A 200 is a prediction of nothing.",
             MODEL_ERROR,
         ),
         malformed,

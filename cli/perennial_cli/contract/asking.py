@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 INVOCATION_SECONDS = 60.0  # SageMaker's own limits
 PING_SECONDS = 2.0
@@ -39,7 +39,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Server:
-    """A serving container's address."""
+    """A serving container's address. What is no URL of HTTP raises ValueError when it is asked."""
 
     url: str
 
@@ -59,13 +59,11 @@ class Server:
         seconds: float = INVOCATION_SECONDS,
     ) -> Answer:
         """One request on a connection of its own; `seconds` bounds connecting and each wait for bytes."""
-        place = urlsplit(self.url)
-        connection = http.client.HTTPConnection(
-            place.hostname or "127.0.0.1", place.port or 80, timeout=seconds
-        )
+        kind = http.client.HTTPSConnection if self._place.scheme == "https" else http.client.HTTPConnection
+        connection = kind(*self._address, timeout=seconds)
         started = time.monotonic()
         try:
-            connection.request(method, place.path.rstrip("/") + path, body, dict(headers or {}))
+            connection.request(method, self._place.path.rstrip("/") + path, body, dict(headers or {}))
             answer = connection.getresponse()
             content = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -79,9 +77,20 @@ class Server:
 
     def connect(self, seconds: float) -> float | None:
         """Seconds until a connection is accepted; None if none is in time."""
-        place, started = urlsplit(self.url), time.monotonic()
+        started = time.monotonic()
         try:
-            socket.create_connection((place.hostname or "127.0.0.1", place.port or 80), seconds).close()
+            socket.create_connection(self._address, seconds).close()
         except OSError:
             return None
         return time.monotonic() - started
+
+    @property
+    def _place(self) -> SplitResult:
+        return urlsplit(self.url)
+
+    @property
+    def _address(self) -> tuple[str, int]:
+        place = self._place
+        if place.scheme not in ("http", "https") or not place.hostname:
+            raise ValueError(f"{self.url!r} is no address such as http://127.0.0.1:8080")
+        return place.hostname, place.port or (443 if place.scheme == "https" else 80)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from perennial_cli.contract.answers import MEGABYTE, Case
-from perennial_cli.contract.asking import Sample, Server
+from perennial_cli.contract.asking import PING_SECONDS, Sample, Server
 from perennial_cli.contract.findings import Report
 from perennial_cli.contract.lives import MEBIBYTE, check_address, check_target
 from perennial_cli.contract.targets import PORT, CannotRun, Command, Image, Target
@@ -25,7 +25,7 @@ def check_container(options: argparse.Namespace) -> None:
     largest = int(options.max_body_mb * MEGABYTE)
     try:
         if options.url:
-            found = list(check_address(Case(Server(options.url.rstrip("/")), sample, largest)))
+            found = list(check_address(Case(there(options.url), sample, largest)))
             report = Report(options.url, tuple(found))
         else:
             target = chosen(options)
@@ -37,6 +37,18 @@ def check_container(options: argparse.Namespace) -> None:
         sys.exit(CANNOT_RUN)
     print(report.as_json() if options.json else "\n".join(report.lines()))
     sys.exit(0 if report.good(strict=options.strict) else 1)
+
+
+def there(url: str) -> Server:
+    """The server at an address. Raises CannotRun where nothing listens: no check says more than that."""
+    server = Server(url.rstrip("/"))
+    try:
+        taken = server.connect(PING_SECONDS)
+    except ValueError as error:
+        raise CannotRun(str(error)) from error
+    if taken is None:
+        raise CannotRun(f"nothing takes connections at {url}")
+    return server
 
 
 def chosen(options: argparse.Namespace) -> Target:

@@ -167,8 +167,22 @@ def test_the_command_tells_people_and_programs() -> None:
     assert (found["/ping answers"]["status"], found["/ping answers"]["level"]) == ("failed", "must")
 
 
-def test_what_cannot_run_is_another_exit_code() -> None:
-    """A mistake in the call is no finding about the container."""
-    done = run("--command", "/nowhere/server", "--port", str(free_port()))
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        pytest.param(["--command", "/nowhere/server"], "/nowhere/server", id="no program"),
+        pytest.param(
+            ["--url", "http://127.0.0.1:{port}"], "nothing takes connections at", id="nothing listens"
+        ),
+        pytest.param(["--url", "mymodel"], "'mymodel' is no address such as", id="no address"),
+        pytest.param(["--url", "ftp://127.0.0.1"], "is no address such as", id="no HTTP"),
+        pytest.param(["--url", "http://127.0.0.1:port"], "Port could not be cast", id="no port"),
+    ],
+)
+def test_what_cannot_run_is_another_exit_code(call: list[str], told: str) -> None:
+    """A mistake in the call is no finding about the container, and is told in a line."""
+    port = str(free_port())
+    done = run(*(word.replace("{port}", port) for word in call), "--port", port)
     assert done.returncode == 2
-    assert "/nowhere/server" in done.stderr
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1
