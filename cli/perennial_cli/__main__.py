@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import boto3
@@ -17,8 +17,7 @@ from perennial_cli.dead_letters import receive, redrive, release
 from perennial_cli.stack import Stack
 
 CHANNELS = ("slack", "email", "html", "teams", "pagerduty", "generic")
-
-
+LOOKED_BACK = 20  # entries of a ledger, most of which may be of what did not need anything
 INTERRUPTED = 130  # as a shell tells of SIGINT
 
 
@@ -36,8 +35,13 @@ def models(stack: Stack, options: argparse.Namespace) -> None:
         serving = (
             f"{endpoint['EndpointStatus']} {endpoint['EndpointConfigName']}" if endpoint else "no endpoint"
         )
-        last = stack.ledger(model, 1)
-        print(f"{model:<30} {version:<28} {serving:<44} {last[0]['decision'] if last else ''}")
+        print(f"{model:<30} {version:<28} {serving:<44} {last_decision(stack.ledger(model, LOOKED_BACK))}")
+
+
+def last_decision(entries: Sequence[Mapping[str, str]]) -> str:
+    """Of a ledger's end, oldest first: the newest that did something, if any did."""
+    did = [entry["decision"] for entry in entries if entry["decision"] != "nothing"]
+    return did[-1] if did else entries[-1]["decision"] if entries else ""
 
 
 def ledger(stack: Stack, options: argparse.Namespace) -> None:
@@ -60,9 +64,12 @@ def reject(stack: Stack, options: argparse.Namespace) -> None:
 
 
 def _decide(stack: Stack, options: argparse.Namespace, status: str) -> None:
-    found = [v for v in stack.versions(options.model) if v["ModelPackageVersion"] == options.version]
+    versions = stack.versions(options.model)
+    found = [v for v in versions if v["ModelPackageVersion"] == options.version]
     if not found:
-        raise SystemExit(f"{stack.group(options.model)} has no version {options.version}")
+        there = ", ".join(str(v["ModelPackageVersion"]) for v in versions[:10])
+        hint = f"the newest are {there}" if there else "it has none; see `perennial models`"
+        raise SystemExit(f"perennial: {options.model} has no version {options.version}: {hint}")
     arn = found[0]["ModelPackageArn"]
     boto3.client("sagemaker").update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus=status, ApprovalDescription=options.because[:1024]
@@ -106,7 +113,9 @@ def preview(options: argparse.Namespace) -> None:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="perennial", description=__doc__)
     top.add_argument(
-        "--stack", default=os.environ.get("PERENNIAL_STACK", "perennial"), help="the stack's name"
+        "--stack",
+        default=os.environ.get("PERENNIAL_STACK", "perennial"),
+        help="the stack's name (PERENNIAL_STACK, or perennial)",
     )
     commands = top.add_subparsers(required=True, metavar="command")
 
@@ -119,11 +128,11 @@ def parser() -> argparse.ArgumentParser:
     command("models", models)
     shown = command("ledger", ledger)
     shown.add_argument("model")
-    shown.add_argument("-n", dest="most", type=int, default=30, help="how many (30)")
+    shown.add_argument("-n", dest="most", type=analysis.at_least_one, default=30, help="how many (30)")
     for name, run in (("approve", approve), ("reject", reject)):
         decided = command(name, run)
         decided.add_argument("model")
-        decided.add_argument("version", type=int)
+        decided.add_argument("version", type=int, help="its number, such as 3")
         decided.add_argument(
             "--because", default=f"{name}d with the perennial command", help="kept with the version"
         )
@@ -155,6 +164,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
             options.run(options)
         else:
             options.run(Stack.find(options.stack), options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # `perennial ledger m | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        sys.exit(f"perennial: {error.filename or 'the system'}: {error.strerror or error}")
     except (ClientError, BotoCoreError) as error:
         hint = (
             "" if os.environ.get("AWS_ENDPOINT_URL") else " (on the laptop twin: source .perennial/env first)"

@@ -142,7 +142,15 @@ def add_commands(command: Callable[[str, Any], argparse.ArgumentParser]) -> None
     listed = command("reports", reports)
     listed.add_argument("model")
     listed.add_argument("--monitor", choices=MONITORS)
-    listed.add_argument("-n", dest="most", type=int, default=10, help="how many of each monitor (10)")
+    listed.add_argument(
+        "-n", dest="most", type=at_least_one, default=10, help="how many of each monitor (10)"
+    )
+
+
+def at_least_one(text: str) -> int:
+    if not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1")
+    return int(text)
 
 
 def _time(text: str) -> str:

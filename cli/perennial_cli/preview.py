@@ -52,7 +52,9 @@ def _message(event: str, summary: Path | None, stack: str) -> Message:
         found = summary_of(SAMPLES[event])
         return compose(SAMPLES[event], place, AT, Summary.model_validate(found) if found else None)
     if not Path(event).is_file():
-        raise SystemExit(f"{event} is neither a file nor a sample; the samples are {', '.join(SAMPLES)}")
+        raise SystemExit(
+            f"perennial: {event} is neither a file nor a sample; the samples are {', '.join(SAMPLES)}"
+        )
     read = json.loads(Path(event).read_text(encoding="utf-8"))
     try:
         fields = read.get("detail", read)
@@ -65,7 +67,9 @@ def _message(event: str, summary: Path | None, stack: str) -> Message:
             fields.get("details", {}),
         )
     except (KeyError, TypeError, AttributeError) as error:
-        raise SystemExit(f"{event} holds no decision ({error}); see events/decision_made.json") from error
+        raise SystemExit(
+            f"perennial: {event} holds no decision ({error}); see events/decision_made.json"
+        ) from error
     at = datetime.fromisoformat(read["time"]) if "time" in read else datetime.now(UTC)
     figures = Summary.model_validate_json(summary.read_bytes()) if summary else None
     return compose(decision, place, at, figures)

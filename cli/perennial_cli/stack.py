@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,18 @@ class Stack:
         return [{key: value["S"] for key, value in item.items()} for item in reversed(items)]
 
     def versions(self, model: str) -> list[dict[str, Any]]:
-        """Model package summaries, newest first."""
+        """Model package summaries, newest first; none of a model that there is not."""
         pages = (
             boto3.client("sagemaker")
             .get_paginator("list_model_packages")
             .paginate(ModelPackageGroupName=self.group(model), SortBy="CreationTime", SortOrder="Descending")
         )
-        return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+        try:
+            return [summary for page in pages for summary in page["ModelPackageSummaryList"]]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return []
+            raise
 
     def endpoint_name(self, model: str) -> str:
         """Of the endpoint that serves the model now: the route's, if it ever moved."""
@@ -59,7 +65,7 @@ class Stack:
         sagemaker = boto3.client("sagemaker")
         try:
             return dict(sagemaker.describe_endpoint(EndpointName=self.endpoint_name(model)))
-        except sagemaker.exceptions.ClientError as error:
+        except ClientError as error:
             if "Could not find" in str(error):
                 return None
             raise

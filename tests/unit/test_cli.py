@@ -12,7 +12,7 @@ import pytest
 from cloudformation import ROOT
 
 from perennial.alarms.intent import INTENTS
-from perennial_cli.__main__ import INTERRUPTED, ledger, models, parser
+from perennial_cli.__main__ import INTERRUPTED, approve, last_decision, ledger, main, models, parser
 from perennial_cli.dead_letters import CAPTURED, parse
 from perennial_cli.orders import MUTABLE
 from perennial_cli.predictions import content_type
@@ -111,6 +111,9 @@ class NoModels:
     def ledger(self, model, most):
         return []
 
+    def versions(self, model):
+        return []
+
 
 def test_nothing_is_said_to_be_nothing(capsys):
     """An empty list is a sentence, and a model that there is not is an error."""
@@ -118,6 +121,44 @@ def test_nothing_is_said_to_be_nothing(capsys):
     assert "no model yet" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="perennial models"):
         ledger(NoModels(), parser().parse_args(["ledger", "nosuch"]))
+    with pytest.raises(SystemExit, match="perennial: nosuch has no version 1: it has none; see"):
+        approve(NoModels(), parser().parse_args(["approve", "nosuch", "1"]))
+
+
+@pytest.mark.parametrize(
+    ("decisions", "expected"),
+    [
+        ([], ""),
+        (["nothing"], "nothing"),
+        (["drop_refused", "nothing", "nothing"], "drop_refused"),
+        (["nothing", "model_created", "drop_waits"], "drop_waits"),
+    ],
+)
+def test_the_last_decision_of_a_model_is_one_that_did_something(decisions, expected):
+    """The sweep's looks, at which nothing was due, do not cover what people want to see."""
+    assert expected == last_decision([{"decision": decision} for decision in decisions])
+
+
+def test_a_file_that_is_not_there_is_said_in_one_line(tmp_path):
+    """Not with a traceback."""
+    with pytest.raises(SystemExit, match=r"^perennial: .*rows\.csv: No such file or directory$"):
+        main(["capacity", "http://127.0.0.1:1/invocations", "--body", str(tmp_path / "rows.csv")])
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    """`perennial preview | head` ends in silence."""
+    nobody_reads, written = os.pipe()
+    os.close(nobody_reads)
+    done = subprocess.run(
+        [ROOT / "cli/perennial", "preview"],
+        env={**os.environ, "PERENNIAL_PYTHON": sys.executable},
+        stdout=written,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(written)
+    assert (0, "") == (done.returncode, done.stderr)
 
 
 def test_an_interrupted_command_says_so():
