@@ -4,17 +4,20 @@ ONNX Runtime's own threads cut the rows into equal parts and wait for the slowes
 rows of most requests. Blocks are taken by whoever is free, and few rows are one block.
 """
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 BLOCK = 512  # rows
+SMALLEST = 256  # fewer cost more to hand over than to run
 
-Inputs = Mapping[str, npt.NDArray[Any]]
+Rows = npt.NDArray[Any]
+Inputs = Mapping[str, Rows]
 
 
 class Run(Protocol):
@@ -36,20 +39,52 @@ class BlockSession:
         [(name, rows)] = inputs.items()
         if len(rows) <= BLOCK:
             return self._session.run(names, inputs)
-        starts = range(0, len(rows), BLOCK)
-        waiting, found = deque(starts), dict[int, list[Any]]()
+        return self.run_parts(names, name, [rows])
+
+    def run_parts(self, names: Sequence[str], name: str, parts: Iterable[Rows]) -> list[Any]:
+        """The same for rows that come in parts, at least one: the first are run while the next are still being made.
+
+        Raises what making them raises.
+        """
+        waiting: SimpleQueue[tuple[int, Rows] | None] = SimpleQueue()
+        found: dict[int, list[Any]] = {}
 
         def work() -> None:
-            while True:
-                try:
-                    start = waiting.popleft()
-                except IndexError:
-                    return
-                found[start] = self._session.run(names, {name: rows[start : start + BLOCK]})
+            while (block := waiting.get()) is not None:
+                place, rows = block
+                found[place] = self._session.run(names, {name: rows})
 
-        helpers = [self._pool.submit(work) for _ in range(min(self._helpers, len(starts) - 1))]
+        helpers = [self._pool.submit(work) for _ in range(self._helpers)]
+        try:
+            for block in enumerate(blocks(parts)):
+                waiting.put(block)
+        except BaseException:
+            with suppress(Empty):  # what is there already is not needed any more
+                while True:
+                    waiting.get_nowait()
+            raise
+        finally:
+            for _ in range(self._helpers + 1):
+                waiting.put(None)
         work()
         for helper in helpers:
             if not helper.cancel():  # one that has not begun is not needed any more
                 helper.result()
-        return [np.concatenate(parts) for parts in zip(*(found[start] for start in starts), strict=True)]
+        return [
+            np.concatenate(outputs)
+            for outputs in zip(*(found[place] for place in sorted(found)), strict=True)
+        ]
+
+
+def blocks(parts: Iterable[Rows]) -> Iterator[Rows]:
+    """The same rows, in parts that are neither too large nor, but for the last, too small."""
+    held: list[Rows] = []
+    for part in parts:
+        held.append(part)
+        if sum(map(len, held)) >= SMALLEST:
+            together = held[0] if len(held) == 1 else np.concatenate(held)
+            held = []
+            for start in range(0, len(together), BLOCK):
+                yield together[start : start + BLOCK]
+    if held:
+        yield np.concatenate(held)

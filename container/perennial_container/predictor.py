@@ -1,6 +1,6 @@
 """Runs a model's graph: encoded features in, predictions out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -91,7 +91,16 @@ class Predictor:
 
     def predict(self, features: Matrix) -> Predictions:
         """Predict encoded rows."""
-        raw = self.raw(features).astype(np.float64)
+        return self._told(self.raw(features))
+
+    def predict_parts(self, parts: Iterator[Matrix]) -> Predictions:
+        """The same of rows that come in parts, at least one. Raises what making them raises."""
+        if isinstance(self.session, BlockSession):
+            return self._told(self.session.run_parts([OUTPUT], INPUT, parts)[0])
+        return self.predict(np.concatenate(list(parts)))
+
+    def _told(self, found: npt.NDArray[Any]) -> Predictions:
+        raw = found.astype(np.float64)
         if self.schema.problem == "regression":
             return Predictions(raw[:, 0] * self.rescaling.scale + self.rescaling.offset)
         if self.schema.problem == "binary_classification":

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from perennial_container.blocks import BLOCK, BlockSession
+from perennial_container.blocks import BLOCK, SMALLEST, BlockSession, blocks
 
 
 class Doubling:
@@ -63,3 +63,53 @@ def test_a_block_that_fails():
     """What a block raises is raised, whoever ran it."""
     with pytest.raises(ValueError, match="too much"):
         BlockSession(Refusing(), 2).run(["y"], {"x": column(4 * BLOCK)})
+
+
+@pytest.mark.parametrize(
+    "sizes", [[1], [3, 4], [SMALLEST] * 3, [1] * (2 * SMALLEST + 1), [BLOCK * 3 + 1, 2, BLOCK]]
+)
+def test_rows_that_come_in_parts(sizes):
+    """The outputs are those of all rows at once, and parts are gathered and cut until they are worth a run."""
+    rows = column(sum(sizes))
+    parts = np.split(rows, np.cumsum(sizes)[:-1])
+    inner = Doubling()
+    [found] = BlockSession(inner, 2).run_parts(["y"], "x", iter(parts))
+    assert (found == rows * 2).all()
+    assert sum(inner.sizes) == len(rows)
+    assert max(inner.sizes) <= BLOCK
+    assert (np.concatenate(list(blocks(parts))) == rows).all()
+    assert (
+        sum(len(block) < SMALLEST for block in blocks(parts))
+        <= len([size for size in sizes if size > BLOCK]) + 1
+    )
+
+
+def test_parts_run_while_others_are_made():
+    """The first part is run before the second is there."""
+    begun = threading.Event()
+
+    class Telling:
+        def run(self, _, inputs):
+            begun.set()
+            return [inputs["x"]]
+
+    def made():
+        yield column(BLOCK)
+        assert begun.wait(timeout=10)
+        yield column(BLOCK)
+
+    [found] = BlockSession(Telling(), 2).run_parts(["y"], "x", made())
+    assert len(found) == 2 * BLOCK
+
+
+def test_parts_that_end_in_an_error():
+    """What making a part raises is raised, and the session runs the next rows."""
+
+    def made():
+        yield column(BLOCK)
+        raise ValueError("no number")
+
+    session = BlockSession(Doubling(), 2)
+    with pytest.raises(ValueError, match="no number"):
+        session.run_parts(["y"], "x", made())
+    assert len(session.run(["y"], {"x": column(2 * BLOCK)})[0]) == 2 * BLOCK

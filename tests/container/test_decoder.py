@@ -17,6 +17,7 @@ from perennial_container.serving.columns import read_column
 from perennial_container.serving.decoder import FEW, Decoder
 from perennial_container.serving.features import json_reader, text_reader
 from perennial_container.serving.media import ContentType
+from perennial_container.serving.numbers import NotPlain
 
 CSV = ContentType("csv")
 MIXED = [
@@ -84,13 +85,37 @@ VALUES = st.one_of(
 
 
 def outcome(decoder: Decoder, body: bytes, kind: ContentType, *, thorough: bool = False) -> object:
-    """The matrix as nested lists, or what the refusal says."""
+    """The matrix as nested lists, or what the refusal says; rows of CSV in parts are the same, or none."""
+    parts = None if thorough or kind.form != "csv" else in_parts(decoder, body, kind)
     try:
         matrix = decoder.thorough(body, kind) if thorough else decoder.decode(body, kind)
     except RequestError as error:
+        assert parts is None
         return (error.code, error.line, error.column)
     assert matrix.dtype == np.float32
+    assert parts is None or np.array_equal(parts, matrix, equal_nan=True)
     return [[None if np.isnan(value) else value for value in row] for row in matrix.tolist()]
+
+
+def in_parts(decoder: Decoder, body: bytes, kind: ContentType) -> np.ndarray | None:
+    try:
+        return np.concatenate(list(decoder.parts(body, kind)))
+    except NotPlain:
+        return None
+
+
+def test_numbers_come_in_parts():
+    """A long body of numbers is more than one part, below a header, too; what is found late is told then."""
+    decoder, rows = Decoder(THREE), b"1,2,3\n" * 30_000
+    for body in (rows, b"z,y,x\n" + rows):
+        parts = list(decoder.parts(body, CSV))
+        assert len(parts) > 1
+        assert sum(map(len, parts)) == 30_000
+    parts = decoder.parts(rows + b"1,2\n", CSV)
+    assert len(next(parts)) < 30_000
+    with pytest.raises(NotPlain):
+        list(parts)
+    assert outcome(decoder, rows + b"1,2\n", CSV) == ("wrong_column_count", 30_001, None)
 
 
 def written(rows: Sequence[Sequence[str]], quoting: int) -> bytes:

@@ -4,6 +4,8 @@ A body's size is bounded elsewhere. Here are the rows and cells that it becomes:
 and an object of JSON takes thirty times its text.
 """
 
+import numpy as np
+
 from perennial_container.errors import RequestError
 from perennial_container.serving.media import BodyForm
 
@@ -12,6 +14,7 @@ MOST_ROWS = MEBIBYTE
 MOST_CELLS = 8 * MEBIBYTE  # as 32-bit numbers they take 32 MB
 MOST_VALUES = 1_500_000  # that are objects of Python at the same time
 FEW_BYTES = 2 * MEBIBYTE  # have fewer rows and cells than would matter
+PIECE = 256 * 1024  # bytes looked at in one go: they stay in the cache
 ROW_BEGINS = {"csv": b"\n", "json": b"[{", "jsonlines": b"\n[{"}
 
 
@@ -30,17 +33,25 @@ def check_text(body: bytes, form: BodyForm) -> None:
     """Counts what begins a row, and what is between cells. Raises RequestError 413."""
     if len(body) <= FEW_BYTES or form not in ROW_BEGINS:
         return
-    rows = max(body.count(sign) for sign in ROW_BEGINS[form])
-    if rows > MOST_ROWS or body.count(b",") > MOST_CELLS:
+    rows = max(count(body, sign) for sign in ROW_BEGINS[form])
+    if rows > MOST_ROWS or count(body, ord(",")) > MOST_CELLS:
         raise _too_many("too many rows or cells")
 
 
 def check_values(body: bytes) -> None:
     """For JSON that is read as objects. Raises RequestError 413."""
-    if len(body) > FEW_BYTES and sum(body.count(sign) for sign in b",[{") > MOST_VALUES:
+    if len(body) > FEW_BYTES and sum(count(body, sign) for sign in b",[{") > MOST_VALUES:
         raise RequestError(
             413, "too_many_values", f"the JSON has more than {MOST_VALUES} values; send fewer rows, or CSV"
         )
+
+
+def count(body: bytes, sign: int) -> int:
+    """How often a byte is there; `bytes.count` finds one after the other, which takes ten times as long."""
+    signs = np.frombuffer(body, np.uint8)
+    return sum(
+        int(np.count_nonzero(signs[start : start + PIECE] == sign)) for start in range(0, len(signs), PIECE)
+    )
 
 
 def _too_many(what: str) -> RequestError:

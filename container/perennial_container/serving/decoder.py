@@ -30,7 +30,7 @@ from perennial_container.serving.numbers import (
     read_jsonlines_numbers,
 )
 from perennial_container.serving.rows import BodyError, looks_like_header, read_rows
-from perennial_container.serving.sheet import read_columns, read_head
+from perennial_container.serving.sheet import Head, read_columns, read_head
 from perennial_container.table import Matrix
 
 FEW = 64  # rows; more are converted column by column
@@ -112,14 +112,10 @@ class Decoder:
                 row = self._checked(read_csv_row(body, self._width))
                 if row is not None:
                     return row
-        bare = not kind.header and body.isascii() and b'"' not in body and b"_" not in body
-        if bare and b"\r" in body:
-            bare = body.count(b"\r") == body.count(b"\r\n")  # one alone ends a line, too
-        if bare and self._confusable and kind.header is None:
-            bare = not self._has_header(body)
+        bare = self._bare(body, kind)
         try:
             if bare and self._numeric:
-                return self._numbers(body, range(self._width))
+                return _joined(list(self._numbers(body, range(self._width))))
             if bare and len(body) <= LONGEST_LINE and body.count(b"\n") <= FEW:
                 return self._cells(body)
         except (ValueError, TypeError, CellError):
@@ -129,12 +125,42 @@ class Decoder:
         except NotPlain:
             return None  # the thorough way tells
 
+    def _bare(self, body: bytes, kind: ContentType) -> bool:
+        """Whether there is nothing in CSV but lines of cells, as far as can be seen at once."""
+        bare = not kind.header and body.isascii() and b'"' not in body and b"_" not in body
+        if bare and b"\r" in body:
+            bare = body.count(b"\r") == body.count(b"\r\n")  # one alone ends a line, too
+        if bare and self._confusable and kind.header is None:
+            bare = not self._has_header(body)
+        return bare
+
+    def parts(self, body: bytes, kind: ContentType) -> Iterator[Matrix]:
+        """The rows of CSV that has nothing but numbers in it, some at a time, at least one.
+
+        Raises NotPlain, at once or later, where there is more to it: then `decode` tells.
+        """
+        if not self._numeric:
+            raise NotPlain
+        if self._bare(body, kind):
+            rows = self._numbers(body, range(self._width))
+            with suppress(NotPlain, StopIteration):  # the first line may be a header
+                return chain([next(rows)], rows)
+        return self._below(body, read_head(body, kind.header, self._names))
+
+    def _below(self, body: bytes, head: Head) -> Iterator[Matrix]:
+        """Rows of numbers below a header, whose columns may be in any order. Raises NotPlain."""
+        if (
+            not (self._numeric and head.start)
+            or max(body.find(sign, head.start) for sign in (b'"', b"_")) >= 0
+        ):
+            raise NotPlain
+        return self._numbers(body, head.places, head.width, head.start)
+
     def _sheet(self, body: bytes, kind: ContentType) -> Matrix | None:
         """By columns; those of a header may be in any order, with others among them. Raises NotPlain."""
         head = read_head(body, kind.header, self._names)
-        if self._numeric and head.start and max(body.find(sign, head.start) for sign in (b'"', b"_")) < 0:
-            with suppress(NotPlain):
-                return self._numbers(body, head.places, head.width, head.start)
+        with suppress(NotPlain):
+            return _joined(list(self._below(body, head)))
         parts: list[Matrix] = []
         for columns in read_columns(body, head):
             part = columns_to_matrix(columns, self._encodings, text=True)
@@ -149,15 +175,13 @@ class Decoder:
 
     def _numbers(
         self, body: bytes, places: Sequence[int], width: int | None = None, start: int = 0
-    ) -> Matrix | None:
+    ) -> Iterator[Matrix]:
         """Rows of numbers, from a byte on; `places` are the features' columns. Raises NotPlain."""
-        parts: list[Matrix] = []
         for rows in read_csv_numbers(body, width or self._width, start):
             part = self._checked(rows if width is None else rows[:, places])
             if part is None:
-                return None
-            parts.append(part)
-        return _joined(parts)
+                raise NotPlain
+            yield part
 
     def _cells(self, body: bytes) -> Matrix | None:
         """Few rows with texts among their cells. Raises CellError and ValueError."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import threading
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -17,6 +18,7 @@ from perennial_container.serving.answers import AnswerWriter
 from perennial_container.serving.bounds import check_text
 from perennial_container.serving.decoder import Decoder
 from perennial_container.serving.media import ContentType, Form
+from perennial_container.serving.numbers import NotPlain
 from perennial_container.serving.parquet_process import parquet_process
 from perennial_container.serving.tally import Tally, TallyingWriter
 from perennial_container.serving.texts import TextDecoder
@@ -67,7 +69,15 @@ class Served:
 
     def answer(self, body: bytes, kind: ContentType, form: Form, parts: Parts = "both") -> bytes:
         """One request's bytes to its response's bytes: decode, check, predict, encode."""
-        return self.writer.write(self.predict(self.decode(body, kind)), form, parts)
+        return self.writer.write(self._predicted(body, kind), form, parts)
+
+    def _predicted(self, body: bytes, kind: ContentType) -> Predictions:
+        """Rows of numbers are predicted while those after them are read."""
+        if kind.form == "csv":
+            check_text(body, kind.form)
+            with suppress(NotPlain):
+                return self.artefact.predictor.predict_parts(self.decoder.parts(body, kind))
+        return self.predict(self.decode(body, kind))
 
     async def answer_apart(
         self, worker: Worker, threads: Executor, body: bytes, kind: ContentType, form: Form, parts: Parts

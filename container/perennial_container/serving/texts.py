@@ -18,6 +18,7 @@ from perennial_container.serving.decoder import CHUNK
 from perennial_container.serving.features import SHOWN, to_matrix
 from perennial_container.serving.media import ContentType, shortened
 from perennial_container.serving.npy import read_npy
+from perennial_container.serving.numbers import NotPlain
 from perennial_container.serving.rows import Row, read_rows
 
 
@@ -28,8 +29,12 @@ class TextDecoder:
         self._encodings = encodings
         self._names = [encoding.feature.name for encoding in encodings]
 
-    def quick(self, body: bytes, kind: ContentType) -> None:
+    def quick(self, *_: object) -> None:
         """There is no way without a look at every cell."""
+
+    def parts(self, *_: object) -> Iterator[Rows]:
+        """None of numbers alone. Raises NotPlain."""
+        raise NotPlain
 
     def decode(self, body: bytes, kind: ContentType) -> Rows:
         """Rows by features. Raises RequestError 400 naming the place of what cannot be read."""
