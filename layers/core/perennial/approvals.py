@@ -8,6 +8,8 @@ from typing import Literal
 from perennial.deployment import PackageVersion, Rollout
 
 Approval = Literal["Approved", "Rejected"]
+ALL_THE_SAME = "rejected"
+"""The subject of a button to approve whose message says that the version is rejected: who presses it knows."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,16 @@ class Ruling:
     reason: str
 
 
-def rule(version: int, found: PackageVersion | None, wanted: Approval, rollout: Rollout | None) -> Ruling:
-    """What comes of asking for `wanted`. A version whose rollout failed may be approved once more, to try again."""
+def rule(
+    version: int,
+    found: PackageVersion | None,
+    wanted: Approval,
+    rollout: Rollout | None,
+    *,
+    all_the_same: bool = False,
+) -> Ruling:
+    """What comes of asking for `wanted`. A version whose rollout failed may be approved once more, to try again; a
+    rejected one by those who know that it is."""
     if found is None:
         return Ruling("refuse", f"there is no version {version}")
     who = f" ({found.decided})" if found.decided else ""
@@ -28,7 +38,7 @@ def rule(version: int, found: PackageVersion | None, wanted: Approval, rollout: 
         if wanted == "Approved" and lost:
             return Ruling("set", f"version {version} is approved once more: its rollout is tried again")
         return Ruling("nothing", f"version {version} is {wanted} already{who}")
-    if found.approval == "Rejected":
+    if found.approval == "Rejected" and not all_the_same:
         return Ruling(
             "refuse",
             f"version {version} was rejected{who}; whoever means to approve it all the same can do so in the "

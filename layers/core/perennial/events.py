@@ -198,8 +198,8 @@ class SlackMessage(BaseModel):
 class ActionDetail(BaseModel):
     """What a person asked for. `id` is unique to the asking: it is acted on once.
 
-    `by` is the person as others know them (`@ada`, or an IAM ARN); `subject` what a mute is about. With
-    `refused` nothing is done but to tell the person why not.
+    `by` is the person as others know them (`@ada`, or an IAM ARN); `subject` what a mute is about, or that
+    an approval is meant although the version is rejected. With `refused` nothing is done but to tell the person why not.
     """
 
     model_config = ConfigDict(frozen=True, protected_namespaces=())

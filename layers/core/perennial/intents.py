@@ -51,7 +51,7 @@ class Intent:
     """One thing that one press may do. Times are UTC, to the second; `nonce` is unique to the button.
 
     `version` is the model package version meant, if any; `subject` what else is meant (a mute: "all" or an
-    alarm's intent).
+    alarm's intent; an approval: `approvals.ALL_THE_SAME`).
     """
 
     action: Action

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from fakes import NOW, InMemoryWorld, config
+from fakes import NAMES, NOW, InMemoryWorld, config
 
+from perennial.decision import Decision
 from perennial.deployment import EndpointState, Rollout
 from perennial.errors import ChannelFailed, TransientError
 from perennial.events import ActionDetail, SlackMessage
 from perennial.losses import Loss
+from perennial.notifications.compose import Place, compose
 from perennial.reactions.act import act, approve, mute, reject, unmute
 
 URL = "https://hooks.slack.com/actions/T1/1/x"
@@ -119,6 +121,17 @@ def test_the_rules_of_approval(world, function, version, before, outcome, after)
     assert function("mortgage", version, world, by="@ada", reason="why").outcome == outcome
     assert approval(world, version) == after
     assert world.ledger.outcomes == [outcome]
+
+
+def test_the_button_on_a_refusal_approves_all_the_same(world):
+    """A message that says that the gate refused a version has a button to approve it, and that button does."""
+    world.registry.set_approval("mortgage", 3, "Rejected")
+    details = {"version": "3", "approval": "Rejected"}
+    refused = Decision("mortgage", "a job ended", "version_registered", "Rejected: worse", "warning", details)
+    place = Place(NAMES, "data", "eu-central-1")
+    [button] = [each for each in compose(refused, place, NOW).buttons if each.action == "approve"]
+    assert act(asked("approve", subject=button.subject), "event", world).outcome == "approved"
+    assert approval(world, 3) == "Approved"
 
 
 def test_a_version_that_is_not_there_is_refused(world):

@@ -8,6 +8,7 @@ from datetime import datetime
 from shlex import quote
 from typing import TYPE_CHECKING
 
+from perennial.approvals import ALL_THE_SAME
 from perennial.decision import Decision
 from perennial.intents import Action
 from perennial.names import Names, digest
@@ -180,6 +181,10 @@ def _button(action: Action, decision: Decision, intent: str) -> Button | None:
         return None
     plain = _BUTTONS[action]
     label = f"{plain.label} {decision.details['version']}" if action in _NEEDS_VERSION else plain.label
+    if action == "approve" and decision.details.get("approval") == "Rejected":
+        return Button(
+            action, label, None, "The gate refused it: it will serve all the same.", version, ALL_THE_SAME
+        )
     subject = (intent[:100] or "all") if action == "mute" else ""
     return Button(action, label, plain.style, plain.confirm, version, subject)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from perennial import answers
-from perennial.approvals import Approval, rule
+from perennial.approvals import ALL_THE_SAME, Approval, rule
 from perennial.decision import Decision
 from perennial.errors import ChannelFailed, TransientError
 from perennial.events import ActionDetail, SlackMessage
@@ -41,9 +41,12 @@ def act(asked: ActionDetail, event_id: str, world: World) -> Decision | None:
     return decision
 
 
-def approve(model: str, version: int, world: World, *, by: str, reason: str = "") -> Decision:
-    """Approve a version that waits for it: it is rolled out. Who approved it before is an answer, not an error."""
-    return _decide(model, version, "Approved", world, by, reason)
+def approve(
+    model: str, version: int, world: World, *, by: str, reason: str = "", all_the_same: bool = False
+) -> Decision:
+    """Approve a version that waits for it, or `all_the_same` a rejected one: it is rolled out. Who approved it before
+    is an answer, not an error."""
+    return _decide(model, version, "Approved", world, by, reason, all_the_same)
 
 
 def reject(model: str, version: int, world: World, *, by: str, reason: str = "") -> Decision:
@@ -77,14 +80,24 @@ def _carry_out(asked: ActionDetail, world: World) -> Decision:
     if asked.version is None:
         refusal = Decision(asked.model, because, "approval_refused", "the button names no version")
         return _record(refusal, world)
-    decide = approve if asked.action == "approve" else reject
-    return decide(asked.model, asked.version, world, by=asked.by)
+    if asked.action == "reject":
+        return reject(asked.model, asked.version, world, by=asked.by)
+    knows = asked.subject == ALL_THE_SAME
+    return approve(asked.model, asked.version, world, by=asked.by, all_the_same=knows)
 
 
-def _decide(model: str, version: int, approval: Approval, world: World, by: str, reason: str) -> Decision:
+def _decide(
+    model: str,
+    version: int,
+    approval: Approval,
+    world: World,
+    by: str,
+    reason: str,
+    all_the_same: bool = False,
+) -> Decision:
     word = approval.lower()
     found = world.registry.get(model, version)
-    ruling = rule(version, found, approval, world.state.rollout(model))
+    ruling = rule(version, found, approval, world.state.rollout(model), all_the_same=all_the_same)
     fact = f"{by} {word} version {version}"
     details = {"version": str(version), "by": by}
     if ruling.action == "refuse" or found is None:
