@@ -208,7 +208,7 @@ KINDS: Mapping[str, Kind] = {
     "scaling_restored": Kind("Capacity as configured again", "none", "", "What was raised for a while is over."),
     "scaling_withheld": Kind("No more capacity", "soon", "Look at the endpoint's load.", UNCHANGED),
     "unmuted": Kind("No longer muted", "none", "", "Messages come again."),
-    "muted": Kind("Muted", "none", "", "Messages are held back until then; the ledger has everything."),
+    "muted": Kind("Muted", "none", "", "Nothing of it is sent until then, nor afterwards; the ledger has everything."),
     "approved": Kind("{Version} approved", "none", "", "It is being rolled out."),
     "rejected": Kind("{Version} rejected", "none", "", "If it served, the newest approved version takes its place."),
 }  # fmt: skip

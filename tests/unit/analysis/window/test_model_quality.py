@@ -227,6 +227,7 @@ def test_a_regression_is_judged_by_its_errors(noise, status):
     assert analysis.summary.labels.joined == 499
     assert analysis.summary.quality["rmse"].value == pytest.approx(noise, rel=0.01)
     assert analysis.summary.quality["rmse"].operator == "GreaterThanThreshold"
+    assert b"1 more metric<" in analysis.files["report.html"]
 
 
 def test_more_than_two_classes():

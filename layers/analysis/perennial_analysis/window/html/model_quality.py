@@ -8,6 +8,7 @@ from typing import Any
 
 from perennial_analysis.model_quality.constraints import BELOW
 from perennial_analysis.model_quality.statistics import Quality
+from perennial_analysis.window.findings import counted
 from perennial_analysis.window.html.charts import interval, roc
 from perennial_analysis.window.html.elements import KEY, LINE_KEY, NONE, figure, measure
 from perennial_analysis.window.summary import EstimatedFigure, Labels, QualityFigure
@@ -36,11 +37,8 @@ def sections(
         shown = [name for name, _ in ordered if rank(name) < len(FIRST)] or [name for name, _ in ordered]
         rows = "".join(_measured(name, figures[name]) for name in shown)
         rest = "".join(_measured(name, each) for name, each in ordered if name not in shown)
-        more = (
-            f"<details><summary><span>{len(ordered) - len(shown)} more metrics</span></summary>{rest}</details>"
-            if rest
-            else ""
-        )
+        others = counted(len(ordered) - len(shown), "more metric")
+        more = f"<details><summary><span>{others}</span></summary>{rest}</details>" if rest else ""
         measured = f"<h2>Measured on {labels.joined:,} labelled predictions</h2>{LINE_KEY}{rows}{more}"
     if estimates:
         rows = "".join(_estimated(name, estimates[name]) for name in sorted(estimates, key=rank))
