@@ -83,9 +83,10 @@ def order(model: Model, method: str, body: Any = None) -> dict[str, Any]:
 
 def test_out_and_in_under_a_load_curve(model: Model) -> None:
     """Instances follow the load both ways, no request fails, and neither sweep nor ledger fights it."""
+    changed = len(model.decided("scaling_changed"))
     configure(model, TEN_A_SECOND)
     wait_for("the target", lambda: (targets(model), bounds(model)) == ([600.0], (1, 3)))
-    changed = len(model.decided("scaling_changed"))
+    told = model.wait_for("scaling_changed", times=changed + 1)
     with Load(model, SLOWLY) as load:
         until(load, lambda: len(load.answers) > 20, 120, "answers")
         load.rate = FAST
@@ -96,7 +97,8 @@ def test_out_and_in_under_a_load_curve(model: Model) -> None:
     assert load.failures == []
     counts = [look.instances for look in load.looks]
     assert (min(counts), max(counts)) == (1, 3)
-    assert len(model.decided("scaling_changed")) == changed
+    since = model.decided("scaling_changed")[changed:]
+    assert {entry.fact for entry in since} == {told.fact}, "what the new configuration took, and nothing else"
     causes = " ".join(activity["Cause"] for activity in activities(model))
     assert "AlarmHigh" in causes
     assert "AlarmLow" in causes
