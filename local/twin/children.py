@@ -1,13 +1,15 @@
 """Processes that must not outlive the twin: jobs, model servers, Lambda workers.
 
 Each child leads a process group of its own. A guard process holds the other end of a pipe: when
-the twin is gone, however it went, the pipe closes and the guard kills what is left.
+the twin is gone, however it went, the pipe closes and the guard kills what is left. A guard that was
+killed is replaced when it is next needed.
 """
 
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -48,7 +50,11 @@ class Children:
     """The live process groups of this twin."""
 
     def __init__(self) -> None:
-        self._groups: set[int] = set()
+        self._groups: dict[int, str] = {}  # when each began
+        self._lock = threading.Lock()
+        self._start_guard()
+
+    def _start_guard(self) -> None:
         end, self._pipe = os.pipe()
         self._guard = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", _GUARD],
@@ -62,13 +68,13 @@ class Children:
 
     def adopt(self, pid: int) -> None:
         """Watch over a process that was started with `start_new_session=True`."""
-        self._groups.add(pid)
-        self._tell(f"{pid} {born(pid)}")
+        self._groups[pid] = born(pid)
+        self._tell(f"{pid} {self._groups[pid]}")
 
     def forget(self, pid: int) -> None:
         """The group's leader has been waited for; what it left behind goes with it."""
         self.signal(pid, signal.SIGKILL)
-        self._groups.discard(pid)
+        self._groups.pop(pid, None)
         self._tell(f"{pid} gone")
 
     def signal(self, pid: int, number: int) -> None:
@@ -80,18 +86,26 @@ class Children:
 
     def stop_all(self, grace: float = 2.0) -> None:
         """SIGTERM every group, SIGKILL after `grace` seconds, then let the guard go."""
-        for pid in self._groups:
+        for pid in list(self._groups):
             self.signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + grace
-        while time.monotonic() < deadline and any(_alive(pid) for pid in self._groups):
+        while time.monotonic() < deadline and any(_alive(pid) for pid in list(self._groups)):
             time.sleep(0.02)
-        for pid in self._groups:
+        for pid in list(self._groups):
             self.signal(pid, signal.SIGKILL)
         os.close(self._pipe)
         self._guard.wait()
 
     def _tell(self, line: str) -> None:
-        os.write(self._pipe, f"{line}\n".encode())
+        with self._lock:
+            try:
+                os.write(self._pipe, f"{line}\n".encode())
+            except BrokenPipeError:
+                os.close(self._pipe)
+                self._guard.wait()
+                self._start_guard()
+                for pid, began in list(self._groups.items()):
+                    os.write(self._pipe, f"{pid} {began}\n".encode())
 
 
 def _alive(pid: int) -> bool:
