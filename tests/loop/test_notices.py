@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stranger import Model, Stack, drop_of, wait_for
-from watched import Inbox
+from watched import Inbox, state
 
 
 def arm(stack: Stack, fault: str, name: str, times: int) -> None:
@@ -127,6 +127,9 @@ def test_quiet_hours(stack: Stack) -> None:
     model.configure(notify={"quiet_hours": quiet})
     model.put("model.yaml", model.yaml(notify={"quiet_hours": quiet}, gate={"minimum_gain": -0.5}))
     model.wait_for("configuration_changed")
+    wait_for(
+        "two messages to be put aside", lambda: len((state(model, "waiting") or {}).get("kept", ())) == 2
+    )
     model.drop("empty", {"part.csv": b"income,ratio,region,deny\n"})
     wait_for("the error", model.notices)
     assert [notice["outcome"] for notice in model.notices()] == ["drop_refused"]
