@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,7 +15,7 @@ from perennial_container.encoding import FeatureEncoding
 from perennial_container.errors import RequestError
 from perennial_container.schema import Feature
 from perennial_container.serving.columns import read_column
-from perennial_container.serving.decoder import FEW, Decoder
+from perennial_container.serving.decoder import CHUNK, FEW, Decoder
 from perennial_container.serving.features import json_reader, text_reader
 from perennial_container.serving.media import ContentType
 from perennial_container.serving.numbers import NotPlain
@@ -278,3 +279,31 @@ def test_lines_that_are_lists_only_together(lines):
     decoder, kind = Decoder(NUMBERS), ContentType("jsonlines")
     body = "\n".join([*lines, *["[1,2]"] * 1000]).encode()
     assert outcome(decoder, body, kind) == outcome(decoder, body, kind, thorough=True)
+
+
+def as_npy(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(("encodings", "cell"), [(NUMBERS, 1), (TEXTS, np.nan)], ids=["numbers", "texts"])
+def test_a_large_array_is_read_some_rows_at_a_time(encodings, cell):
+    """Reading an array of 32 bits takes hardly more memory than what it becomes."""
+    body, decoder = as_npy(np.full((400_000, 2), cell, np.float32)), Decoder(encodings)
+    decoder.decode(as_npy(np.full((1, 2), cell, np.float32)), ContentType("npy"))
+    tracemalloc.start()
+    matrix = decoder.decode(body, ContentType("npy"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(matrix) == 400_000
+    assert most < 1.7 * matrix.nbytes
+
+
+@pytest.mark.parametrize(("bad", "column"), [(np.inf, "x"), (0.5, "y")], ids=["infinite", "not whole"])
+@pytest.mark.parametrize("row", [0, CHUNK - 1, CHUNK, 2 * CHUNK + 7])
+def test_the_place_in_an_array(bad, column, row):
+    """What is wrong far down is told with its row and its column."""
+    values = np.ones((3 * CHUNK, 2))
+    values[row, "xy".index(column)] = bad
+    assert outcome(Decoder(NUMBERS), as_npy(values), ContentType("npy")) == ("wrong_type", row + 1, column)

@@ -73,23 +73,27 @@ class Decoder:
             return None
         return self._csv(body, kind) if kind.form == "csv" else self._documents(body, kind)
 
-    def _array(self, values: npt.NDArray[np.float64]) -> Matrix:
+    def _array(self, values: npt.NDArray[Any]) -> Matrix:
+        """Rows of an array of any numbers, some at a time: a large one is never there in 64 bits."""
+        matrix = np.empty(values.shape, np.float32)
+        for start in range(0, len(values), CHUNK):
+            some = values[start : start + CHUNK].astype(np.float64)
+            matrix[start : start + len(some)] = self._some(some, start)
+        return matrix
+
+    def _some(self, values: npt.NDArray[np.float64], start: int) -> Matrix:
         infinite = np.argwhere(np.isinf(values))
         if len(infinite):
             row, column = infinite[0]
-            name = self._names[column]
-            raise BodyError("wrong_type", f"{name!r} is infinite, expected a number", int(row) + 1, name)
+            name, line = self._names[column], start + int(row) + 1
+            raise BodyError("wrong_type", f"{name!r} is infinite, expected a number", line, name)
         matrix = self._checked(values) if self._numeric else None
         if matrix is not None:
             return matrix
-        parts: list[Matrix] = []
-        for start in range(0, len(values), CHUNK):
-            some = values[start : start + CHUNK]
-            cells = some.astype(object)
-            cells[np.isnan(some)] = None
-            lines = range(start + 1, start + len(some) + 1)
-            parts.append(to_matrix(cells.tolist(), lines, self._encodings, text=False))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        cells = values.astype(object)
+        cells[np.isnan(values)] = None
+        lines = range(start + 1, start + len(values) + 1)
+        return to_matrix(cells.tolist(), lines, self._encodings, text=False)
 
     def thorough(self, body: bytes, kind: ContentType) -> Matrix:
         """Text and JSON cell by cell: what every other way is held to. In chunks, so that a large body is never

@@ -21,8 +21,8 @@ HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 KINDS = "fiub"
 
 
-def read_npy(body: bytes, columns: int) -> npt.NDArray[np.float64]:
-    """Rows by columns. Raises RequestError 400."""
+def read_npy(body: bytes, columns: int) -> npt.NDArray[Any]:
+    """Rows by columns, as they lie in the body. Raises RequestError 400."""
     if not body.strip():
         raise BodyError("empty_body", "the body is empty; send at least one row")
     try:
@@ -40,8 +40,7 @@ def read_npy(body: bytes, columns: int) -> npt.NDArray[np.float64]:
         raise BodyError("malformed_npy", "the body is not as long as its header says")
     check_table(*shape)
     flat = np.frombuffer(body, kind, offset=start)
-    values = flat.reshape(shape[::-1]).T if by_column else flat.reshape(shape)
-    return values.astype(np.float64)
+    return flat.reshape(shape[::-1]).T if by_column else flat.reshape(shape)
 
 
 def _begin(body: bytes) -> int:

@@ -48,7 +48,8 @@ class TextDecoder:
 
     def _array(self, body: bytes) -> Iterator[tuple[Row, int]]:
         values = read_npy(body, len(self._names))
-        for line, row in enumerate(values, start=1):
+        for line, numbers in enumerate(values, start=1):
+            row = numbers.astype(np.float64)
             yield (
                 [
                     None if missing else cell
