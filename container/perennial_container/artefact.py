@@ -178,6 +178,10 @@ def write_own(
         [scores] = session.run([OUTPUT], {INPUT: encode(golden_table(rows, schema), encodings)})
     except RequestError as error:
         raise ArtefactError(f"the golden sample cannot be predicted: {error}") from error
+    if schema.classes and ((scores < -GOLDEN_TOLERANCE) | (scores > 1 + GOLDEN_TOLERANCE)).any():
+        raise ArtefactError(
+            f"the handler gives {scores.min():.4g} to {scores.max():.4g} for the golden sample: no probabilities"
+        )
     if expected is not None:
         difference = float(np.max(np.abs(scores - np.asarray(expected).reshape(scores.shape)), initial=0.0))
         if not difference <= GOLDEN_TOLERANCE:

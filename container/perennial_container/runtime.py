@@ -69,7 +69,11 @@ def scores(found: Any, rows: int, outputs: int) -> np.ndarray[Any, np.dtype[np.f
     One number a row may come in one dimension; two classes may have a column each, the positive one last.
     """
     try:
-        values = np.asarray(found, np.float64)
+        given = np.asarray(found)
+        # Texts that look like numbers are labels, and of a complex number only a part would be left.
+        if given.dtype.kind not in "fiubO" or (given.dtype.kind == "O" and _has_text(given)):
+            raise _failed(f"gave an array of {given.dtype}, expected numbers")
+        values = given.astype(np.float64)
     except (ValueError, TypeError) as error:
         raise _failed("gave what is no array of numbers") from error
     if values.ndim == 1 and outputs == 1:
@@ -81,6 +85,10 @@ def scores(found: Any, rows: int, outputs: int) -> np.ndarray[Any, np.dtype[np.f
     if not np.isfinite(values).all():
         raise _failed(f"gave no number for row {int(np.argwhere(~np.isfinite(values))[0][0]) + 1}")
     return values
+
+
+def _has_text(values: np.ndarray[Any, Any]) -> bool:
+    return any(isinstance(value, str | bytes) for value in values.flat)
 
 
 def _failed(what: str) -> RequestError:
@@ -96,7 +104,7 @@ def open_handler(
         model = handler.load(folder)
     except ContainerError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.exception("load of the handler %s failed", name)
         raise ArtefactError(
             f"load of the handler {name!r} raised {type(error).__name__}: {str(error)[:300]}"
@@ -117,7 +125,7 @@ def find_handler(name: str, folder: Path, trust: Trust) -> ModuleType:
             handler = import_module(path)
     except ContainerError:
         raise
-    except Exception as error:  # whatever a module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         log.exception("the handler %s cannot be imported", name)
         raise ArtefactError(
             f"the handler {name!r} cannot be imported: {type(error).__name__}: {str(error)[:300]}"

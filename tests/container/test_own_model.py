@@ -47,6 +47,10 @@ def predict(model, batch):
         time.sleep(30)
     if (x == 18).any():
         raise SystemExit(3)
+    if (x == 19).any():
+        return ["1"] * batch.rows
+    if (x == 20).any():
+        return x + 1j
     return model * x + [0 if name is None else len(name) for name in batch["name"]]
 """
 
@@ -170,6 +174,8 @@ FAILURES = [
     pytest.param("15,a", 500, "handler_failed", "shape (1, 7) for 1 rows", id="another shape"),
     pytest.param("16,a", 500, "handler_failed", "no number for row 1", id="not a number"),
     pytest.param("18,a", 500, "handler_failed", "raised SystemExit", id="an exit"),
+    pytest.param("19,a", 500, "handler_failed", "gave an array of <U1", id="labels"),
+    pytest.param("20,a", 500, "handler_failed", "gave an array of complex", id="complex numbers"),
     pytest.param("x,a", 400, "wrong_type", "expected a number", id="a cell of a wrong type"),
     pytest.param('1,"a', 400, "malformed_csv", "unexpected end of data", id="an open quote"),
 ]

@@ -116,7 +116,7 @@ class ServedModel:
         except ArtefactError as error:
             self.reason = str(error)
             log.error("the model cannot be served: %s", error)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # the second by a user's own code
             self.reason = f"unexpected {type(error).__name__} while the model was loaded: {error}"
             log.exception("the model cannot be served")
         else:
