@@ -6,8 +6,8 @@ chi-square with bins - 1 degrees of freedom) plus a least effect worth telling. 
 must be twice that effect, since hours differ among themselves by a few hundredths of a deviation.
 
 Faults that no distance sees in time have checks of their own: a sentinel (values outside the baseline's range), a
-filled-in default (a single value that became much more frequent), a new code (a value that the few of the baseline do
-not have), and amounts beside many zeros (where one value is half of all, the others are also compared alone). Shares (missing, mistyped, unseen)
+filled-in default (a single value that became much more frequent), a rare value that is rare no more (too rare for a
+bin of its own), a new code (a value that the few of the baseline do not have), and amounts beside many zeros (where one value is half of all, the others are also compared alone). Shares (missing, mistyped, unseen)
 may exceed the baseline's upper bound by half a point, and then by what a binomial allows.
 """
 
@@ -56,7 +56,8 @@ def numeric_drift(current: Numbers, baseline: Numbers, least: float, tail: float
         _outside(current.sketch, baseline, tail / 8),
         # Where whole hours may differ from the baseline, a single value may be all of one.
         _spike(current.sketch, baseline.sketch, tail / 8) if least < VARYING else None,
-        _unseen(current.sketch, baseline.sketch, tail / 8),
+        _unseen(current.sketch, baseline.sketch, tail / 16),
+        _risen(_codes(current.sketch), _codes(baseline.sketch), least, tail / 16),
     ]
     return [each for each in found if each]
 
@@ -65,8 +66,11 @@ def categorical_drift(
     current: Mapping[str, int], baseline: Mapping[str, int], least: float, tail: float
 ) -> list[Excess]:
     """What moved in a text feature; the arguments as for numbers."""
-    found = psi_excess(*category_bins(current, baseline), least, tail / 2)
-    return [found] if found else []
+    found = [
+        psi_excess(*category_bins(current, baseline), least, tail / 2),
+        _risen(current, baseline, least, tail / 2),
+    ]
+    return [each for each in found if each]
 
 
 def hashed_drift(current: Hashed, baseline: Hashed, least: float, tail: float) -> list[Excess]:
@@ -193,6 +197,35 @@ def _spike(current: Sketch, baseline: Sketch, tail: float) -> Excess | None:
             what = f"the share of the value {value:g} rose from {before / m:.2%} to {count / n:.2%}"
             worst = gain, Excess(what, count / n, limit / n)
     return worst[1] if worst else None
+
+
+def _codes(sketch: Sketch) -> Mapping[str, int]:
+    """The values as words, where they are few."""
+    if len(sketch.values) > MOST_CODES:
+        return {}
+    counts = zip(sketch.values.tolist(), sketch.weights.tolist(), strict=True)
+    return {f"{value:g}": count for value, count in counts}
+
+
+def _risen(
+    current: Mapping[str, int], baseline: Mapping[str, int], least: float, tail: float
+) -> Excess | None:
+    """The value too rare for a bin of its own that rose most: by more than chance, and by as much as a bin may."""
+    n, m = sum(current.values()), sum(baseline.values())
+    rare = [key for key, count in baseline.items() if count * min(n, m) < FEWEST_EXPECTED * m]
+    tail /= 2 * max(1, len(rare))
+    worst: Excess | None = None
+    for key in rare:
+        count, before = current.get(key, 0), baseline[key]
+        sides = np.array([[count, n - count], [before, m - before]], dtype=np.float64)
+        if count * m <= before * n or psi(*sides) <= 2 * least or (worst and count <= worst.distance * n):
+            continue
+        known = share_upper(before, m, tail)
+        if binomial_sf(count, n, known) < tail:
+            limit = _most_by_chance(lambda k, p=known: binomial_sf(k, n, p), count, tail)  # type: ignore[misc]
+            what = f"the share of the value {key} rose from {before / m:.2%} to {count / n:.2%}"
+            worst = Excess(what, count / n, limit / n)
+    return worst
 
 
 def _unseen(current: Sketch, baseline: Sketch, tail: float) -> Excess | None:

@@ -205,3 +205,37 @@ def test_parts_of_a_baseline_agree_on_what_is_left_out(kind):
     assert whole.features["x"].role == parts[0].features["x"].role is not None
     few = profile({"x": draw(np.random.default_rng(7), 50)})
     assert merge([parts[0], few]).features["x"].role is None
+
+
+@pytest.mark.parametrize(("size", "share"), [(60, 0.3), (200, 0.15), (1000, 0.04)])
+@pytest.mark.parametrize("make", [words, whole], ids=["words", "codes"])
+def test_a_rare_value_that_is_rare_no_more_is_told(make, size, share):
+    """A flag that one row in 250 had is seen to rise, though it was too rare for a bin of its own."""
+    chance = np.random.default_rng(size)
+
+    def flags(rows, often):
+        return make(np.where(chance.random(rows) < often, 1, 0).tolist())
+
+    known = profile({"x": flags(BASELINE_ROWS, 0.004)})
+    window = profile({"x": flags(size, share)}, known)
+    [found] = check(window, suggest(known), known).violations
+    assert (found.check, "the value 1 rose from 0." in found.description) == ("baseline_drift_check", True)
+
+
+@pytest.mark.parametrize("make", [words, whole], ids=["words", "codes"])
+def test_rare_values_that_stay_rare_are_quiet(make):
+    """In 400 windows of a column with many rare values hardly one is told, at any size."""
+    chance = np.random.default_rng(8)
+    shares = 1 / np.arange(1, 61) ** 2
+
+    def draw(rows):
+        return make(chance.choice(60, rows, p=shares / shares.sum()).tolist())
+
+    known = profile({"x": draw(5000)})
+    constraints = suggest(known)
+    told = [
+        bool(check(profile({"x": draw(size)}, known), constraints, known).violations)
+        for size in (30, 100, 300, 1000)
+        for _ in range(100)
+    ]
+    assert sum(told) <= 6
