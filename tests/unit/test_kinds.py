@@ -29,6 +29,7 @@ from perennial.scaling_bounds import Bounds
 
 PLAIN, OTHER, BACK = "perennial-mortgage", "perennial-mortgage-serverless", "perennial-mortgage-realtime"
 REALTIME, SERVERLESS = config(), config(endpoint={"kind": "serverless"})
+THIRD = "perennial-mortgage-components"
 MOMENT = timedelta(seconds=10)
 
 
@@ -95,6 +96,7 @@ def test_what_is_abandoned(known, aimed, abandoned):
         (Route(OTHER, "serverless", PLAIN, PLAIN, NOW - MOMENT), OTHER, rollout("succeeded"), None),
         (Route(OTHER, "serverless", PLAIN, PLAIN, NOW - GRACE), OTHER, rollout("succeeded"), PLAIN),
         (Route(OTHER, "serverless", PLAIN, PLAIN, NOW - GRACE), PLAIN, rollout("succeeded"), None),
+        (Route(PLAIN, "realtime", OTHER), THIRD, rollout("abandoned"), OTHER),
     ],
 )
 def test_what_is_left_over(route, aimed, known, expected):
@@ -160,6 +162,30 @@ def test_a_lost_change_leaves_what_serves():
     found = plan(None, rollout("failed", lost=(LOST,)))
     assert not found.needs_person, "the loss was told"
     assert "keeps serving version 1;" in found.reason
+
+
+def test_a_third_kind_waits_until_the_second_is_gone():
+    """Asked for while the second is built: of an endpoint that is forgotten nobody would ever end the instances."""
+    world = InMemoryWorld()
+    world.registry.add("mortgage", "Approved")
+    world.catalog.put(REALTIME, NOW)
+    deploy_model("mortgage", world, because="v1")
+    world.endpoints.become(PLAIN, "InService")
+    settle_endpoint("mortgage", world, because="endpoint changed")
+    world.catalog.put(SERVERLESS, NOW)
+    deploy_model("mortgage", world, because="serverless")
+    world.catalog.put(config(scaling={"min": 0, "max": 2}), NOW)
+    assert "rollout_abandoned" == deploy_model("mortgage", world, because="components").outcome
+    assert "deployment_waits" == deploy_model("mortgage", world, because="components").outcome
+    settle_endpoint("mortgage", world, because="it is being created, and SageMaker does not let go of it")
+    assert OTHER == serving("mortgage", world).other
+    world.endpoints.become(OTHER, "InService")
+    assert "settle_endpoint" in [due.reaction for _, due in sweep(world).due]
+    settle_endpoint("mortgage", world, because="endpoint changed")
+    assert world.endpoints.get(OTHER) is None
+    assert ("mortgage", "deploy_model") in [each[:2] for each in world.hints.sent[-2:]]
+    assert "endpoint_creation_started" == deploy_model("mortgage", world, because="hint").outcome
+    assert THIRD == serving("mortgage", world).other
 
 
 def test_the_kind_that_was_left_a_moment_ago():

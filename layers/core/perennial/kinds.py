@@ -114,7 +114,7 @@ def leftover(
 
     `planned`: whether there is a version for the kind that is asked for.
     """
-    if not route.other or (aimed != route.endpoint and planned):
+    if not route.other or (route.other == aimed and planned):
         return None
     if rollout and rollout.status in ("starting", "started") and place_of(rollout, route) == route.other:
         return None

@@ -81,6 +81,12 @@ def planned(place: Place, rollout: Rollout | None, config: ModelConfig, world: W
     )
     if plan.action == "delete" and is_asked_still(place.route, place.aimed, now):
         return replace(plan, action="wait", reason=f"requests may be on their way to {place.aimed} still")
+    other = place.route.other
+    if plan.action in ("create", "adopt") and place.moves and other not in ("", place.aimed):
+        # A model has a second endpoint at most: of a third nobody would know.
+        return replace(
+            plan, action="wait", reason=f"{other}, which is not asked for any more, has to go first"
+        )
     return plan
 
 

@@ -51,7 +51,8 @@ def retire_leftover(
     left = route.left_over(place, rollout, plan, world)
     if left is None or not retire(left, config.model, world):
         return None
-    reason = f"{place.route.endpoint} serves, of the kind that model.yaml asks for; {left} is removed"
+    asked = "while another kind is asked for" if place.moves else "of the kind that model.yaml asks for"
+    reason = f"{place.route.endpoint} serves, {asked}; {left} is removed"
     decision = Decision(
         config.model,
         because,

@@ -75,6 +75,8 @@ def _between_rollouts(
     """Scaling, alarms and what a killed handler left are put right; what waits is woken."""
     endpoint = place.present
     removed = retire_leftover(config, rollout, world, because)
+    if removed:
+        place = route.look(config, world)
     decision = None if place.moves else _adjusted(endpoint, rollout, config, world, because)
     if decision:
         world.ledger.record(decision)
