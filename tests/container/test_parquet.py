@@ -17,7 +17,7 @@ import pytest
 from container_jobs import Job, Server, serving, stop
 from hypothesis import given
 from hypothesis import strategies as st
-from test_hostile import GOOD, MOST_MEMORY, memory, ping_seconds
+from test_hostile import GOOD, MOST_MEMORY, ping_seconds
 
 from perennial_container.encoding import FeatureEncoding
 from perennial_container.schema import Feature
@@ -202,7 +202,7 @@ REFUSED = {
 def test_a_bad_file_is_refused(server: Server, name: str) -> None:
     """The answer is 4xx with a code and the column, memory stays, and a good request succeeds after it."""
     body, status, code, column = REFUSED[name]
-    before = memory(server)
+    before = server.memory
     answer = server.invoke(body, PARQUET)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error.get("column")) == (status, code, column), error
@@ -212,7 +212,7 @@ def test_a_bad_file_is_refused(server: Server, name: str) -> None:
         "neither true nor false",
     ):
         assert error["line"] == {"infinity": 3, "neither true nor false": 3}.get(name, 2)
-    assert memory(server) - before < MOST_MEMORY
+    assert server.memory - before < MOST_MEMORY
     assert ping_seconds(server) < 1
     assert server.invoke(GOOD).status_code == 200
 
@@ -226,10 +226,10 @@ def test_a_cell_written_once_costs_once(server: Server) -> None:
         "group": text, "first": pa.array(np.zeros(count, bool)),
     })  # fmt: skip
     assert len(body) < 3_000_000
-    before = memory(server)
+    before = server.memory
     answer = server.invoke(body, PARQUET, accept="text/csv")
     assert answer.text.count("\n") == count
-    assert memory(server) - before < MOST_MEMORY
+    assert server.memory - before < MOST_MEMORY
 
 
 def test_a_file_that_ends_its_reader(server: Server) -> None:
