@@ -25,7 +25,7 @@ from environments import environment
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "serving"))
 
-from bodies import bodies  # noqa: E402 - needs the path above
+from bodies import PARQUET, bodies  # noqa: E402 - needs the path above
 from models import MAIN, OTHERS, Model  # noqa: E402
 from overload import overload  # noqa: E402
 from processes import PAUSE_MS, Candidate, Cost, Load, Running, megabytes, running  # noqa: E402
@@ -51,6 +51,17 @@ def pythons() -> dict[str, Path]:
     locks = {name: REQUIREMENTS / f"{name}.txt" for name in ("plain", "aws", *RIVALS)}
     locks["ours"] = CONTAINER / "requirements" / "serve.txt"
     return {name: environment(f"serving-{name}", lock).python for name, lock in locks.items()}
+
+
+def with_parquet(ours: Candidate, folder: Path, figures: Figures) -> None:
+    """Parquet is an extra of the image: the same server with pyarrow beside it, whose other figures do not count."""
+    python = environment("serving-parquet", CONTAINER / "requirements" / "serve-parquet.txt").python
+    subprocess.run([python, HERE / "serving" / "parquet_body.py", folder], check=True)
+    load = Load("parquet10k c=1", PARQUET, folder / "parquet10k.body", 1)
+    with running(replace(ours, name="parquet", command=[python, *ours.command[1:]]), folder) as server:
+        cost = server.load(load, SECONDS, folder)
+    figures["ours", load.name].append(cost.cpu)
+    figures["ours", f"{load.name} p50 ms"].append(cost.p50)
 
 
 def candidates(python: dict[str, Path], folder: Path) -> list[Candidate]:
@@ -140,6 +151,8 @@ TARGETS = (
     Target("csv10k c=1", "aws", "ours", 5),
     Target("csv10k c=1 p50 ms", "ours", "plain", -0.4),
     Target("npy10k c=1", "ours", "ours", -1, "csv10k c=1"),
+    Target("parquet10k c=1", "ours", "ours", -1, "csv10k c=1"),
+    Target("parquet10k c=1 p50 ms", "ours", "ours", -1, "csv10k c=1 p50 ms"),
     Target("csv1 c=1 p50 ms", "plain", "ours", 10),
     Target("half rate p99 ms", "ours", "ours", -3, "half rate p50 ms"),
     Target("start s", "ours", "plain", -0.4),
@@ -210,6 +223,7 @@ def main() -> None:
             print(f"round {number + 1} of {ROUNDS}", flush=True)
             for candidate in candidates(python, folder):
                 measure(candidate, asked(candidate, load), folder, figures)
+            with_parquet(candidates(python, folder)[1], folder, figures)
         parts = subprocess.run(
             [python["ours"], HERE / "serving" / "parts.py", folder],
             env={**os.environ, "PYTHONPATH": str(CONTAINER)},

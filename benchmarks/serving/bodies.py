@@ -10,7 +10,7 @@ from typing import Any
 from processes import Load
 
 TIMES = 50  # 200 rows so many times are the 10,000
-CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
+CSV, JSON, NPY, PARQUET = "text/csv", "application/json", "application/x-npy", "application/x-parquet"
 
 
 def bodies(folder: Path) -> dict[str, Load]:
