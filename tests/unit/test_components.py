@@ -12,6 +12,7 @@ from perennial.component_scaling import copies
 from perennial.components import Component, asked_for, combined, next_step
 from perennial.config import ModelConfig
 from perennial.deployment import EndpointState, Rollout
+from perennial.reactions import component_steps
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.sweep import sweep
@@ -112,6 +113,12 @@ class TestCreation:
         del world.components.components[ENDPOINT]
         assert settle(world).outcome == "component_creation_started"
         assert world.components.get(ENDPOINT).model_name == named(2)
+
+    def test_what_nothing_is_meant_for_goes_in_silence(self, world):
+        """An endpoint of a change that was taken back: it is not broken, and people heard of the change's end."""
+        told = component_steps.take(world.endpoints.get(ENDPOINT), None, config(**ZERO), world, "sweep")
+        assert (told.outcome, told.news) == ("endpoint_removed", None)
+        assert world.endpoints.get(ENDPOINT) is None
 
     def test_the_component_of_a_deleted_endpoint_goes_first(self):
         """A component that outlived its endpoint has the name; it is deleted before a new endpoint is made."""

@@ -41,7 +41,9 @@ def take(
         return None
     if step.action == "remove":
         world.endpoints.delete(endpoint.name)
-        return _told(config, because, "endpoint_deleted", endpoint, step, "warning")
+        return _told(
+            config, because, "endpoint_removed", endpoint, step
+        )  # why was told with the rollout's end
     if step.action == "create" and _has_other_instances(endpoint, step.model_name, world):
         world.endpoints.update(endpoint.name, step.model_name, None, keep_counts=False)
         return _told(config, because, "endpoint_update_started", endpoint, step)
