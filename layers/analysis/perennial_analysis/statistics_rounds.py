@@ -42,7 +42,9 @@ class Rounds:
 
     def go_round(self, lasting: int = 1) -> bool:
         """A value must stay for `lasting` rows, on average, to be one of a clock."""
-        values = np.concatenate(self.rows) if self.rows else np.empty(0)
+        if not self.rows:
+            return False
+        values = np.concatenate(self.rows)
         few = np.unique(values)
         if not FEWEST_VALUES <= len(few) <= MOST_VALUES:
             return False

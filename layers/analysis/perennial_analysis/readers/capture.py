@@ -6,9 +6,9 @@ CSV on both sides, the usual case, is joined line by line and parsed at once; ev
 from __future__ import annotations
 
 import csv
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import IO, Any
 
@@ -16,9 +16,9 @@ from arro3.core import Array, DataType
 
 from perennial_analysis.columns import Column, Table
 from perennial_analysis.readers.arrow import column_of_texts
-from perennial_analysis.readers.capture_records import Record, read_records
+from perennial_analysis.readers.capture_records import Record, read_blocks
 from perennial_analysis.readers.losses import Losses
-from perennial_analysis.readers.payloads import Row, UnreadablePayload, aligned, rows_of
+from perennial_analysis.readers.payloads import Row, UnreadablePayload, aligned, one_line_each, rows_of
 from perennial_analysis.readers.tabular import Kinds, columns_of_rows, parse_lines, table_of_texts
 from perennial_analysis.readers.values import column_of_values, written
 
@@ -45,53 +45,82 @@ def read_captures(
     """The rows of all records with start <= inferenceTime < end, a few megabytes at a time. What cannot be read is
     counted in `losses`: lines and payloads as one each, rows of another width one by one."""
     lost = losses if losses is not None else Losses()
-    held: list[Record] = []
-    size = 0
+    held, size = _Held(names or Names(), lost), 0
     for file in files:
-        for records in read_records(file, start=start, end=end, losses=lost):
-            held.extend(records)
-            size += _size(records)
+        for block in read_blocks(file, start=start, end=end, losses=lost):
+            lengths: list[int] = []
+            for records in block:
+                lengths.extend(held.add(records))
+            step = 1 + len(lengths) // 16
+            size += step * sum(lengths[::step])
             if size > CHUNK_CHARACTERS:
-                yield from tables_of_records(held, names or Names(), kinds, lost)
-                held, size = [], 0
-    if held:
-        yield from tables_of_records(held, names or Names(), kinds, lost)
+                yield from held.tables(kinds)
+                held, size = _Held(names or Names(), lost), 0
+    yield from held.tables(kinds)
 
 
-def _size(records: Sequence[Record]) -> int:
-    """Roughly what records hold, in characters, from a few of them: small files are to be taken together."""
-    step = 1 + len(records) // 16
-    captured = [each.capture_data for each in records[::step]]
-    sides = [side for each in captured for side in (each.input, each.output)]
-    return step * sum(len(side.data) for side in sides if side and side.data)
+def _length(record: Record) -> int:
+    captured = record.capture_data
+    sides = captured.input, captured.output
+    return sum([len(side.data) for side in sides if side and side.data])
 
 
 def tables_of_records(
     records: Sequence[Record], names: Names, kinds: Kinds | None, losses: Losses
 ) -> Iterator[Table]:
     """At most one table of the lines of CSV and one of everything else."""
-    lines: list[str] = []
-    widths: defaultdict[int, int] = defaultdict(int)
-    others: list[tuple[dict[str, Any], set[str]]] = []
-    for record in records:
-        if not _add_lines(record, names, lines, widths):
-            try:
-                others.extend(_rows(record, names))
-            except UnreadablePayload as error:
-                losses.add(f"record {record.event_metadata.event_id}: {error}")
-    if lines:
-        outputs = max(widths, key=widths.__getitem__)
-        named = [
-            *names.outputs[:outputs],
-            *(f"_c{k}" for k in range(len(names.outputs), outputs)),
-            *names.inputs,
-        ]
-        yield from _parse(lines, named, kinds, losses, exact=bool(names.inputs))
-    if others:
-        yield _table(others, kinds)
+    held = _Held(names, losses)
+    held.add(records)
+    yield from held.tables(kinds)
 
 
-def _add_lines(record: Record, names: Names, lines: list[str], widths: defaultdict[int, int]) -> bool:
+@dataclass
+class _Held:
+    """Rows of records before they become columns: lines of CSV, several in one text each, and everything else."""
+
+    names: Names
+    losses: Losses
+    lines: list[str] = field(default_factory=list)
+    widths: Counter[int] = field(default_factory=Counter)
+    others: list[tuple[dict[str, Any], set[str]]] = field(default_factory=list)
+
+    def add(self, records: Sequence[Record]) -> list[int]:
+        """The lengths of the records' data."""
+        captured = [each.capture_data for each in records]
+        given = [each.endpoint_input or each.batch_transform_input for each in captured]
+        answers = [each.endpoint_output or each.batch_transform_output for each in captured]
+        lines, answered = one_line_each(given), one_line_each(answers)
+        if lines and answered:
+            # The usual case at once: each request one line of CSV, and each answer too.
+            self.lines.append("\n".join(map("{},{}".format, answered, lines)))
+            several = "," in "".join(answered)
+            self.widths.update([each.count(",") + 1 for each in answered] if several else {1: len(answered)})
+            return [
+                len(a.data or "") + len(b.data or "") for a, b in zip(given, answers, strict=True) if a and b
+            ]
+        for record in records:
+            if not _add_lines(record, self.names, self.lines, self.widths):
+                try:
+                    self.others.extend(_rows(record, self.names))
+                except UnreadablePayload as error:
+                    self.losses.add(f"record {record.event_metadata.event_id}: {error}")
+        return list(map(_length, records))
+
+    def tables(self, kinds: Kinds | None) -> Iterator[Table]:
+        if self.lines:
+            outputs = max(self.widths, key=self.widths.__getitem__)
+            named = [
+                *self.names.outputs[:outputs],
+                *(f"_c{k}" for k in range(len(self.names.outputs), outputs)),
+                *self.names.inputs,
+            ]
+            text = "\n".join([*self.lines, ""])
+            yield from _parse(text, named, kinds, self.losses, exact=bool(self.names.inputs))
+        if self.others:
+            yield _table(self.others, kinds)
+
+
+def _add_lines(record: Record, names: Names, lines: list[str], widths: Counter[int]) -> bool:
     """Add a record's rows if both sides are plain lines of CSV, as many out as in, without a header."""
     captured = record.capture_data
     given = captured.endpoint_input or captured.batch_transform_input
@@ -119,16 +148,16 @@ def _add_lines(record: Record, names: Names, lines: list[str], widths: defaultdi
 
 
 def _parse(
-    lines: Sequence[str], names: Sequence[str], kinds: Kinds | None, losses: Losses, *, exact: bool
+    lines: str, names: Sequence[str], kinds: Kinds | None, losses: Losses, *, exact: bool
 ) -> Iterator[Table]:
     """All at once; if a row is of another width, row by row."""
     try:
-        width = len(names) if exact else len(next(csv.reader(lines[:1])))
-        batches = parse_lines("\n".join(lines) + "\n", width)
+        width = len(names) if exact else len(next(csv.reader([lines[: lines.index("\n")]])))
+        batches = parse_lines(lines, width)
     except Exception as error:
         if type(error) is not Exception:  # arro3's own are bare
             raise
-        batches = _parse_slowly(lines, len(names) if exact else None, losses)
+        batches = _parse_slowly(lines[:-1].split("\n"), len(names) if exact else None, losses)
     for batch in batches:
         yield table_of_texts(names, batch, kinds)
 

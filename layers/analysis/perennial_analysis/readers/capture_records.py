@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from typing import IO
 
 import msgspec
 
 from perennial_analysis.readers.losses import Losses
-from perennial_analysis.readers.tabular import blocks, decode_lines
+from perennial_analysis.readers.tabular import blocks, decode_lines, pieces
 
 
 # None of these can be part of a cycle: the garbage collector need not look at them.
@@ -58,40 +59,54 @@ def read_records(
     end: datetime | None = None,
     losses: Losses | None = None,
 ) -> Iterator[list[Record]]:
-    """A few megabytes at a time, the records with start <= inferenceTime < end; folders of hours may hold others.
+    """A few at a time, the records with start <= inferenceTime < end; folders of hours may hold others.
 
     `start` and `end` know their time zone. Lines that are no records, and records without a time where a window is
     asked for, are losses.
     """
+    return chain.from_iterable(read_blocks(file, start=start, end=end, losses=losses))
+
+
+def read_blocks(
+    file: IO[bytes],
+    *,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    losses: Losses | None = None,
+) -> Iterator[Iterator[list[Record]]]:
+    """As `read_records`, a few megabytes at a time, each in pieces that are small enough for the processor's cache."""
     decoder = msgspec.json.Decoder(Record)
     lost = losses if losses is not None else Losses()
-    known: dict[str, bool] = {}
-    for block in blocks(file):
-        records: list[Record] = decode_lines(decoder, block, lost)
-        if start is not None or end is not None:
-            records = [each for each in records if _within(each, start, end, known, lost)]
-        if records:
-            yield records
+    known: dict[str, bool | None] = {}
+
+    def read(block: bytes) -> Iterator[list[Record]]:
+        for piece in pieces(block):
+            records: list[Record] = decode_lines(decoder, piece, lost)
+            if start is not None or end is not None:
+                # Times are told in seconds, so many records share one.
+                times = {each.event_metadata.inference_time for each in records}
+                known.update({told: _within(told, start, end) for told in times if told not in known})
+                if not all(known[told] for told in times):
+                    records = [each for each in records if _is_inside(each, known, lost)]
+            if records:
+                yield records
+
+    return map(read, blocks(file))
 
 
-def _within(
-    record: Record,
-    start: datetime | None,
-    end: datetime | None,
-    known: dict[str, bool],
-    losses: Losses,
-) -> bool:
-    """Times are told in seconds, so many records share one: `known` has what was found of it."""
-    text = record.event_metadata.inference_time
-    found = known.get(text)
-    if found is not None:
-        return found
+def _is_inside(record: Record, known: dict[str, bool | None], losses: Losses) -> bool:
+    told = record.event_metadata.inference_time
+    if known[told] is None:
+        losses.add(f"no time of inference: {told!r}")
+    return bool(known[told])
+
+
+def _within(told: str, start: datetime | None, end: datetime | None) -> bool | None:
+    """None for what is no time."""
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(told)
     except ValueError:
-        losses.add(f"no time of inference: {text!r}")
-        return False
+        return None
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
-    known[text] = (start is None or start <= time) and (end is None or time < end)
-    return known[text]
+    return (start is None or start <= time) and (end is None or time < end)

@@ -17,6 +17,9 @@ BATCHES = ("instances", "predictions", "inputs", "outputs", "data", "records", "
 ROWS = ("features", "values", "row")
 """Keys under which an item carries its cells, if it has no other."""
 
+NOT_PLAIN = '"\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029'
+"""What quotes cells or ends a line, by Python's `splitlines`."""
+
 Row = dict[str, Any] | list[Any]
 """Cells by name, or by position."""
 
@@ -72,6 +75,19 @@ def _cells(item: Any) -> Row:
             return list(item[key])
         return flat(item)
     return item if isinstance(item, list) else [item]
+
+
+def one_line_each(sides: Sequence[Side | None]) -> list[str]:
+    """The payloads without the ends of lines around them, if each is one line of CSV without quotes; else none."""
+    found = [each.data for each in sides if each and each.encoding == "CSV"]
+    lines = [each for each in found if each]
+    if len(lines) < len(sides):
+        return []
+    together = "".join(lines)
+    if "\n" in together or "\r" in together:
+        lines = [each.strip("\r\n") for each in lines]
+        together = "".join(lines)
+    return [] if any(mark in together for mark in NOT_PLAIN) or not all(lines) else lines
 
 
 def aligned(outputs: Sequence[Row], count: int, width: int) -> Sequence[Row]:

@@ -18,7 +18,7 @@ from arro3.core import Array, DataType
 from perennial_analysis.columns import Column, Kind, Table, numbers, texts
 from perennial_analysis.readers.arrow import column_of_texts
 from perennial_analysis.readers.capture_records import Side
-from perennial_analysis.readers.payloads import Row, UnreadablePayload, rows_of
+from perennial_analysis.readers.payloads import Row, UnreadablePayload, one_line_each, rows_of
 from perennial_analysis.readers.tabular import (
     columns_of_rows,
     parse_lines,
@@ -28,7 +28,7 @@ from perennial_analysis.readers.tabular import (
 from perennial_analysis.readers.values import column_of_values
 from perennial_analysis.window.answers import NOTHING, Answer, Reader
 from perennial_analysis.window.canonical import canonical
-from perennial_analysis.window.captured import Located, read_records
+from perennial_analysis.window.captured import Located, Place, read_records
 from perennial_analysis.window.part import Part
 from perennial_analysis.window.request import LABEL, SCORE, Request, Source
 
@@ -56,7 +56,7 @@ class Batch:
     def table(self, excluded: Sequence[str]) -> Table:
         """Outputs, then inputs, as Model Monitor's baselines have them; a kind of answer that no row has is left out."""
         found: dict[str, Column] = {}
-        if any(label is not None for label in self.labels):
+        if self.labels.tolist().count(None) < len(self.labels):
             found[LABEL] = texts(LABEL, self.labels.tolist())
         if np.isfinite(self.scores).any():
             found[SCORE] = numbers(SCORE, np.where(np.isfinite(self.scores), self.scores, np.nan))
@@ -69,53 +69,65 @@ def read_traffic(
     """The rows of all records within the window. Counts of requests, rows and losses go to `part`. Without `inputs`
     only answers are read."""
     reader = _Reader(request, part, kinds, inputs)
-    held: list[Located] = []
     size = 0
     for source in sources:
         for found, length in read_records(source, request.start, request.end, part):
-            held.extend(found)
+            yield from reader.add(found)
             size += length
             if size > CHUNK_BYTES:
-                yield from reader.batches(held)
-                held, size = [], 0
-    yield from reader.batches(held)
+                yield from reader.batches()
+                size = 0
+    yield from reader.batches()
 
 
 @dataclass
 class _Gathered:
-    """Rows of one form, before they become columns."""
+    """Rows of one form, before they become columns. Of plain lines, `rows` may be several in one text each."""
 
     rows: list[Any] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    records: list[Located] = field(default_factory=list)
+    labels: list[str | None] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    inferences: list[str | None] = field(default_factory=list)
+    places: list[Place] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
     def add(self, record: Located, rows: Sequence[Any], answers: Sequence[Answer]) -> None:
         if rows:
-            self.rows.extend(rows)
-            self.answers.extend(answers)
-            self.records.append(record)
-            self.sizes.append(len(rows))
+            labels, scores = [label for label, _ in answers], [score for _, score in answers]
+            self.add_all([record], rows, labels, scores, [len(rows)])
+
+    def add_all(
+        self,
+        records: Sequence[Located],
+        rows: Sequence[Any],
+        labels: Sequence[str | None],
+        scores: Sequence[float],
+        sizes: Sequence[int],
+    ) -> None:
+        self.rows.extend(rows)
+        self.labels.extend(labels)
+        self.scores.extend(scores)
+        metadata = [each.record.event_metadata for each in records]
+        self.events.extend([each.event_id for each in metadata])
+        self.inferences.extend([each.inference_id for each in metadata])
+        self.places.extend([Place(each.file, each.line) for each in records])
+        self.sizes.extend(sizes)
 
     def batch(self, inputs: Table, kept: Sequence[bool] | None = None) -> Batch:
-        answers, sizes = self.answers, self.sizes
+        sizes = self.sizes
+        labels = np.empty(len(self), dtype=object)
+        labels[:] = self.labels
+        scores = np.array(self.scores, dtype=np.float64)
         if kept is not None:
-            answers = [each for each, keep in zip(answers, kept, strict=True) if keep]
+            labels, scores = labels[kept], scores[kept]
             ends = np.cumsum([0, *sizes])
             sums = np.concatenate([[0], np.cumsum(kept)])
             sizes = (sums[ends[1:]] - sums[ends[:-1]]).tolist()
-        labels = np.empty(len(answers), dtype=object)
-        labels[:] = [label for label, _ in answers]
-        scores = np.array([score for _, score in answers], dtype=np.float64)
-        metadata = [each.record.event_metadata for each in self.records]
-        return Batch(
-            canonical(inputs),
-            labels,
-            scores,
-            [each.event_id for each in metadata],
-            [each.inference_id for each in metadata],
-            sizes,
-        )
+        return Batch(canonical(inputs), labels, scores, self.events, self.inferences, sizes)
 
 
 class _Reader:
@@ -124,26 +136,42 @@ class _Reader:
         self.known = set(self.features)
         self.answers = Reader(request)
         self.part, self.kinds, self.inputs = part, kinds, inputs
+        self.plain, self.named, self.values = _Gathered(), _Gathered(), _Gathered()
 
-    def batches(self, records: Sequence[Located]) -> Iterator[Batch]:
-        """Of plain lines, of text by name, of JSON."""
-        plain, named, values = _Gathered(), _Gathered(), _Gathered()
+    def add(self, records: Sequence[Located]) -> Iterator[Batch]:
+        """Of plain lines, of text by name, of JSON; held until they are many, or asked for."""
+        if self.inputs and self._add_all_plain(records):
+            return
         for each in records:
             if not self.inputs:
-                self._add_answers(each, values)
-            elif not self._add_plain(each, plain):
-                self._add(each, named, values)
-            if len(plain.rows) + len(named.rows) + len(values.rows) > MOST_ROWS:
-                yield from self._parse(plain, named, values)
-                plain, named, values = _Gathered(), _Gathered(), _Gathered()
-        yield from self._parse(plain, named, values)
+                self._add_answers(each, self.values)
+            elif not self._add_plain(each, self.plain):
+                self._add(each, self.named, self.values)
+            if len(self.plain) + len(self.named) + len(self.values) > MOST_ROWS:
+                yield from self.batches()
 
-    def _parse(self, plain: _Gathered, named: _Gathered, values: _Gathered) -> Iterator[Batch]:
-        for gathered, parse in ((plain, self._of_lines), (named, self._of_texts), (values, self._of_values)):
+    def batches(self) -> Iterator[Batch]:
+        """Of what is held."""
+        held = (self.plain, self._of_lines), (self.named, self._of_texts), (self.values, self._of_values)
+        self.plain, self.named, self.values = _Gathered(), _Gathered(), _Gathered()
+        for gathered, parse in held:
             if gathered.rows:
                 batch = parse(gathered)
                 self.part.rows += len(batch.labels)
                 yield batch
+
+    def _add_all_plain(self, records: Sequence[Located]) -> bool:
+        """The usual case at once: each request one line of CSV, and each answer too. False if any is otherwise."""
+        if len(self.plain) + len(self.named) + len(self.values) + len(records) > MOST_ROWS:
+            return False
+        captured = [each.record.capture_data for each in records]
+        lines = one_line_each([each.endpoint_input or each.batch_transform_input for each in captured])
+        answers = one_line_each([each.endpoint_output or each.batch_transform_output for each in captured])
+        if not lines or not answers:
+            return False
+        labels, scores = self.answers.of_lines(answers)
+        self.plain.add_all(records, ["\n".join(lines)], labels, scores, [1] * len(records))
+        return True
 
     def _add_plain(self, each: Located, plain: _Gathered) -> bool:
         """Lines of CSV without header and quotes that were answered by as many lines of CSV."""
@@ -156,7 +184,7 @@ class _Reader:
         # A header is one line more than there are answers.
         if not rows or len(rows) != len(answers) or not all(rows) or not all(answers):
             return False
-        plain.add(each, rows, [self.answers.of_line(line) for line in answers])
+        plain.add_all([each], rows, *self.answers.of_lines(answers), [len(rows)])
         return True
 
     def _add(self, each: Located, named: _Gathered, values: _Gathered) -> None:
@@ -217,30 +245,30 @@ class _Reader:
         return matching > HEADER_SHARE * len(self.features)
 
     def _of_lines(self, plain: _Gathered) -> Batch:
-        width = len(self.features) or plain.rows[0].count(",") + 1
+        lines = "\n".join([*plain.rows, ""])
+        width = len(self.features) or lines[: lines.index("\n")].count(",") + 1
         names = self.features or [f"_c{place}" for place in range(width)]
         try:
-            parsed = parse_lines("\n".join(plain.rows) + "\n", width)
+            parsed = parse_lines(lines, width)
         except Exception as error:
             if type(error) is not Exception:  # arro3's own are bare
                 raise
             parsed = []
-        if len(parsed) == 1 and len(parsed[0][0]) == len(plain.rows):
+        if len(parsed) == 1 and len(parsed[0][0]) == len(plain):
             return plain.batch(table_of_texts(names, parsed[0], self.kinds))
-        return self._of_uneven_lines(plain, names)
+        return self._of_uneven_lines(plain, lines[:-1].split("\n"), names)
 
-    def _of_uneven_lines(self, plain: _Gathered, names: Sequence[str]) -> Batch:
-        cells = [line.split(",") for line in plain.rows]
+    def _of_uneven_lines(self, plain: _Gathered, lines: Sequence[str], names: Sequence[str]) -> Batch:
+        cells = [line.split(",") for line in lines]
         kept = [len(row) == len(names) for row in cells]
         ends = np.cumsum(plain.sizes)
         for place, keep in enumerate(kept):
             if not keep:
-                record = plain.records[int(np.searchsorted(ends, place, side="right"))]
-                self._odd(record, len(cells[place]))
+                self._odd(plain.places[int(np.searchsorted(ends, place, side="right"))], len(cells[place]))
         good = [row for row, keep in zip(cells, kept, strict=True) if keep]
         return plain.batch(table_of_texts(names, columns_of_rows(good, len(names)), self.kinds), kept)
 
-    def _odd(self, each: Located, width: int) -> None:
+    def _odd(self, each: Located | Place, width: int) -> None:
         self.part.odd[width] = self.part.odd.get(width, 0) + 1
         self.part.broken.add(each.file, each.line, f"a row has {width} cells, not {len(self.features)}")
 
