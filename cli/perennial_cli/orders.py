@@ -93,9 +93,9 @@ def follow(look: Callable[[], Mapping[str, Any]], seconds: float, say: Callable[
     deadline, said = time.monotonic() + seconds, set()
     while True:
         drill = look()
-        for line in reached(drill):
-            if line not in said:
-                said.add(line)
+        for name, line in reached(drill):
+            if name not in said:
+                said.add(name)
                 say(line)
         late = time.monotonic() >= deadline
         if drill["status"] == "arrived":
@@ -109,11 +109,11 @@ def follow(look: Callable[[], Mapping[str, Any]], seconds: float, say: Callable[
         time.sleep(PAUSE)
 
 
-def reached(drill: Mapping[str, Any]) -> Iterator[str]:
-    """A line for each hop that the drill came to."""
+def reached(drill: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The name of each hop that the drill came to, and a line of it. Some are looked at again, and have another time."""
     for hop in drill["hops"]:
         if hop["at"]:
-            yield f"  {hop['at'][11:19]} UTC  {hop['name']:<24} {hop['detail']}"
+            yield hop["name"], f"  {hop['at'][11:19]} UTC  {hop['name']:<24} {hop['detail']}"
 
 
 def missing(drill: Mapping[str, Any]) -> Iterator[str]:

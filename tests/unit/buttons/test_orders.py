@@ -62,6 +62,13 @@ def drill(status, *hops):
             id="arrives",
         ),
         pytest.param(
+            [drill("under_way", SLACK), drill("failed", {**SLACK, "at": "2026-11-23T12:00:03+00:00"}, LOST)],
+            60,
+            False,
+            ["12:00:02 UTC  slack", "IT DID NOT ARRIVE:", "invalid_auth"],
+            id="is read back again at another time",
+        ),
+        pytest.param(
             [drill("failed", ALARM, LOST)],
             60,
             False,
