@@ -44,7 +44,8 @@ def _once(command: list[str]) -> Used:
     began = time.perf_counter()
     process = subprocess.Popen(
         command,
-        env={**kept, "DO_NOT_TRACK": "1", "PYTHONPATH": str(ANALYSIS)},
+        # One thread of OpenBLAS, for rivals too: as the template has it for AnalyzeTraffic.
+        env={**kept, "DO_NOT_TRACK": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ANALYSIS)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
