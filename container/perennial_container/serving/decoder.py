@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from perennial_container.cells import parse_boolean, parse_number
 from perennial_container.encoding import FeatureEncoding
 from perennial_container.errors import CellError
 from perennial_container.serving.bounds import check_values
@@ -30,7 +29,7 @@ from perennial_container.serving.numbers import (
     read_jsonlines_numbers,
 )
 from perennial_container.serving.rows import BodyError, looks_like_header, read_rows
-from perennial_container.serving.sheet import Head, read_columns, read_head
+from perennial_container.serving.sheet import Head, read_columns, read_head, readable
 from perennial_container.table import Matrix
 
 FEW = 64  # rows; more are converted column by column
@@ -58,7 +57,7 @@ class Decoder:
         self._numeric = types <= {"float", "int"}
         self._whole = [place for place, encoding in enumerate(encodings) if encoding.feature.type == "int"]
         # A header of texts is no row of numbers; one of numbers, or for texts alone, must be looked for.
-        self._confusable = not types & {"float", "int", "bool"} or any(map(_readable, self._names))
+        self._confusable = not types & {"float", "int", "bool"} or any(map(readable, self._names))
 
     def decode(self, body: bytes, kind: ContentType) -> Matrix:
         """Rows by features. Raises RequestError 400 naming the place of what cannot be read."""
@@ -154,7 +153,7 @@ class Decoder:
     def _below(self, body: bytes, head: Head) -> Iterator[Matrix]:
         """Rows of numbers below a header, whose columns may be in any order. Raises NotPlain."""
         if (
-            not (self._numeric and head.start)
+            not (self._numeric and 0 < head.start < len(body))
             or max(body.find(sign, head.start) for sign in (b'"', b"_")) >= 0
         ):
             raise NotPlain
@@ -289,14 +288,3 @@ def _joined(parts: Sequence[Matrix]) -> Matrix | None:
 def _lines(body: bytes) -> Iterator[str]:
     """Lines that are not empty; a carriage return at the end is white space to every reader."""
     return (line for line in body.decode("ascii").split("\n") if line and line != "\r")
-
-
-def _readable(name: str) -> bool:
-    """Whether a column's name could be taken for one of its values."""
-    for read in (parse_number, parse_boolean):
-        try:
-            read(name)
-        except CellError:
-            continue
-        return True
-    return False

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from perennial_container.errors import RequestError
+from perennial_container.cells import parse_boolean, parse_number
+from perennial_container.errors import CellError, RequestError
 from perennial_container.serving.numbers import LONGEST_LINE, Body, NotPlain, pieces
 from perennial_container.serving.rows import BOM, looks_like_header, text_lines
 
@@ -79,3 +80,14 @@ def _quoted(body: Body, head: Head) -> Iterator[Columns]:
                 yield list(zip(*rows, strict=True))
     except (csv.Error, RequestError) as error:
         raise NotPlain from error
+
+
+def readable(name: str) -> bool:
+    """Whether a column's name could be taken for one of its values."""
+    for read in (parse_number, parse_boolean):
+        try:
+            read(name)
+        except CellError:
+            continue
+        return True
+    return False
