@@ -153,6 +153,14 @@ def test_nothing_is_smuggled_in(body, form):
     assert refused[0] in ("wrong_column_count", "duplicate_name")
 
 
+@pytest.mark.parametrize("body", [b"x,y,z", b"x,y,z\n", b"z,a,y,x\r\n", b"x,y,z" + b",a" * 20_000])
+def test_there_is_at_least_one_part(body):
+    """Rows that are read while others are predicted begin with one: a header alone goes the thorough way."""
+    with pytest.raises(NotPlain):
+        list(Decoder(THREE).parts(body, CSV))
+    assert outcome(Decoder(THREE), body, CSV) == ("empty_body", None, None)
+
+
 def test_the_number_that_ends_rows_is_a_number():
     """A cell may hold it."""
     assert outcome(Decoder(THREE), b"1,9e99,3\n9e99,9e99,9e99\n", CSV)[0] == [
