@@ -71,6 +71,8 @@ class Scaled:
         self.cloudwatch.put_metric_data(Namespace="Own", MetricData=[{"MetricName": metric, "Value": value}])
 
 
+# Also told of an alarm that still rings while what it asked for is on its way, which depends on the machine.
+BUSY = {"Code": "TargetServicePutResourceAsUnscalable"}
 STEPS = [
     {"MetricIntervalLowerBound": 0, "MetricIntervalUpperBound": 10, "ScalingAdjustment": 1},
     {"MetricIntervalLowerBound": 10, "ScalingAdjustment": 2},
@@ -85,7 +87,7 @@ def test_a_larger_step_adds_only_the_difference_while_the_first_cools_down(endpo
     eventually(lambda: scaled.count == 2)
     scaled.put(metric, 25)
     eventually(lambda: scaled.count == 3)
-    eventually(lambda: [one["Code"] for one in scaled.reasons()] == [])
+    assert [one for one in scaled.reasons() if one != BUSY] == []
     done = scaled.activities()
     eventually(lambda: scaled.activities()[0]["StatusCode"] == "Successful")
     assert [one["Description"] for one in done] == [
@@ -102,7 +104,8 @@ def test_what_was_not_scaled_is_told_on_request(endpoints: Endpoints) -> None:
     scaled = Scaled(endpoints, 2)
     metric = scaled.steps(STEPS, Cooldown=0)
     scaled.put(metric, 30)
-    eventually(lambda: scaled.reasons() == [{"Code": "AlreadyAtMaxCapacity", "MaxCapacity": 2}])
+    at_most = {"Code": "AlreadyAtMaxCapacity", "MaxCapacity": 2}
+    eventually(lambda: [one for one in scaled.reasons() if one != BUSY] == [at_most])
     assert [one["Description"] for one in scaled.activities()] == ["Setting desired instance count to 2."]
     told = scaled.activities(IncludeNotScaledActivities=True)[0]
     assert (told["Description"], told["StatusCode"]) == (
@@ -122,7 +125,7 @@ def test_an_alarm_during_an_update_scales_nothing(endpoints: Endpoints) -> None:
         DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": bake}},
     )
     scaled.put(metric, 15)
-    eventually(lambda: scaled.reasons() == [{"Code": "TargetServicePutResourceAsUnscalable"}])
+    eventually(lambda: scaled.reasons() == [BUSY])
     assert endpoints.describe(scaled.name)["EndpointStatus"] == "Updating"
     eventually(lambda: scaled.count >= 2)
 
