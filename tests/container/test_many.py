@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -195,6 +196,21 @@ def test_pages(loans: Job, tmp_path: Path) -> None:
         assert [entry["modelName"] for entry in first["models"] + second["models"]] == names
         assert "nextPageToken" not in second
         assert stop(server) == 0
+
+
+def test_a_caller_that_hangs_up(tmp_path: Path) -> None:
+    """Half a request to load, and then nobody, is no error of the server's: its log has no traceback, nor warnings."""
+    (tmp_path / "models").mkdir()
+    with serving(tmp_path, SAGEMAKER_MULTI_MODEL="true") as server:
+        server.wait_for_ping(200)
+        address = server.client.base_url
+        with socket.create_connection((address.host, address.port)) as connection:
+            connection.sendall(b"POST /models HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert server.client.get("/models").json() == {"models": []}
+        assert stop(server) == 0
+        output, errors = server.process.communicate()
+    assert "Traceback" not in output
+    assert errors == ""
 
 
 @pytest.mark.parametrize(

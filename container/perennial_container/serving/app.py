@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from perennial_container.cpu import available_cpus
 from perennial_container.errors import RequestError
@@ -80,6 +81,11 @@ def control_plane(start: Callable[[], None], admission: Admission, meter: Meter)
         """For Prometheus, and for SageMaker's detailed observability."""
         text = meter.text(requests_in_flight=admission.requests, bytes_in_flight=admission.bytes)
         return Response(text, media_type=CONTENT_TYPE)
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, __: ClientDisconnect) -> Response:
+        """Nobody hears it: a client that hangs up is no error of ours."""
+        return Response(status_code=499)
 
     @app.exception_handler(RequestError)
     async def refused(_: Request, error: RequestError) -> Response:

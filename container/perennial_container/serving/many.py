@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 from fastapi import FastAPI, Request
-from fastapi.responses import ORJSONResponse, Response
+from fastapi.responses import Response
 
 from perennial_container.errors import RequestError
 from perennial_container.paths import Paths
@@ -167,6 +167,10 @@ def refusal(error: RequestError) -> Response:
     return Response(write_error(error), error.status, media_type=JSON)
 
 
+def answer(document: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(document), media_type=JSON)
+
+
 def add_routes(app: FastAPI, models: Models) -> None:
     """Load, list, describe and unload."""
 
@@ -183,20 +187,20 @@ def add_routes(app: FastAPI, models: Models) -> None:
     async def load(request: Request) -> Response:
         name, url = load_request(await bounded_body(request))
         await models.load(name, url)
-        return ORJSONResponse({"modelName": name, "modelUrl": url})
+        return answer({"modelName": name, "modelUrl": url})
 
     @app.get("/models")
     async def page(next_page_token: str | None = None) -> Response:
-        return ORJSONResponse(models.page(next_page_token))
+        return answer(models.page(next_page_token))
 
     @app.get("/models/{name:path}")
     async def describe(name: str) -> Response:
-        return ORJSONResponse(models.get(name).to_json())
+        return answer(models.get(name).to_json())
 
     @app.delete("/models/{name:path}")
     async def unload(name: str) -> Response:
         models.unload(name)
-        return ORJSONResponse({})
+        return answer({})
 
 
 async def bounded_body(request: Request) -> bytes:
