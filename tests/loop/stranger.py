@@ -104,12 +104,12 @@ class Stack:
     def _faults(self, method: str, body: Mapping[str, object] | None = None) -> None:
         data = json.dumps(body).encode() if body else None
         request = urllib.request.Request(self.endpoint_url + "/_twin/faults", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.status == 200
 
     def servers(self, config_name: str) -> list[int]:
         """The process ids of a config's healthy servers."""
-        with urllib.request.urlopen(self.endpoint_url + "/_twin/servers", timeout=10) as answer:
+        with urllib.request.urlopen(self.endpoint_url + "/_twin/servers", timeout=60) as answer:
             found = json.load(answer)["servers"]
         return [one["pid"] for one in found if (one["config"], one["health"]) == (config_name, "healthy")]
 

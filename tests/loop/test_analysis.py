@@ -186,7 +186,7 @@ def model_monitor(stack: Stack) -> Iterator[None]:
         request = urllib.request.Request(
             stack.endpoint_url + "/_twin/model-monitor", data=body, method="POST"
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.status == 200
 
     switch(True)

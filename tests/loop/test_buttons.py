@@ -48,7 +48,7 @@ def callback(stack: Stack, body: bytes, headers: Mapping[str, str], path: str = 
     url = stack.outputs["SlackCallbackUrl"].rstrip("/") + "/" + path
     request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
     try:
-        answer = urllib.request.urlopen(request, timeout=30)
+        answer = urllib.request.urlopen(request, timeout=60)
     except urllib.error.HTTPError as refused:
         answer = refused
     with answer:
@@ -153,7 +153,7 @@ def test_wrong_presses_are_refused(stack: Stack, model: Model, secret: Mapping[s
     assert callback(stack, large, signed(large, ours)) == 413
     url = stack.outputs["SlackCallbackUrl"].rstrip("/") + "/slack/default"
     with pytest.raises(urllib.error.HTTPError, match="405"):
-        urllib.request.urlopen(url, timeout=30)
+        urllib.request.urlopen(url, timeout=60)
     assert model.versions()[0]["ModelApprovalStatus"] == "PendingManualApproval"
     assert not model.decided("approved")
 
@@ -191,7 +191,7 @@ def test_a_press_approves_once_and_is_written_on_the_message(
 def test_the_api_is_shut_to_strangers(stack: Stack) -> None:
     """Without IAM's signature there is no way in, not even to the health check."""
     with pytest.raises(urllib.error.HTTPError, match="403"):
-        urllib.request.urlopen(stack.outputs["ApiUrl"].rstrip("/") + "/health", timeout=30)
+        urllib.request.urlopen(stack.outputs["ApiUrl"].rstrip("/") + "/health", timeout=60)
 
 
 def test_the_api_tells_and_does(stack: Stack, model: Model) -> None:

@@ -14,7 +14,7 @@ def arm(stack: Stack, fault: str, name: str, times: int) -> None:
     """Let the twin's Slack fail."""
     body = json.dumps({"fault": fault, "name": name, "times": times}).encode()
     request = urllib.request.Request(f"{stack.endpoint_url}/_twin/faults", data=body, method="POST")
-    with urllib.request.urlopen(request, timeout=10):
+    with urllib.request.urlopen(request, timeout=60):
         pass
 
 

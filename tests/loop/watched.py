@@ -117,7 +117,7 @@ def ask(model: Model, rows: Sequence[Row]) -> None:
     """Sends the rows to the endpoint as one request; when this returns, the endpoint's own capture is in the bucket."""
     model.invoke(table(HEADER[:-1], [row[:-1] for row in rows]).decode())
     flush = urllib.request.Request(model.stack.endpoint_url + "/_twin/capture/flush", b"{}", method="POST")
-    with urllib.request.urlopen(flush, timeout=30) as answer:
+    with urllib.request.urlopen(flush, timeout=60) as answer:
         assert answer.status == 200
 
 
@@ -199,7 +199,7 @@ class Inbox:
     def _call(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.stack.endpoint_url + path, data=data, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"{}")
 
 

@@ -16,7 +16,7 @@ def send(url: str, body: Any = None, **headers: str) -> tuple[int, dict[str, str
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json", **named})
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, dict(answer.headers), _read(answer.read())
     except HTTPError as error:
         return error.code, dict(error.headers), _read(error.read())

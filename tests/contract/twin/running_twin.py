@@ -74,7 +74,7 @@ class Twin:
         """Ask `/_twin/...`."""
         data = json.dumps(body).encode() if body else None
         request = urllib.request.Request(f"{self.url}/_twin/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def stop(self) -> int:

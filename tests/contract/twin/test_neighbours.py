@@ -27,7 +27,7 @@ def send(url: str, body: bytes | None = None, **headers: str) -> tuple[int, Any]
         url, data=body, headers={name.replace("_", "-"): value for name, value in headers.items()}
     )
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
     except HTTPError as error:
         return error.code, json.load(error)
