@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import cast
 
 from twin.sagemaker.dataplane.fleet import REPLACE_EVERY, Fleet
 from twin.sagemaker.dataplane.instance import DRAIN, Instance, StartError
@@ -72,8 +73,8 @@ class Pool(Fleet):
 
         A new pool starts one environment in any case: SageMaker checks the container's health first.
         """
-        missing = max(wanted.kept, 0 if self._proven else 1) - len(self.instances) - self._starting
-        results = await asyncio.gather(*(self._grow() for _ in range(missing)), return_exceptions=True)
+        missing = max(wanted.kept, 0 if self._proven else 1) - self._coming
+        results = await asyncio.gather(*(self._begin() for _ in range(missing)), return_exceptions=True)
         if failures := [one for one in results if isinstance(one, BaseException)]:
             raise failures[0]
         self.concurrency = wanted
@@ -111,11 +112,9 @@ class Pool(Fleet):
         """
         if any(one.outstanding == 0 and one.alive for one in self.healthy):
             return 0.0
-        if len(self.instances) + self._starting < ENVIRONMENTS:
+        if self._coming < ENVIRONMENTS:
             started = time.monotonic()
-            start = asyncio.create_task(self._grow())
-            self._growing.add(start)
-            start.add_done_callback(self._grown)
+            start = self._begin()
             await asyncio.wait({start}, timeout=INVOCATION_LIMIT)
             if not start.done() or start.cancelled():
                 raise StartError("the cold start took longer than an invocation may, or came too late")
@@ -140,6 +139,18 @@ class Pool(Fleet):
             await asyncio.wait(set(self._growing))
         await super().close(drain=drain)
 
+    @property
+    def _coming(self) -> int:
+        """Environments, with those that were asked for."""
+        return len(self.instances) + len(self._growing)
+
+    def _begin(self) -> "asyncio.Task[Instance]":
+        """Ask for one more. It counts from here on: of requests that come at once, none has seen its task run."""
+        start = asyncio.create_task(self._grow())
+        self._growing.add(start)
+        start.add_done_callback(self._grown)
+        return start
+
     def _grown(self, start: "asyncio.Task[Instance]") -> None:
         self._growing.discard(start)
         if not start.cancelled():
@@ -147,6 +158,9 @@ class Pool(Fleet):
 
     async def _grow(self) -> Instance:
         instance = await self._add()
+        self._growing.discard(
+            cast("asyncio.Task[Instance]", asyncio.current_task())
+        )  # an instance from here on
         self._proven = True
         self._used[instance.id] = time.monotonic()
         async with self._changed:
@@ -155,9 +169,9 @@ class Pool(Fleet):
 
     async def _refill(self) -> None:
         """After a loss: only provisioned environments are replaced at once, others by the next request."""
-        while not self._closed and len(self.instances) + self._starting < self.kept:
+        while not self._closed and self._coming < self.kept:
             try:
-                await self._grow()
+                await self._begin()
             except StartError:
                 await asyncio.sleep(REPLACE_EVERY)
 
