@@ -7,6 +7,7 @@ rows of most requests. Blocks are taken by whoever is free, and few rows are one
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol
 
@@ -46,6 +47,10 @@ class BlockSession:
 
         Raises what making them raises.
         """
+        ready = blocks(parts)
+        first = next(ready)
+        if len(first) < SMALLEST:  # then it is the last one, too
+            return self._session.run(names, {name: first})
         waiting: SimpleQueue[tuple[int, Rows] | None] = SimpleQueue()
         found: dict[int, list[Any]] = {}
 
@@ -56,7 +61,7 @@ class BlockSession:
 
         helpers = [self._pool.submit(work) for _ in range(self._helpers)]
         try:
-            for block in enumerate(blocks(parts)):
+            for block in enumerate(chain([first], ready)):
                 waiting.put(block)
         except BaseException:
             with suppress(Empty):  # what is there already is not needed any more

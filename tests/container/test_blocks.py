@@ -31,6 +31,17 @@ class Meeting:
         return [inputs["x"]]
 
 
+class Telling:
+    """Notes which thread runs it."""
+
+    def __init__(self):
+        self.threads = []
+
+    def run(self, _, inputs):
+        self.threads.append(threading.current_thread())
+        return [inputs["x"]]
+
+
 class Refusing:
     def run(self, _, inputs):
         if inputs["x"][0, 0] > BLOCK:
@@ -113,3 +124,11 @@ def test_parts_that_end_in_an_error():
     with pytest.raises(ValueError, match="no number"):
         session.run_parts(["y"], "x", made())
     assert len(session.run(["y"], {"x": column(2 * BLOCK)})[0]) == 2 * BLOCK
+
+
+def test_few_rows_in_parts_wake_no_thread():
+    """What is less than a block's worth is run by whoever read it: handing it over costs more."""
+    inner, before = Telling(), set(threading.enumerate())
+    BlockSession(inner, 2).run_parts(["y"], "x", iter([column(60), column(40)]))
+    assert inner.threads == [threading.current_thread()]
+    assert set(threading.enumerate()) <= before
