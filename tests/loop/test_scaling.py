@@ -209,13 +209,15 @@ def test_another_instance_type_with_scaling_attached(model: Model) -> None:
     schedule = [{"name": "night", "at": "cron(0 0 1 1 ? *)", "min": 1}]
     steps = [{"name": "cpu", "metric": "CPUUtilization", "above": {10_000: 1}}]
     configure(model, {**IDLE, "schedule": schedule, "steps": steps})
+    attached = [f"{model.name}-invocations-per-instance", f"{model.name}-step-cpu"]
     wait_for("the schedule", lambda: actions(model) == [f"{model.name}-schedule-night"])
-    before, registered = policies(model), registration(model)
+    wait_for("the policies", lambda: policies(model) == attached)  # put after the schedule
+    registered = registration(model)
     served = len(model.decided("version_in_service"))
     with Load(model, SLOWLY) as load:
         configure(model, {**IDLE, "schedule": schedule, "steps": steps}, {**SMALL, "instance": "ml.c5.large"})
         model.wait_for("version_in_service", times=served + 1)
-        until(load, lambda: policies(model) == before, 120, "its policies")
+        until(load, lambda: policies(model) == attached, 120, "its policies")
         until(load, lambda: actions(model) == [f"{model.name}-schedule-night"], 120, "its schedule")
     assert load.failures == []
     assert registration(model) != registered, "it was deregistered for the update"
