@@ -7,8 +7,16 @@ event about components, so the sweep carries them from step to step.
 from dataclasses import replace
 from datetime import timedelta
 
-from fakes import ACTIVITIES, NAMES, NOW, InMemoryEndpoints, InMemoryHints, InMemoryWorld, config
-from fakes_components import InMemoryComponents
+from fakes import (
+    ACTIVITIES,
+    NAMES,
+    NOW,
+    InMemoryComponents,
+    InMemoryEndpoints,
+    InMemoryHints,
+    InMemoryWorld,
+    config,
+)
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -135,6 +143,20 @@ class Sleepers(RuleBasedStateMachine):
     def change_instances(self, instance):
         self._configure(instance)
         self.bus.append((deploy_model, {"because": "configuration"}))
+
+    @precondition(lambda self: self._rests())
+    @rule(steps=st.integers(1, 6))
+    def take_instances_back(self, steps):
+        """A bad version is approved while the instance type changes, and the change is taken back on the way."""
+        before = self.world.catalog.get(MODEL).endpoint.instance
+        self.change_instances(next(each for each in INSTANCES if each != before))
+        self.approve_new(ill=True)
+        for _ in range(steps):
+            while self.bus:
+                self._handle(*self.bus.pop(0))
+            if self._busy():
+                self._end()
+        self.change_instances(before)
 
     # --- SageMaker and scaling ---
 

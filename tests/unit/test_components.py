@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes import NAMES, NOW, InMemoryWorld, config
-from fakes_components import LATER
+from fakes import LATER, NAMES, NOW, InMemoryWorld, config
 
 from perennial import components
 from perennial.component_scaling import copies
@@ -203,6 +202,57 @@ class TestNewVersion:
         assert settle(serving).outcome == "component_update_started"
         assert serving.components.requests[-1]["Specification"]["ModelName"] == wanted
 
+    @pytest.mark.parametrize("awake", [0, 2])
+    def test_a_lost_version_leaves_no_other_instance_type(self, serving, awake):
+        """A change of instances that is taken back while its version is lost: the old one returns to the old instances."""
+        serving.components.become(ENDPOINT, desired=awake)
+        serving.catalog.put(config(**ZERO, endpoint={"instance": "ml.m5.xlarge"}), NOW)
+        deploy_model("mortgage", serving, because="configured")
+        serving.endpoints.become(ENDPOINT, "InService", serving.state.rollout("mortgage").config_name)
+        settle(serving)
+        serving.catalog.put(config(**ZERO), NOW)
+        serving.components.become(ENDPOINT, desired=awake)
+        serving.time += timedelta(minutes=10)
+        assert settle(serving).outcome == "rolled_back"
+        asked = len(serving.components.requests)
+        started = deploy_model("mortgage", serving, because="sweep")
+        assert started.outcome == "endpoint_update_started"
+        assert "on ml.m5.xlarge" in started.reason
+        assert serving.endpoints.calls[-1] == ("update", ENDPOINT, named(1))
+        assert settle(serving) is None, "it is not there yet, though its model runs"
+        serving.endpoints.become(ENDPOINT, "InService", named(1))
+        told = settle(serving)
+        if awake == 0:
+            assert told.outcome == "component_update_started", "the smoke test wants a copy"
+            serving.components.run(ENDPOINT)
+            told = settle(serving)
+        assert told.outcome == "version_in_service"
+        models = [each["Specification"]["ModelName"] for each in serving.components.requests[asked:]]
+        assert set(models) <= {named(1)}, "what was lost is not tried again"
+        serving.time += timedelta(minutes=10)
+        assert deploy_model("mortgage", serving, because="sweep").outcome == "nothing"
+        assert not {("mortgage", "deploy_model"), ("mortgage", "settle_endpoint")} & set(_swept(serving))
+
+    def test_instances_that_never_come_bar_the_settings_and_not_the_version(self, serving):
+        """When SageMaker undoes that return, too, a person is told once; the version stays, and nothing is tried again."""
+        serving.registry.set_approval("mortgage", 2, "Rejected")
+        serving.components.become(ENDPOINT, desired=2)
+        state = serving.endpoints.endpoints[ENDPOINT]
+        large = serving.endpoints.config_requests[named(1)]
+        variant = {**large["ProductionVariants"][0], "InstanceType": "ml.m5.xlarge"}
+        other = {**large, "EndpointConfigName": named(2), "ProductionVariants": [variant]}
+        serving.endpoints.ensure_config(other)
+        serving.endpoints.endpoints[ENDPOINT] = replace(state, config_name=named(2))
+        assert deploy_model("mortgage", serving, because="sweep").outcome == "endpoint_update_started"
+        serving.endpoints.become(ENDPOINT, "InService", named(2))
+        serving.time += timedelta(minutes=10)
+        lost = settle(serving)
+        assert (lost.outcome, lost.news) == ("rolled_back", "error")
+        assert "InService on ml.m5.xlarge, not ours" in lost.reason
+        again = deploy_model("mortgage", serving, because="sweep")
+        assert again.outcome == "nothing"
+        assert "the endpoint keeps serving version 1" in again.reason
+
     def test_of_two_handlers_that_ask_for_the_version_the_slower_one_leaves_the_guards(self, serving):
         """SageMaker refuses the second: the rollout that the first asked for stays guarded, and is not over."""
         serving.components.become(ENDPOINT, desired=2)
@@ -314,7 +364,10 @@ RENEWED = replace(HOST, config_name="v1", host_config="v2")  # other instances, 
         (RENEWED, OURS, "", "update", "v2"),
         (RENEWED, OURS, asked_for(replace(OURS, started_at=LATER)), "update", "v2"),
         (RENEWED, OURS, asked_for(OURS), "nothing", ""),
-        (replace(RENEWED, config_name="v2"), OURS, "", "nothing", ""),
+        (replace(RENEWED, config_name="v2", instances=1), OURS, "", "nothing", ""),
+        (replace(RENEWED, config_name="v2"), OURS, "", "update", "v2"),
+        (replace(RENEWED, config_name="v2"), OURS, asked_for(OURS), "nothing", ""),
+        (replace(RENEWED, config_name="v2"), replace(OURS, status="succeeded"), "", "nothing", ""),
         (replace(RENEWED, host_config="v1"), OURS, "", "nothing", ""),
         (replace(RENEWED, status="Updating"), OURS, "", "nothing", ""),
         (RENEWED, replace(OURS, status="rolled_back"), "", "nothing", ""),

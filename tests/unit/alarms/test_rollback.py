@@ -3,8 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from fakes import NAMES, NOW, InMemoryWorld, config
-from fakes_alarms import InMemoryAlarms
+from fakes import NAMES, NOW, InMemoryAlarms, InMemoryWorld, config
 
 from perennial.alarms.intent import parse_alarm
 from perennial.alarms.rollback import alarm_names, requests, watch

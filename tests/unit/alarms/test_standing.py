@@ -4,8 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes import NAMES, NOW, config
-from fakes_alarms import InMemoryAlarms
+from fakes import NAMES, NOW, InMemoryAlarms, config
 
 from perennial.alarms.intent import INTENTS, alarm_name, parse_alarm
 from perennial.alarms.standing import changes, same, without_data

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from fakes.constants import NOW
 from perennial.alarms.standing import Alarm, AlarmState
 from perennial.monitoring.analysis import Source
 from perennial.retraining.ports import Joined
-
-BEGINNING = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @dataclass
@@ -21,7 +20,7 @@ class InMemoryAlarms:
     put_count: int = 0
     states: list[tuple[str, str, str]] = field(default_factory=list)
     history: list[tuple[str, datetime, str]] = field(default_factory=list)  # every change to ALARM
-    time: datetime = BEGINNING
+    time: datetime = NOW
 
     def get(self, names: Sequence[str]) -> Sequence[Alarm]:
         return [self.standing[name] for name in names if name in self.standing]
