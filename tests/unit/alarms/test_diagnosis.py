@@ -1,15 +1,10 @@
 """What an alarm means, by the newest reports."""
 
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
+from alarms.samples import AT, HOUR, document, drifted, lost, report, violation
 from fakes import NOW, config
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from samples import AT, HOUR, document, drifted, lost, report, violation
 
 from perennial.alarms.attribution import why_not_the_version
 from perennial.alarms.diagnosis import diagnose, not_running, what_follows

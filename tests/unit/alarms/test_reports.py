@@ -1,13 +1,7 @@
 """What the newest reports tell together."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from samples import AT, HOUR, drifted, report
+from alarms.samples import AT, HOUR, drifted, report
 
 from perennial.alarms.reports import changed_since
 

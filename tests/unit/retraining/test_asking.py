@@ -1,52 +1,21 @@
 """Trainings, rollbacks and traffic that alarms and people ask for, on a world in memory."""
 
 import json
-import sys
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from fakes import NAMES, NOW, InMemoryWorld, config
+from alarms.samples import drifted, put
+from fakes import NOW, InMemoryWorld, config
+from served_model import DAY, HOUR, NEW, OLD, serve, trained
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "alarms"))
-
-from samples import drifted, put
-
-from perennial.deployment import EndpointState, Rollout
 from perennial.reactions.collect_traffic import collect_traffic
 from perennial.reactions.datasets import remember
 from perennial.reactions.retrain import retrain
 from perennial.reactions.roll_back import roll_back
 from perennial.reactions.start_training import start_training
-from perennial.training import Dataset, TrainingJob
 
-ENDPOINT = "perennial-mortgage"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-OLD = Dataset("aaaaaaaaaaaa", "monday", "csv", NOW - 9 * DAY, NOW - 9 * DAY)
-NEW = Dataset("bbbbbbbbbbbb", "tuesday", "csv", NOW, NOW)
 TRAFFIC = {"retraining": {"data": "traffic", "traffic_days": 2}, "intake": {"min_rows": 10}}
-
-
-def trained(world, dataset, status="Completed", approval="Approved", at=NOW - 8 * DAY, reason="it passed"):
-    settings = world.catalog.get("mortgage")
-    remember(settings, dataset, world.state)
-    name = NAMES.training_job("mortgage", dataset.version, settings.training_hash)
-    artefact = f"s3://data/models/mortgage/trainings/{name}/output/model.tar.gz"
-    world.jobs.jobs[name] = TrainingJob(
-        name, f"arn:{name}", status, at, artefact=artefact, billable_seconds=600, training_seconds=900
-    )
-    if status == "Completed":
-        world.state.put("mortgage", f"job#{name}", {"outcome": "x", "reason": reason, "told": True})
-        world.registry.add("mortgage", approval, artefact)
-    return name
-
-
-def serve(world, version, since=NOW - 2 * HOUR, status="InService"):
-    settings = world.catalog.get("mortgage")
-    name = NAMES.endpoint_config("mortgage", version, settings.endpoint_hash)
-    world.endpoints.endpoints[ENDPOINT] = EndpointState(ENDPOINT, status, name, modified_at=since)
-    world.state.rollouts["mortgage"] = Rollout(name, version, since, "succeeded", told=True)
 
 
 def model_in_service(**changes):
