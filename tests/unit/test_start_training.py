@@ -335,6 +335,37 @@ def test_a_killed_handler_is_done_again(world):
     assert "training_started" == start_training("mortgage", world).outcome
 
 
+def meanwhile(world, act):
+    """Once, right before a drop is remembered as pinned, something else happens."""
+    put = world.state.put
+
+    def other_first(model, name, value, **expected):
+        if name == "drop#monday" and value["outcome"] == "pinned":
+            world.state.put = put
+            act()
+        put(model, name, value, **expected)
+
+    world.state.put = other_first
+
+
+def test_two_events_of_a_drop_that_meet_tell_it_once(world):
+    """Both read the drop and come to the same dataset; it is told once, and one job starts."""
+    meanwhile(world, lambda: on_object(f"{DROPS}monday/_SUCCESS", world))
+    drop(world, "monday", {"a.csv": csv()})
+    assert (1, 1) == (world.ledger.outcomes.count("dataset_pinned"), len(world.jobs.requests))
+
+
+def test_a_drop_that_grew_while_it_was_read_is_not_remembered_as_it_was(world):
+    """A later event pinned it with another part: the earlier one's retry finds that, and takes nothing back."""
+    meanwhile(world, lambda: drop(world, "monday", {"b.csv": csv(["1,2,no"])}))
+    with pytest.raises(Conflict):
+        drop(world, "monday", {"a.csv": csv()})
+    [pinned] = [made for made in world.ledger.decisions if made.outcome == "dataset_pinned"]
+    assert "301" == pinned.details["rows"]
+    on_object(f"{DROPS}monday/_SUCCESS", world)
+    assert 1 == world.ledger.outcomes.count("dataset_pinned")
+
+
 def test_two_drops_at_once_train_one_at_a_time(world):
     """The slower of two handlers meets the other's claim; its retry waits for the other's job."""
     pinned_by_the_other = csv([*ROWS, "1,1,no"])

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from perennial import layout
 from perennial.config import ModelConfig
 from perennial.decision import Decision, Severity
+from perennial.errors import Conflict
 from perennial.intake.completeness import Completeness
 from perennial.intake.dataset import dataset_json, manifest_json, refusal, report_json, schema_json
 from perennial.intake.examination import Inspection
@@ -121,7 +122,7 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
         return _refuse(
             drop, seen.fingerprint, found.problems, found.problem_count, found.notes, config, world
         )
-    _pin(drop, seen, max(item.last_modified for item in objects), found, config, world)
+    _pin(drop, seen, max(item.last_modified for item in objects), found, known, config, world)
     return None
 
 
@@ -172,10 +173,14 @@ def _pin(
     seen: Completeness,
     dropped_at: datetime,
     found: Inspection,
+    known: Mapping[str, str] | None,
     config: ModelConfig,
     world: World,
 ) -> None:
-    """Write what a training run needs to see the very same data, and remember the dataset last."""
+    """Write what a training run needs to see the very same data, and remember the dataset last.
+
+    `known` is what was remembered of the drop before. Raises Conflict when another form of it was pinned meanwhile.
+    """
     assert found.version is not None  # noqa: S101 (it was accepted)
     assert found.schema is not None  # noqa: S101
     model, folder = config.model, layout.dataset_prefix(config.model, found.version)
@@ -199,17 +204,19 @@ def _pin(
     world.bucket.write(folder + "dataset.json", body)
     world.state.put(model, "schema", {"schema": schema.decode(), "dataset": found.version})
     remember(config, dataset, world.state)
-    world.state.put(
-        model,
-        f"drop#{drop}",
-        {
-            "fingerprint": seen.fingerprint,
-            "rules": config.intake_hash,
-            "outcome": "pinned",
-            "reason": seen.reason,
-            "dataset": found.version,
-        },
-    )
+    outcome = {
+        "fingerprint": seen.fingerprint,
+        "rules": config.intake_hash,
+        "outcome": "pinned",
+        "reason": seen.reason,
+        "dataset": found.version,
+    }
+    try:
+        world.state.put(model, f"drop#{drop}", outcome, expected=known)
+    except Conflict:
+        if not decided(world.state.get(model, f"drop#{drop}"), seen.fingerprint, config):
+            raise
+        return  # another event of the same drop came as far as here, and tells it
     again = f"; the same data as drop {before.drop}" if before else ""
     columns = len(found.schema.features)
     reason = f"{found.rows:,} rows, {columns} features in {len(found.parts)} files are dataset {found.version}{again}"
