@@ -91,7 +91,9 @@ def next_step(endpoint: EndpointState | None, rollout: Rollout | None, asked: st
     if rollout is None or rollout.status not in ("starting", "started") or endpoint.status != "InService":
         return Step("nothing")
     has_instances = endpoint.host_config == rollout.config_name
-    if has_instances and endpoint.config_name != rollout.config_name and asked != asked_for(rollout):
+    # The version that is on it already gets a copy where none runs: it is to be tested on these instances.
+    lacks = endpoint.config_name != rollout.config_name or endpoint.instances == 0
+    if has_instances and lacks and asked != asked_for(rollout):
         reason = f"{endpoint.name} has the instances for version {rollout.version}"
         return Step("update", rollout.config_name, reason)
     return Step("nothing")

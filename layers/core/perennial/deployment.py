@@ -40,8 +40,9 @@ class EndpointState:
     """An endpoint as DescribeEndpoint tells it. `instances` is how many it should have by now; serverless: 0.
 
     `variants` are the names of what serves; none is told while it is created. Where it hosts an inference component,
-    `config_name` is the model that runs, `host_config` the config of the endpoint itself, `instances` the copies, and
-    `awaits` what has to be asked for next (see components.py).
+    `config_name` is the model that runs, `host_config` the config of the endpoint itself, `host_instance` the instance
+    type in that ("" where nobody looked), `instances` the copies, and `awaits` what has to be asked for next (see
+    components.py).
     """
 
     name: str
@@ -52,7 +53,12 @@ class EndpointState:
     instances: int = 0
     variants: tuple[str, ...] = ()
     host_config: str = ""
+    host_instance: str = ""
     awaits: Literal["", "component"] = ""
+
+    def runs(self, config_name: str, instance: str) -> bool:
+        """Whether it has this config, and hosts its component, if any, on this instance type."""
+        return self.config_name == config_name and self.host_instance in ("", instance)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class Rollout:
     `starting` is written before SageMaker is asked and `started` once it has accepted, so a handler killed
     in between is simply done again. `told` follows once a person can know how it ended. `lost` are all rollouts, this
     one or earlier, that ended badly and were not approved anew. `endpoint` is where it takes place. `abandoned`: it
-    built an endpoint of a kind that is not asked for any more.
+    built an endpoint of a kind that is not asked for any more. `instance` is the type that a component is to run on,
+    which its model's name does not tell; "" where there is none.
     """
 
     config_name: str
@@ -73,6 +80,7 @@ class Rollout:
     told: bool = False
     lost: tuple[Loss, ...] = ()
     endpoint: str = ""
+    instance: str = ""
 
     @property
     def untold(self) -> bool:
@@ -137,6 +145,7 @@ def reconcile(
     eligible = [version for version in approved if version.version not in bars or version.version in kept]
     target = max(eligible or approved, key=lambda version: version.version)
     wanted = names.endpoint_config(config.model, target.version, config.endpoint_hash)
+    stands = endpoint is not None and endpoint.runs(wanted, config.endpoint.instance)
     passed_over = bars.get(max(version.version for version in approved))
 
     def answer(action: Any, reason: str, needs_person: bool = False) -> DeploymentPlan:
@@ -146,7 +155,7 @@ def reconcile(
     if elsewhere and rollout and _holds(elsewhere.endpoint, rollout):
         return answer("wait", f"the rollout of version {rollout.version} on {rollout.endpoint} is not over")
     if endpoint and endpoint.status in IN_PROGRESS:
-        if endpoint.config_name == wanted and rollout and rollout.status == "succeeded" and leaves is None:
+        if stands and rollout and rollout.status == "succeeded" and leaves is None:
             return answer(
                 "nothing",
                 f"version {target.version} is in service; the endpoint is {endpoint.status} by no rollout of ours",
@@ -182,16 +191,18 @@ def reconcile(
             "delete",
             f"the endpoint is {endpoint.status}, which only a new one mends: {endpoint.failure_reason}",
         )
-    if leaves and endpoint.config_name == wanted:
+    if leaves and stands:
         return answer("adopt", f"{endpoint.name} is there already, of the kind asked for")
     if leaves:
         return answer("delete", f"{endpoint.name} is left from another change of kind, with other settings")
-    if endpoint.config_name == wanted:
+    if stands:
         return answer("nothing", f"version {target.version} is in service")
     if rollout and rollout.status == "starting" and now - rollout.started_at < HANDLING and not elsewhere:
         return answer("wait", f"the rollout of version {rollout.version} is being asked for")
     if current is None:
         serves = f"config {endpoint.config_name}, which is not ours"
+    elif endpoint.config_name == wanted:
+        serves = f"it on {endpoint.host_instance}, which is left from a rollout that was lost"
     elif current.version == target.version:
         serves = "the same version with other settings"
     elif current.version > target.version:
@@ -235,7 +246,7 @@ def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetim
         return Settlement(None, "no rollout of ours is under way")
     if endpoint and endpoint.status in IN_PROGRESS:
         return Settlement(None, f"the endpoint is {endpoint.status}")
-    ours = endpoint is not None and endpoint.config_name == rollout.config_name
+    ours = endpoint is not None and endpoint.runs(rollout.config_name, rollout.instance)
     if endpoint and ours and endpoint.status not in BROKEN:
         return Settlement("succeeded", f"InService with {rollout.config_name}")
     untouched = endpoint is None or endpoint.modified_at is None or endpoint.modified_at <= rollout.started_at
@@ -255,9 +266,10 @@ def settle(endpoint: EndpointState | None, rollout: Rollout | None, now: datetim
         endpoint.failure_reason
         or "SageMaker gave no reason: an alarm of the rollout fired, or the new fleet was unhealthy"
     )
-    return Settlement(
-        "rolled_back", f"the endpoint is InService with {endpoint.config_name}, not ours: {why}"
-    )
+    has = f"with {endpoint.config_name}"
+    if endpoint.config_name == rollout.config_name:
+        has = f"on {endpoint.host_instance}"
+    return Settlement("rolled_back", f"the endpoint is InService {has}, not ours: {why}")
 
 
 def _was_asked(endpoint: EndpointState | None, rollout: Rollout) -> bool:

@@ -53,14 +53,22 @@ class Place:
         """The endpoint that a rollout is about."""
         name = place_of(rollout, self.route)
         found = {self.aimed: self.endpoint, self.route.endpoint: self.present}
-        return found[name] if name in found else world.endpoints.get(name)
+        return found[name] if name in found else _look_at(name, world)
 
 
 def look(config: ModelConfig, world: World) -> Place:
     route = serving(config.model, world)
     aimed = aim(route, config, world.names)
-    present = world.endpoints.get(route.endpoint)
-    return Place(route, aimed, present if aimed == route.endpoint else world.endpoints.get(aimed), present)
+    present = _look_at(route.endpoint, world)
+    return Place(route, aimed, present if aimed == route.endpoint else _look_at(aimed, world), present)
+
+
+def _look_at(name: str, world: World) -> EndpointState | None:
+    """An endpoint with the instance type that its component runs on, where it hosts one."""
+    endpoint = world.endpoints.get(name)
+    if endpoint is None or not endpoint.host_config:
+        return endpoint
+    return replace(endpoint, host_instance=world.endpoints.instance_type(endpoint.host_config) or "")
 
 
 def planned(place: Place, rollout: Rollout | None, config: ModelConfig, world: World) -> DeploymentPlan:

@@ -153,7 +153,7 @@ class TableState:
 
 def _document(rollout: Rollout) -> dict[str, Any]:
     document = asdict(rollout) | {"started_at": rollout.started_at.isoformat()}
-    for name in ("lost", "endpoint"):
+    for name in ("lost", "endpoint", "instance"):
         if not document[name]:
             del document[name]
     return document

@@ -99,7 +99,13 @@ def _carry_out(
     name = place.aimed
     lost = known.lost if known else ()
     starting = Rollout(
-        plan.config_name, plan.version.version, world.now(), "starting", lost=lost, endpoint=name
+        plan.config_name,
+        plan.version.version,
+        world.now(),
+        "starting",
+        lost=lost,
+        endpoint=name,
+        instance=config.endpoint.instance if config.scales_to_zero else "",
     )
     if plan.action == "delete":
         # Written down as begun: what was forgiven by a new approval stays so until the new endpoint is there.

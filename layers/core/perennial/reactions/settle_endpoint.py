@@ -156,7 +156,7 @@ def _lost(
         and endpoint.status not in BROKEN
         and serving
         and serving.version == rollout.version
-        and endpoint.config_name != rollout.config_name
+        and not endpoint.runs(rollout.config_name, rollout.instance)
     )
     loss = Loss(
         rollout.version,
