@@ -199,20 +199,19 @@ def action(config: ModelConfig, entry: ScheduledBounds, raised: Raised, now: dat
 
 def stepping(policy: StepPolicy) -> Request:
     """A step policy; its steps are told as distances from the alarm's threshold, as AWS wants them."""
-    threshold = _threshold(policy)
-    edges = sorted(level - threshold for level in policy.levels)
+    threshold, levels = _threshold(policy), sorted(policy.levels)
     rising = policy.above is not None
     adjustments = []
-    for index, edge in enumerate(edges):
-        step: dict[str, Any] = {"ScalingAdjustment": policy.levels[edge + threshold]}
+    for index, level in enumerate(levels):
+        step: dict[str, Any] = {"ScalingAdjustment": policy.levels[level]}
         if rising:
-            step["MetricIntervalLowerBound"] = edge
-            if index + 1 < len(edges):
-                step["MetricIntervalUpperBound"] = edges[index + 1]
+            step["MetricIntervalLowerBound"] = level - threshold
+            if index + 1 < len(levels):
+                step["MetricIntervalUpperBound"] = levels[index + 1] - threshold
         else:
-            step["MetricIntervalUpperBound"] = edge
+            step["MetricIntervalUpperBound"] = level - threshold
             if index:
-                step["MetricIntervalLowerBound"] = edges[index - 1]
+                step["MetricIntervalLowerBound"] = levels[index - 1] - threshold
         adjustments.append(step)
     return {
         "PolicyType": "StepScaling",

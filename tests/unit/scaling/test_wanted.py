@@ -159,6 +159,13 @@ def test_a_rate_is_put_with_its_next_time():
             [(None, -15, -2), (-15, 0, -1)],
             id="below",
         ),
+        pytest.param(
+            {"name": "share", "metric": "GPUUtilization", "above": {28.48: 1, 99.1: 2}},
+            "GreaterThanOrEqualToThreshold",
+            28.48,
+            [(0, 99.1 - 28.48, 1), (99.1 - 28.48, None, 2)],
+            id="levels whose distance is no round number",
+        ),
     ],
 )
 def test_steps_are_told_as_distances_from_the_threshold(policy, operator, threshold, steps):
