@@ -160,11 +160,11 @@ def test_a_rate_is_put_with_its_next_time():
             id="below",
         ),
         pytest.param(
-            {"name": "share", "metric": "GPUUtilization", "above": {28.48: 1, 99.1: 2}},
-            "GreaterThanOrEqualToThreshold",
-            28.48,
-            [(0, 99.1 - 28.48, 1), (99.1 - 28.48, None, 2)],
-            id="levels whose distance is no round number",
+            {"name": "rare", "metric": "GPUUtilization", "below": {99.1: -1, 28.48: -2}},
+            "LessThanOrEqualToThreshold",
+            99.1,
+            [(None, 28.48 - 99.1, -2), (28.48 - 99.1, 0, -1)],
+            id="fractions that do not add up again",
         ),
     ],
 )
