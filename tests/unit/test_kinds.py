@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from fakes import NAMES, NOW, InMemoryWorld, config
@@ -19,7 +20,7 @@ from perennial.deployment import (
     reconcile,
 )
 from perennial.errors import NameTooLong, ReservedName
-from perennial.kinds import GRACE, Route, aim, is_abandoned, leftover
+from perennial.kinds import GRACE, Kind, Route, aim, is_abandoned, leftover
 from perennial.losses import Loss
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
@@ -281,16 +282,17 @@ def test_what_scales_provisioned_concurrency():
 
 def test_names():
     """The second endpoint's events are the model's, its longest name fits, and no model is called like one."""
-    for name in (PLAIN, OTHER, BACK):
-        assert NAMES.model_of_endpoint(name) == "mortgage"
+    assert NAMES.model_of_endpoint(PLAIN) == "mortgage"
     assert NAMES.model_of_endpoint("somebody-elses") is None
-    with pytest.raises(ReservedName, match="-serverless"):
-        NAMES.check("mortgage-serverless")
     longest = "m" * 28
     NAMES.check(longest)
     with pytest.raises(NameTooLong):
         NAMES.check(longest + "mm")
-    assert len(NAMES.endpoint_of_kind(longest, "serverless")) <= 63
+    for kind in get_args(Kind):
+        assert NAMES.model_of_endpoint(NAMES.endpoint_of_kind("mortgage", kind)) == "mortgage"
+        assert len(NAMES.endpoint_of_kind(longest, kind)) <= 63
+        with pytest.raises(ReservedName, match=f"-{kind}"):
+            NAMES.check(f"mortgage-{kind}")
 
 
 def test_the_configuration_survives():

@@ -14,7 +14,7 @@ from perennial.errors import NameTooLong, ReservedName
 LONGEST = 63  # jobs, models, endpoint configs and endpoints alike
 JOB_SUFFIX = len("-0123456789ab-012345-r99")
 ANSWERS = {"endpointOutput_predicted_label": "the predicted label", "endpointOutput_score": "the score"}
-KINDS = ("-realtime", "-serverless")  # what ends the name of a second endpoint
+KINDS = ("-realtime", "-serverless", "-components")  # what ends the name of a second endpoint
 
 _JOB = re.compile(
     r"^(?P<base>(?P<model>.+)-(?P<dataset>[0-9a-f]{12})-(?P<config>[0-9a-f]{6}))(?:-r(?P<attempt>\d+))?$"
