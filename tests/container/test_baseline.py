@@ -103,6 +103,30 @@ def test_rare_categories_are_known(tmp_path: Path):
     assert statistics(job).features["group"].words.distinct == job.evaluation["rows"]["training"] > 254
 
 
+@pytest.mark.parametrize(
+    ("threshold", "privileged", "held", "compared"),
+    [
+        ("0.5", "0", "(-inf, 0.5]", ["(0.5, inf]"]),
+        ("[-0.5, 0.5]", "-0.5", "(-inf, -0.5]", ["(-0.5, 0.5]", "(0.5, inf]"]),
+    ],
+)
+def test_groups_of_a_numeric_facet(
+    tmp_path: Path, threshold: str, privileged: str, held: str, compared: list[str]
+):
+    """Thresholds part a column of numbers with gaps, for the gate and for the baseline of later windows."""
+    job = trained(
+        tmp_path, LOANS, loan_rows(400), facet="ratio", facet_threshold=threshold, privileged=privileged
+    )
+    found = job.evaluation["bias"]
+    assert found["privileged"] == held
+    assert set(found["groups"]) == {held, *compared}
+    assert sum(found["groups"].values()) < job.evaluation["rows"]["holdout"]
+    facets = json.loads(baseline(job)["bias_analysis.json"])["post_training_bias_metrics"]["facets"]
+    assert [each["value_or_threshold"] for each in facets["ratio"]] == compared
+    [dppl] = [each["value"] for each in facets["ratio"][-1]["metrics"] if each["name"] == "DPPL"]
+    assert abs(dppl) > 0.3, "high ratios are denied"
+
+
 def test_files_of_a_regression(tmp_path: Path):
     """What a regression does not have (labels' probabilities, a facet) it leaves no file for."""
     generator = np.random.default_rng(4)

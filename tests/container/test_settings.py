@@ -1,6 +1,7 @@
 """What the outside world says to the container: hyperparameters, environment, content types, and its user."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,30 @@ def test_hyperparameters():
         estimator="linear",
         estimator_options={"num_leaves": 31, "l2": 0.5, "exact": True, "name": "free text"},
     )
+
+
+@pytest.mark.parametrize("thresholds", ["40", "[40]", "40.0"])
+def test_the_privileged_group_of_a_numeric_facet(thresholds: str):
+    """With thresholds the privileged group is told by a number, and is the interval that it is in."""
+    found = Hyperparameters.parse({"facet": "age", "facet_threshold": thresholds, "privileged": "30"})
+    assert (found.facet_threshold, found.privileged) == ((40.0,), "(-inf, 40]")
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "privileged", "reason"),
+    [
+        ("old", "30", "'old', expected a number"),
+        ("[60, 25]", "30", "a list of ascending ones"),
+        ("[]", "30", "expected a number"),
+        ("[NaN]", "30", "expected a number"),
+        ("true", "30", "expected a number"),
+        ("40", "old", "hyperparameter 'privileged': 'old' is not a number of the privileged group"),
+    ],
+)
+def test_thresholds_that_part_nothing(thresholds: str, privileged: str, reason: str):
+    """A wrong threshold or privileged number is refused by its name."""
+    with pytest.raises(TrainingError, match=re.escape(reason)):
+        Hyperparameters.parse({"facet_threshold": thresholds, "privileged": privileged})
 
 
 @pytest.mark.parametrize(("content", "settings"), [(None, Hyperparameters()), ("{}", Hyperparameters())])

@@ -170,6 +170,24 @@ FAILURES = [
     pytest.param({}, {"facet": "planet"}, "lacks the columns ['planet']", id="unknown facet"),
     pytest.param({}, {"facet": "group", "privileged": "z"}, "has no two groups", id="unknown group"),
     pytest.param(
+        {},
+        {"facet": "score", "facet_threshold": "9", "privileged": "10"},
+        "the facet 'score' has no two groups: privileged is '(9, inf]', its values are ['(-inf, 9]']",
+        id="threshold beyond the data",
+    ),
+    pytest.param(
+        {},
+        {"facet": "group", "facet_threshold": "9", "privileged": "10"},
+        "facet_threshold parts numbers: p.csv, data row",
+        id="threshold of texts",
+    ),
+    pytest.param(
+        {},
+        {"facet": "planet", "facet_threshold": "9"},
+        "lacks the columns ['planet']",
+        id="threshold of nothing",
+    ),
+    pytest.param(
         {"ratio": "x"}, {}, "p.csv, data row 41, column 'ratio': 'x' is not a number", id="bad cell"
     ),
     pytest.param({"score": "1.5"}, {}, "'1.5' is not a whole number", id="fraction in an int column"),

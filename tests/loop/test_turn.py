@@ -13,14 +13,14 @@ from stranger import FEW_ROWS, ONCE, SMALL, Model, Stack, drop_of, wait_for
 def first(stack: Stack) -> Model:
     """A model whose first version, learnt from noisy data, is in service."""
     model = stack.model("turn").configure(
-        gate={"metric": "auc", "minimum": 0.5, "minimum_gain": 0.0},
+        gate={"metric": "auc", "minimum": 0.5, "minimum_gain": 0.0, "max_bias": {"DPPL": 1.0}},
         endpoint={
             **SMALL,
             "instances": 2,
             "rollout": {"type": "canary", "percent": 50, "bake_minutes": 2},
             "rollback_on": {"p99_ms": 10_000},  # a busy machine is no reason to go back
         },
-        monitors={"bias": {"facet": "region", "privileged": "north"}},
+        monitors={"bias": {"facet": "income", "facet_threshold": [75, 140], "privileged": 100}},
     )
     model.drop("first", drop_of(400, noise=0.35, parts=3))
     registered = model.wait_for("version_registered")
@@ -132,6 +132,10 @@ def test_the_package_tells_where_it_comes_from(first: Model) -> None:
     assert first.document(f"trainings/{name}/evaluation.json")["metrics"]["auc"] == pytest.approx(
         float(metadata["metric-auc"]), rel=1e-4
     )
+    facets = first.document(f"trainings/{name}/baseline/bias_analysis.json")["post_training_bias_metrics"][
+        "facets"
+    ]
+    assert [each["value_or_threshold"] for each in facets["income"]] == ["(-inf, 75]", "(140, inf]"]
     assert first.document(f"trainings/{name}/hyperparameters.json")["rounds"] == "20"
     assert f"trainings/{name}/output/model.tar.gz" in first.keys("trainings/")
     tags = first.sagemaker.list_tags(ResourceArn=job["TrainingJobArn"])["Tags"]

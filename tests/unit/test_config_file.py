@@ -1,5 +1,7 @@
 """A mistake in model.yaml is told with its line, its key, what is allowed, and a near miss."""
 
+import json
+
 import pytest
 
 from perennial.config import ModelConfig
@@ -68,6 +70,28 @@ def test_three_keys_are_enough():
             + 'monitors: {bias: {facet: afam, privileged: "no"}}\n',
             "monitors.bias: these metrics are defined for binary_classification",
             id="bias of a regression",
+        ),
+        pytest.param(
+            HEAD + "monitors: {bias: {facet: age, facet_threshold: old, privileged: 30}}\n",
+            "monitors.bias.facet_threshold.0: Input should be a valid number",
+            id="threshold that is no number",
+        ),
+        pytest.param(
+            HEAD + "monitors: {bias: {facet: age, facet_threshold: [60, 25], privileged: 30}}\n",
+            "monitors.bias.facet_threshold: 60, 25 do not ascend",
+            id="thresholds out of order",
+        ),
+        pytest.param(
+            HEAD + "monitors: {bias: {facet: age, facet_threshold: 40, privileged: old}}\n",
+            "with facet_threshold it is any number of the privileged group, not 'old'",
+            id="privileged group of no number",
+        ),
+        pytest.param(
+            HEAD
+            + "schema: {features: {age: {type: string}}}\n"
+            + "monitors: {bias: {facet: age, facet_threshold: 40, privileged: 30}}\n",
+            "monitors.bias.facet_threshold: 'age' is of type string in schema.features",
+            id="threshold of texts",
         ),
         pytest.param(
             HEAD + "monitors: {model_quality: {metric: rmse}}\n",
@@ -182,6 +206,7 @@ def test_aliases_within_aliases_are_refused_in_few_words():
         pytest.param({"scaling": {"max": 9}}, False, False, id="scaling"),
         pytest.param({"gate": {"minimum": 0.9}}, False, False, id="gate"),
         pytest.param({"target": "approved"}, True, False, id="target"),
+        pytest.param({"monitors": {"bias": {"facet": "age", "privileged": 9}}}, True, False, id="facet"),
     ],
 )
 def test_hashes_change_with_what_they_stand_for(changes, training, endpoint):
@@ -190,6 +215,17 @@ def test_hashes_change_with_what_they_stand_for(changes, training, endpoint):
     before, after = ModelConfig.model_validate(plain), ModelConfig.model_validate(plain | changes)
     assert training == (before.training_hash != after.training_hash)
     assert endpoint == (before.endpoint_hash != after.endpoint_hash)
+
+
+def test_a_threshold_of_the_facet_is_another_training():
+    """Groups are counted at training; one threshold is written as a number or as a list of one."""
+    bias = {"facet": "age", "privileged": 30}
+    found = [
+        read_config(HEAD + f"monitors: {{bias: {json.dumps(bias | more)}}}\n", model="mortgage").training_hash
+        for more in ({}, {"facet_threshold": 40}, {"facet_threshold": [40]}, {"facet_threshold": [40, 60]})
+    ]
+    assert found[1] == found[2]
+    assert len({*found}) == 3
 
 
 def test_the_catalog_reads_back_what_it_keeps():

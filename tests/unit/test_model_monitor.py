@@ -14,7 +14,7 @@ from perennial.monitoring.analysis import request_of
 from perennial.monitoring.baselines import Version
 from perennial.monitoring.engines import choose, cron
 from perennial.monitoring.images import image_uri
-from perennial.monitoring.model_monitor import Execution, definition, portable
+from perennial.monitoring.model_monitor import Execution, bias_config, definition, portable
 from perennial.monitoring.processing import ProcessingJob
 from perennial.monitoring.summary import Summary
 from perennial.monitoring.windows import Window, iso
@@ -129,6 +129,20 @@ def test_requests(monitor, operation):
     assert made.job == wanted(monitor).job
     other = wanted(monitor, {**ALL, monitor: {**ALL[monitor], "every": "12h"}})
     assert made.job["JobDefinitionName"] != other.job["JobDefinitionName"]
+
+
+@pytest.mark.parametrize(
+    ("more", "facet"),
+    [
+        ({}, {"name_or_index": "age"}),
+        ({"facet_threshold": 40}, {"name_or_index": "age", "value_or_threshold": [40]}),
+    ],
+)
+def test_clarify_is_told_the_thresholds(more, facet):
+    """Its analysis_config.json names the facet, and what parts a facet of numbers."""
+    settings = config(monitors={"bias": {"facet": "age", "privileged": 30, **more}})
+    request = request_of(settings, "bias", Window(NOW, NOW + DAY), Version(1, "abc", FILES), SCHEMA, NAMES)
+    assert json.loads(bias_config(settings, request))["facet"] == [facet]
 
 
 def test_labels_are_waited_for():

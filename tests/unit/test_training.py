@@ -115,6 +115,14 @@ def test_job_request_pins_everything():
     } == request["HyperParameters"]
 
 
+def test_a_numeric_facet_goes_to_the_job_with_its_thresholds():
+    """The job gets thresholds as JSON, and of the privileged group the number that model.yaml tells it by."""
+    bias = {"facet": "age", "facet_threshold": [25, 60.5], "privileged": 40}
+    request = job_request("job", NEW, config(monitors={"bias": bias}), None, PLATFORM, NAMES)
+    found = {name: request["HyperParameters"][name] for name in ("facet", "facet_threshold", "privileged")}
+    assert found == {"facet": "age", "facet_threshold": "[25.0, 60.5]", "privileged": "40"}
+
+
 def test_spot_waits_longer_than_it_runs():
     """SageMaker asks for MaxWaitTime of at least MaxRuntime with spot, and for none without."""
     spot = job_request("job", NEW, config(), None, PLATFORM, NAMES)["StoppingCondition"]

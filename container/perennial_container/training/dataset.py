@@ -1,14 +1,16 @@
 """Reads the training channel into two tables: the rows to learn from, and the rows held out."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from perennial_analysis.bias.thresholds import by_threshold
 from perennial_analysis.columns import Column
 from perennial_analysis.columns import Table as Observed
 from perennial_analysis.statistics import Statistics
@@ -92,10 +94,11 @@ def read_dataset(
     share: float,
     seed: int,
     facet: str | None,
+    facet_threshold: Sequence[float] = (),
     check_stop: Callable[[], None],
 ) -> Dataset:
     """Read and split every part. Raises TrainingError naming part, row and column of what cannot be read."""
-    split = _Split(schema, share, seed, facet)
+    split = _Split(schema, share, seed, facet, facet_threshold)
 
     def training_tables() -> Iterator[Observed]:
         for path in find_parts(channel):
@@ -109,8 +112,11 @@ def read_dataset(
 class _Split:
     """Takes batches and collects the rows of both sides."""
 
-    def __init__(self, schema: Schema, share: float, seed: int, facet: str | None) -> None:
+    def __init__(
+        self, schema: Schema, share: float, seed: int, facet: str | None, thresholds: Sequence[float]
+    ) -> None:
         self.schema, self.share, self.seed, self.facet = schema, share, seed, facet
+        self.thresholds = thresholds
         self.names = tuple(feature.name for feature in schema.features)
         self.wanted = list(dict.fromkeys([*self.names, schema.target, *([facet] if facet else [])]))
         self.vocabularies = {
@@ -125,7 +131,7 @@ class _Split:
         features = _features(batch, self.schema, self.vocabularies)
         target, target_cells = _target(batch, self.schema)
         hashes = holdout.row_hashes([*features.cells, target_cells], self.seed)
-        codes = _facet(batch, self.facet, self.facets)
+        codes = _facet(batch, self.facet, self.thresholds, self.facets)
         known = ~np.isnan(target)
         out = known & holdout.held_out(hashes, self.share)
         chosen = known & ~out
@@ -211,7 +217,16 @@ def _target(batch: Batch, schema: Schema) -> tuple[Targets, holdout.Hashes]:
     return places, holdout.text_cells(class_codes, schema.classes)
 
 
-def _facet(batch: Batch, facet: str | None, facets: reading.Vocabulary) -> reading.Codes:
+def _facet(
+    batch: Batch, facet: str | None, thresholds: Sequence[float], facets: reading.Vocabulary
+) -> reading.Codes:
     if facet is None:
         return np.full(batch.rows, reading.MISSING_CODE, np.int32)
+    if thresholds:
+        try:
+            numbers = _numbers(batch, facet, "float")
+        except TrainingError as error:
+            raise TrainingError(f"facet_threshold parts numbers: {error}") from error
+        groups = by_threshold(numbers, thresholds)
+        return facets.merge(*reading.texts(pa.array(groups, pa.string())))
     return facets.merge(*reading.texts(batch.columns[facet]))

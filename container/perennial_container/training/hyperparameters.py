@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from perennial_analysis.bias.thresholds import group_of
 from perennial_container.errors import TrainingError
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """The reserved ones by name; `estimator_options` are all others, for the estimator."""
+    """The reserved ones by name; `estimator_options` are all others, for the estimator. With `facet_threshold`
+    `privileged` is the name of the group that its number is in."""
 
     holdout: float = 0.2
     seed: int = 0
     estimator: str = "gradient_boosting"
     threshold: float = 0.5
     facet: str | None = None
+    facet_threshold: tuple[float, ...] = ()
     privileged: str | None = None
     champion_version: str | None = None
     estimator_options: Mapping[str, Any] = field(default_factory=dict)
@@ -45,9 +48,26 @@ class Hyperparameters:
         for name, (lowest, highest) in {"holdout": (0.0, 0.9), "threshold": (0.0, 1.0)}.items():
             if name in given:
                 reserved[name] = _between(name, given.pop(name), lowest, highest)
+        if "facet_threshold" in given:
+            reserved |= _groups(given.pop("facet_threshold"), reserved.get("privileged"))
         if "seed" in given:
             reserved["seed"] = int(_between("seed", given.pop("seed"), 0, 2**31 - 1))
         return cls(**reserved, estimator_options={name: _scalar(text) for name, text in given.items()})
+
+
+def _groups(text: str, privileged: str | None) -> dict[str, Any]:
+    found = _json(text)
+    thresholds = found if isinstance(found, list) else [found]
+    numbers = all(type(each) in (int, float) and math.isfinite(each) for each in thresholds)
+    if not thresholds or not numbers or sorted({*thresholds}) != thresholds:
+        raise TrainingError(
+            f"hyperparameter 'facet_threshold' is {text!r}, expected a number or a list of ascending ones"
+        )
+    try:
+        group = None if privileged is None else group_of(privileged, thresholds)
+    except ValueError as error:
+        raise TrainingError(f"hyperparameter 'privileged': {error}") from error
+    return {"facet_threshold": tuple(map(float, thresholds)), "privileged": group}
 
 
 def _unquoted(text: str) -> str:
@@ -68,9 +88,13 @@ def _between(name: str, text: str, lowest: float, highest: float) -> float:
     return number
 
 
-def _scalar(text: str) -> Any:
+def _json(text: str) -> Any:
     try:
-        value = json.loads(text)
+        return json.loads(text)
     except ValueError:
         return text
+
+
+def _scalar(text: str) -> Any:
+    value = _json(text)
     return text if isinstance(value, dict | list) or value is None else value

@@ -83,6 +83,7 @@ def train(paths: Paths, stop: StopSignal) -> None:
         share=settings.holdout,
         seed=settings.seed,
         facet=settings.facet,
+        facet_threshold=settings.facet_threshold,
         check_stop=check_stop,
     )
     require_learnable(dataset, schema)

@@ -78,6 +78,7 @@ class ModelConfig(Section):
             raise ValueError("gate.max_bias: these metrics are defined for binary_classification")
         if self.monitors.bias and self.problem != "binary_classification":
             raise ValueError("monitors.bias: these metrics are defined for binary_classification")
+        self._check_facet()
         self._check_quality_monitor()
         if why := components_rules.refusal(self.endpoint, self.scaling):
             raise ValueError(why)
@@ -92,6 +93,15 @@ class ModelConfig(Section):
         if self.target in self.schema_.features or self.target in self.schema_.drop:
             raise ValueError(f"schema: {self.target!r} is the target, so it is neither a feature nor dropped")
         return self
+
+    def _check_facet(self) -> None:
+        bias = self.monitors.bias
+        rule = self.schema_.features.get(bias.facet) if bias else None
+        if bias and bias.facet_threshold and rule and rule.type not in ("float", "int"):
+            raise ValueError(
+                f"monitors.bias.facet_threshold: {bias.facet!r} is of type {rule.type} in schema.features; "
+                "thresholds are for numbers"
+            )
 
     def _check_quality_monitor(self) -> None:
         monitor = self.monitors.model_quality
@@ -146,7 +156,7 @@ class ModelConfig(Section):
                 "training": self.training.model_dump(
                     mode="json", exclude={"max_retries", "cooldown_minutes"}
                 ),
-                "facet": [bias.facet, bias.privileged] if bias else None,
+                "facet": [bias.facet, bias.privileged, *bias.facet_threshold] if bias else None,
             }
         )
 

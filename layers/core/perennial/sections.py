@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 RESERVED_HYPERPARAMETERS = frozenset(
-    {"holdout", "seed", "estimator", "facet", "privileged", "champion_version"}
+    {"holdout", "seed", "estimator", "facet", "facet_threshold", "privileged", "champion_version"}
 )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from datetime import time, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from perennial.sections import BiasMetric, Section, Text, written
 
@@ -82,13 +83,49 @@ class ModelQualityMonitor(Monitor):
     min_coverage: float = Field(0.5, ge=0, le=1, description="share of predictions that should get a label")
 
 
+def _ascending(thresholds: tuple[float, ...]) -> tuple[float, ...]:
+    if sorted({*thresholds}) != list(thresholds):
+        raise ValueError(f"{', '.join(f'{each:g}' for each in thresholds)} do not ascend")
+    return thresholds
+
+
+Thresholds = Annotated[
+    tuple[Annotated[float, Field(allow_inf_nan=False)], ...],
+    BeforeValidator(lambda value: value if isinstance(value, list | tuple) else [value]),
+    AfterValidator(_ascending),
+    Field(max_length=20),
+]
+
+
 class BiasMonitor(Monitor):
     """How differently groups are treated."""
 
     facet: str = Field(description="the column that tells the groups apart")
-    privileged: Text = Field(description="the value of the group that others are compared with")
+    facet_threshold: Thresholds = Field(
+        (),
+        description="a number, or several in ascending order, that part a facet of numbers into groups: 40 into "
+        "`(-inf, 40]` and `(40, inf]`, as Clarify names them",
+    )
+    privileged: Text = Field(
+        description="the value of the group that others are compared with; with `facet_threshold` any number "
+        "of that group"
+    )
     metrics: tuple[BiasMetric, ...] = ("DPPL", "DI", "AD")
     tolerance: float = Field(0.1, ge=0, description="how much farther from unbiased than at training")
+
+    @model_validator(mode="after")
+    def _privileged_is_in_a_group(self) -> Self:
+        if self.facet_threshold:
+            try:
+                known = math.isfinite(float(self.privileged))
+            except ValueError:
+                known = False
+            if not known:
+                raise ValueError(
+                    f"privileged: with facet_threshold it is any number of the privileged group, "
+                    f"not {self.privileged!r}"
+                )
+        return self
 
 
 class Monitors(Section):

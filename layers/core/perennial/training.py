@@ -255,6 +255,8 @@ def hyperparameters(config: ModelConfig, champion: Champion | None) -> dict[str,
     }
     if bias:
         own |= {"facet": bias.facet, "privileged": bias.privileged}
+    if bias and bias.facet_threshold:
+        own["facet_threshold"] = json.dumps(bias.facet_threshold)
     if champion:
         own["champion_version"] = str(champion.version)
     given = {

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perennial_analysis.bias.formulas import Counts
+from perennial_analysis.bias.thresholds import interval_names
 from perennial_analysis.model_quality.labels import MISSING, Places, Values, as_numbers, encode, spell_all
 
 Flags = npt.NDArray[np.bool_]
@@ -142,5 +143,4 @@ def count(
 
 
 def _above(threshold: float) -> str:
-    """Clarify's interval, but without the largest value: a name that changed from window to window is none."""
-    return f"({int(threshold) if float(threshold).is_integer() else threshold}, inf]"
+    return interval_names([threshold])[-1]

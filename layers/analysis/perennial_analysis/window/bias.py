@@ -31,21 +31,20 @@ STAGES = {"pre_training": "Pre-training", "post_training": "Post-Training"}
 def bias(request: Request, baseline: Mapping[str, bytes], parts: Sequence[Part], whole: Part) -> Findings:
     """Joined parts beside the baseline's bias_analysis.json."""
     rows = labelled(parts, request)
-    facet = str(request.settings.get("facet", ""))
     known = document(baseline, "bias_analysis.json")
     usable = np.array(
         [a is not None and b is not None for a, b in zip(rows.facet, rows.predicted, strict=True)],
         dtype=np.bool_,
     )
     found = int(usable.sum())
-    not_judged = unjudged(request, whole, found, f"answered row with a value of {facet}")
+    not_judged = unjudged(request, whole, found, f"answered row with a value of {request.facet}")
     if not_judged is None and (known is None or request.positive is None):
         not_judged = "no_baseline", "The model in service has no bias baseline to compare this window with."
     report, with_label = _report(request, rows, usable, _target(known))
     compared = _compare(request, report, known, document(baseline, "errors.json"))
     tripped = [] if not_judged else [each for each in compared if each.violated]
     figures = _figures(request, report, compared, tripped)
-    status, reason = not_judged or _verdict(report, tripped, found)
+    status, reason = not_judged or _verdict(_too_small(report, compared), report, tripped, found)
     violations = tuple(Violation(each.metric, "bias_drift_check", "bias", _told(each)) for each in tripped)
     labels = Labels(with_label, found - with_label, rows.joined.unmatched, rows.joined.late)
     return Findings(
@@ -74,11 +73,10 @@ def _report(
     request: Request, rows: Labelled, usable: np.ndarray[Any, np.dtype[np.bool_]], target: str
 ) -> tuple[BiasReport, int]:
     """Metrics of predictions from all rows; those that need labels from the rows that have one."""
-    facet, positive = str(request.settings.get("facet", "")), request.positive
+    facet, positive = request.facet, request.positive
     if positive is None:
         return BiasReport(target, "", [], ["post_training"], [facet], {facet: 0}), 0
-    privileged = request.settings.get("privileged")
-    group = None if privileged is None else str(privileged)
+    group = request.privileged
     everyone = groups_report(
         facet, rows.facet[usable], group, target, positive, labels=None, predicted=rows.predicted[usable]
     )
@@ -128,7 +126,7 @@ def _compare(
     return [
         replace(each, allowed=(each.allowed[0] - tolerance, each.allowed[1] + tolerance))
         for each in compared
-        if each.metric in watched and each.facet == request.settings.get("facet")
+        if each.metric in watched and each.facet == request.facet
     ]
 
 
@@ -167,8 +165,16 @@ def _told(each: Comparison) -> str:
     )
 
 
-def _verdict(report: BiasReport, tripped: Sequence[Comparison], found: int) -> tuple[Status, str]:
-    small = [group.value for group in report.groups if group.note]
+def _too_small(report: BiasReport, compared: Sequence[Comparison]) -> list[str]:
+    """Groups with too few rows, and those of training that have none; all of them if the privileged one has none."""
+    there = {identity(group.value) for group in report.groups}
+    absent = {each.facet_value for each in compared if identity(each.facet_value) not in there}
+    return sorted({*(group.value for group in report.groups if group.note), *absent})
+
+
+def _verdict(
+    small: Sequence[str], report: BiasReport, tripped: Sequence[Comparison], found: int
+) -> tuple[Status, str]:
     told = f" Too small to judge: {listed(small)}." if small else ""
     if tripped:
         first = tripped[0]
@@ -177,7 +183,7 @@ def _verdict(report: BiasReport, tripped: Sequence[Comparison], found: int) -> t
             f"{first.metric} of {first.facet} {first.facet_value} is {first.value:.3f}, "
             f"at training {first.baseline:.3f}{more}.{told}"
         )
-    if report.groups and len(small) == len(report.groups):
+    if all(group.note for group in report.groups):
         return "too_few", f"No group is large enough to judge in {counted(found, 'row')}.{told}"
     return "ok", f"No group is treated more differently than at training, in {counted(found, 'row')}.{told}"
 

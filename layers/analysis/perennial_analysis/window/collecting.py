@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
-from perennial_analysis.columns import Column, Table, as_text
+from perennial_analysis.bias.thresholds import by_threshold
+from perennial_analysis.columns import Table, as_text
 from perennial_analysis.ground_truth import LabelFile, read_labels
 from perennial_analysis.statistics import Statistics, profile_chunks
 from perennial_analysis.statistics_file import UnreadableStatistics, read_statistics, write_statistics
@@ -29,10 +30,10 @@ def collect(
         tables = (batch.table(excluded) for batch in batches)
         part.statistics = write_statistics(profile_chunks(_not_empty(tables), known))
         return part
-    facet = str(request.settings.get("facet", "")) if request.monitor == "bias" else None
-    kinds = {facet: "String"} if facet else {}
-    for batch in read_traffic(request, captures, part, kinds=kinds, inputs=facet is not None):
-        part.predictions.append(_predictions(batch, facet))
+    of_bias = request.monitor == "bias"
+    kinds = {request.facet: "String"} if of_bias and request.facet else {}
+    for batch in read_traffic(request, captures, part, kinds=kinds, inputs=of_bias):
+        part.predictions.append(_predictions(batch, _facet(batch, request) if of_bias else None))
     part.truth = read_truth(labels, part)
     return part
 
@@ -77,18 +78,20 @@ def _not_empty(tables: Iterable[Table]) -> Iterator[Table]:
     return (table for table in tables if table)
 
 
-def _predictions(batch: Batch, facet: str | None) -> Predictions:
+def _predictions(batch: Batch, facet: Names | None) -> Predictions:
     return Predictions(
         batch.events,
         batch.inferences,
         np.array(batch.sizes, dtype="<i8").tobytes(),
         batch.scores.astype("<f8").tobytes(),
         Names.of(batch.labels),
-        None if facet is None else _facet(batch.inputs.get(facet), len(batch.labels)),
+        facet,
     )
 
 
-def _facet(column: Column | None, size: int) -> Names:
+def _facet(batch: Batch, request: Request) -> Names:
+    column = batch.inputs.get(request.facet)
     if column is None:
-        return Names.of(np.full(size, None, dtype=object))
-    return Names.of(column.values if column.kind in ("String", "Unknown") else as_text(column).values)
+        return Names.of(np.full(len(batch.labels), None, dtype=object))
+    values = column.values if column.kind in ("String", "Unknown") else as_text(column).values
+    return Names.of(by_threshold(values, request.facet_threshold) if request.facet_threshold else values)

@@ -9,6 +9,8 @@ from typing import Any, BinaryIO, Literal
 
 import msgspec
 
+from perennial_analysis.bias.thresholds import group_of
+
 MonitorName = Literal["data_quality", "model_quality", "bias"]
 Problem = Literal["binary_classification", "multiclass_classification", "regression"]
 OUTPUT = "endpointOutput_"
@@ -73,6 +75,25 @@ class Request:
         told = str(self.settings.get("label_delay", ""))
         number, unit = told[:-1], told[-1:]
         return timedelta(**{UNITS[unit]: int(number)}) if unit in UNITS and number.isdigit() else None
+
+    @property
+    def facet(self) -> str:
+        """The column that tells the groups apart; empty where nobody said."""
+        return str(self.settings.get("facet", ""))
+
+    @property
+    def facet_threshold(self) -> tuple[float, ...]:
+        """What parts a facet of numbers into groups, ascending; empty where each value is one."""
+        return tuple(map(float, self.settings.get("facet_threshold") or ()))
+
+    @property
+    def privileged(self) -> str | None:
+        """The group that others are compared with; None: each is compared with all others. With thresholds it is
+        told by any of its numbers; raises ValueError for what is none."""
+        told = self.settings.get("privileged")
+        if told is None:
+            return None
+        return group_of(told, self.facet_threshold) if self.facet_threshold else str(told)
 
     @property
     def positive(self) -> str | None:

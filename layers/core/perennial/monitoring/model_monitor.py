@@ -184,13 +184,16 @@ def portable(constraints: bytes, drift: str) -> bytes:
 def bias_config(config: ModelConfig, request: Request) -> bytes:
     """analysis_config.json of Clarify."""
     bias = config.monitors.bias
+    facet: dict[str, Any] = {"name_or_index": bias.facet} if bias else {}
+    if bias and bias.facet_threshold:
+        facet["value_or_threshold"] = list(bias.facet_threshold)
     document = {
         "version": "1.0",
         "dataset_type": "text/csv",
         "headers": [*request.features, config.target],
         "label": config.target,
         "label_values_or_threshold": [request.classes[-1]] if request.classes else [],
-        "facet": [{"name_or_index": bias.facet}] if bias else [],
+        "facet": [facet] if bias else [],
         "methods": {"post_training_bias": {"methods": list(bias.metrics) if bias else "all"}},
     }
     return json.dumps(document, sort_keys=True).encode()

@@ -1,10 +1,14 @@
 """The bias monitor: groups beside the privileged one, with and without labels."""
 
-import msgspec
-import pytest
-from loans import captured, labelled, request, rows, source
+from dataclasses import replace
 
-from perennial_analysis.window import analyze
+import msgspec
+import numpy as np
+import pytest
+from loans import CLASSES, captured, labelled, request, rows, source, table
+
+from perennial_analysis.bias.thresholds import by_threshold, group_of
+from perennial_analysis.window import Holdout, analyze, baseline
 
 
 def window(records, labels, files, **settings):
@@ -63,6 +67,72 @@ def test_a_small_group_is_said_to_be_too_small(files):
     assert analysis.summary.status == "too_few"
     assert "Too small to judge: f." in analysis.summary.reason
     assert not analysis.summary.violations
+
+
+@pytest.mark.parametrize("absent", ["f", "m"])
+def test_a_group_without_rows_is_said_to_be_too_small(absent, files):
+    """Who is not there cannot be judged, and neither can the others if the privileged group is not there."""
+    there = {"f": "m", "m": "f"}[absent]
+    found = rows(400, 4).with_column("sex", [there] * 400)
+    analysis = window(captured(found), [], files)
+    assert analysis.summary.status == "too_few"
+    assert "Too small to judge: f." in analysis.summary.reason
+
+
+def aged(size, seed, unfair=0.0, youngest=18):
+    """Rows with an age; `unfair` lowers the scores of those above 60."""
+    age = np.random.default_rng(seed).integers(youngest, 90, size)
+    found = rows(size, seed).with_column("age", age.tolist())
+    scores = np.array(found.scores)
+    return replace(found, scores=np.where(age > 60, scores ** (1 + unfair), scores).tolist())
+
+
+def of_age(found, thresholds, privileged, **more):
+    """A window of these rows beside a baseline that was made with the same thresholds."""
+    holdout = aged(2000, 2)
+    training = table(aged(1000, 1))
+    given = Holdout(
+        holdout.labels, holdout.predicted, holdout.scores, by_threshold(holdout.inputs["age"], thresholds)
+    )
+    files = baseline(
+        {name: training[name] for name in ("income", "region")},
+        given,
+        problem="binary_classification",
+        target="granted",
+        classes=CLASSES,
+        facet="age",
+        privileged=group_of(privileged, thresholds),
+    )
+    asked = request("bias", facet="age", facet_threshold=thresholds, privileged=privileged)
+    asked = replace(asked, features=(*asked.features, "age"))
+    return analyze(asked, files, [source(captured(found, **more))], [])
+
+
+@pytest.mark.parametrize("form", ["csv", "objects"])
+@pytest.mark.parametrize(
+    ("thresholds", "privileged", "groups"),
+    [
+        ([60], "30", {"(60, inf]"}),
+        ([60], "61", {"(-inf, 60]"}),
+        ([30.5, 60], "45", {"(-inf, 30.5]", "(60, inf]"}),
+    ],
+)
+def test_groups_of_a_numeric_facet(form, thresholds, privileged, groups):
+    """Thresholds part the rows: the same treatment is quiet, and a group that is treated otherwise is told."""
+    fair = of_age(aged(1500, 5), thresholds, privileged, form=form)
+    assert fair.summary.status == "ok"
+    assert {each.group for each in fair.summary.bias} == groups
+    unfair = of_age(aged(1500, 5, unfair=3.0), thresholds, privileged, form=form)
+    tripped = {each.group for each in unfair.summary.bias if each.tripped}
+    assert tripped == {group for group in groups if group != "(-inf, 30.5]"}
+    assert f"of the group {group_of(privileged, thresholds)}<" in unfair.files["report.html"].decode()
+
+
+def test_a_threshold_that_parts_no_rows_is_no_judgement():
+    """Where everyone is on one side, the other group is said to be too small."""
+    analysis = of_age(aged(400, 5, youngest=61), [60], "70")
+    assert analysis.summary.status == "too_few"
+    assert "Too small to judge: (-inf, 60]." in analysis.summary.reason
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,7 @@ def sections(
     if not report.groups:
         return ""
     held = {(identity(each.facet_value), each.metric): each for each in compared}
-    privileged = request.settings.get("privileged")
-    others = f"the group {privileged!s}" if privileged is not None else "all others"
+    others = f"the group {request.privileged}" if request.privileged is not None else "all others"
     groups = "".join(
         _group(group, others, [each for each in figures if each.group == group.value], held)
         for group in report.groups
