@@ -11,10 +11,10 @@ from fakes import NAMES, NOW, InMemoryWorld, config
 
 from perennial.errors import Conflict
 from perennial.notifications.kinds import kind_of
-from perennial.reactions.configure_model import configure_model
+from perennial.reactions.configure_model import MOST_TOLD, configure_model
 from perennial.reactions.datasets import champion_of, remember
 from perennial.reactions.deploy_model import deploy_model
-from perennial.reactions.register_model import register_model
+from perennial.reactions.register_model import LOG_LINES, LONGEST_LINE, register_model
 from perennial.reactions.settle_endpoint import UNTOLD, settle_endpoint
 from perennial.reactions.sweep import sweep
 from perennial.retraining.history import Asked, written
@@ -98,6 +98,15 @@ class TestConfigureModel:
         assert ("configuration_refused", "error") == (refusal.outcome, refusal.news)
         assert "did you mean 'minimum'?" in refusal.reason
         assert world.catalog.get("mortgage") == config()
+
+    def test_a_refusal_with_a_thousand_problems_fits_an_event(self, world):
+        """A wide schema that is wrong in every column is told by its first problems, and how many more there are."""
+        wrong = "".join(f"    column_{number}: {{type: integer}}\n" for number in range(3000))
+        world.bucket.write(KEY, YAML + f"schema:\n  features:\n{wrong}".encode())
+        refusal = configure_model(KEY, world)
+        assert refusal.reason.count("did you mean 'int'?") == MOST_TOLD == len(refusal.details)
+        assert "; and 2,980 more like these. Correct the file" in refusal.reason
+        assert len(json.dumps(refusal.as_dict())) < 20_000
 
     @pytest.mark.parametrize("body", [b"\xff\xfe", YAML.replace(b"mortgage", b"m" * 40)])
     def test_unreadable_or_unnameable(self, world, body):
@@ -232,6 +241,14 @@ class TestRegisterModel:
         assert ("training_failed", "error") == (decision.outcome, decision.news)
         assert "one class" in decision.reason
         assert decision.details["log"].endswith("the target has one class")
+
+    def test_a_failed_job_with_huge_log_lines_fits_an_event(self, world):
+        """A line of a log may be larger than an event: its beginning is told."""
+        world.jobs.log = ["row: " + "1.0, " * 60_000] * LOG_LINES
+        failed = trained(world, status="Failed", artefact=None, failure_reason="AlgorithmError: exit code: 1")
+        log = register_model(failed, world).details["log"]
+        assert log.startswith("row: 1.0,")
+        assert len(log) <= LOG_LINES * (LONGEST_LINE + 1)
 
     def test_the_end_of_a_job_wakes_the_next_training(self, world):
         """A dataset that waited for the job in flight has its turn."""

@@ -10,6 +10,7 @@ from perennial.errors import ConfigError, NameTooLong, ReservedName
 from perennial.ports import World
 
 SEEN = "configuration"  # which model.yaml was decided about last
+MOST_TOLD = 20  # problems: an event has room for 256 KB, and a wide schema may be wrong in every column
 
 
 def configure_model(key: str, world: World) -> Decision | None:
@@ -78,14 +79,16 @@ def _read(body: bytes, model: str, world: World) -> ModelConfig:
 
 def _refusal(model: str, key: str, error: ConfigError, kept: bool) -> Decision:
     rest = "the configuration before it stays in force" if kept else "the model does not exist yet"
-    told = "; ".join(error.problems)
+    first = error.problems[:MOST_TOLD]
+    more = len(error.problems) - len(first)
+    told = "; ".join(first) + (f"; and {more:,} more like these" if more else "")
     return Decision(
         model,
         f"{key} uploaded",
         "configuration_refused",
         f"{told}{'' if told.endswith('?') else '.'} Correct the file and upload it again; {rest}.",
         news="error",
-        details={f"problem-{number}": problem for number, problem in enumerate(error.problems[:20], 1)},
+        details={f"problem-{number}": problem for number, problem in enumerate(first, 1)},
     )
 
 

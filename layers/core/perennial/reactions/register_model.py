@@ -14,6 +14,7 @@ from perennial.errors import Conflict
 from perennial.evaluation import Evaluation
 from perennial.gate import judge
 from perennial.names import TrainingJobName
+from perennial.notifications.text import shorten
 from perennial.ports import World
 from perennial.reactions.datasets import champion_of, pinned
 from perennial.reactions.outputs import read_output
@@ -22,6 +23,7 @@ from perennial.registration import package_request
 from perennial.training import IN_FLIGHT, TrainingJob, after_failure, job_request
 
 LOG_LINES = 20
+LONGEST_LINE = 1000  # characters: one line of a job's log may be larger than an event
 
 
 def register_model(job_name: str, world: World) -> Decision | None:
@@ -116,7 +118,7 @@ def _failed(job: TrainingJob, parsed: TrainingJobName, config: ModelConfig, worl
             job_request(name, dataset, config, champion_of(config, world), world.platform, world.names)
         )
         return Decision(parsed.model, fact, "training_retried", f"{retry.reason}, as {name}", "warning")
-    lines = world.jobs.last_log_lines(job.name, LOG_LINES)
+    lines = [shorten(line, LONGEST_LINE) for line in world.jobs.last_log_lines(job.name, LOG_LINES)]
     why = job.failure_reason or f"it ended as {job.secondary_status or job.status} and left no model"
     return Decision(
         parsed.model,
