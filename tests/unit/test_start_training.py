@@ -111,6 +111,28 @@ def test_silence_closes_a_drop(world):
     assert "training_started" == start_training("mortgage", world, drop="monday").outcome
 
 
+def test_a_marker_without_data_is_told_once(world):
+    """Nothing came beside the marker in the quiet minutes: a person hears so once, whatever rules follow; data still trains."""
+    assert ("drop_waits", None) == (drop(world, "monday", {}).outcome, world.ledger.decisions[-1].news)
+    assert not sweep(world).due
+    world.time += timedelta(minutes=11)
+    [(_, due)] = sweep(world).due
+    told = start_training("mortgage", world, drop=due.subject, because=due.because)
+    assert ("drop_refused", "error") == (told.outcome, told.news)
+    assert told.reason == (
+        "Drop 'monday' was refused: _SUCCESS: it closes a drop without data: nothing new for 10 minutes. Upload the files "
+        "to models/mortgage/drops/monday/ and write _SUCCESS again. Names that begin with _ or . do not count."
+    )
+    [problem] = json.loads(world.bucket.read("models/mortgage/quarantine/monday/report.json"))["problems"]
+    assert "at least one .csv or .parquet file beside it" == problem["expected"]
+    world.catalog.put(config(intake={"min_rows": 50}), NOW)
+    assert not sweep(world).due
+    world.bucket.write(f"{DROPS}monday/a.csv", csv())
+    world.time += timedelta(minutes=11)
+    [(_, due)] = sweep(world).due
+    assert "training_started" == start_training("mortgage", world, drop=due.subject).outcome
+
+
 def test_a_single_file_is_a_drop(world):
     """No folder, no marker."""
     world.bucket.write(f"{DROPS}applications.csv", csv())

@@ -56,7 +56,10 @@ def look(objects, manifest=None, prefix=PREFIX):
             [stored("_SUCCESS", 30), stored("a.csv", 11)], "complete", ["a.csv"], id="late, but quiet since"
         ),
         pytest.param([stored("_SUCCESS")], "waiting", [], id="a marker before all parts"),
-        pytest.param([stored("_SUCCESS", 11)], "empty", [], id="a marker and nothing else"),
+        pytest.param([stored("_SUCCESS", 11)], "refused", [], id="a marker and nothing else"),
+        pytest.param(
+            [stored("_SUCCESS", 11), stored("_a.csv", 11)], "refused", [], id="a marker and hidden files"
+        ),
         pytest.param([stored("a.csv", 9.9)], "waiting", [], id="no marker, not quiet"),
         pytest.param([stored("a.csv", 10)], "complete", ["a.csv"], id="no marker, quiet"),
         pytest.param([stored("a.csv", 30), stored("b.csv", 5)], "waiting", [], id="the newest file counts"),

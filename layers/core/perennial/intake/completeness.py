@@ -8,7 +8,8 @@
 Parts that come after `_SUCCESS` open the drop again: it is complete when the marker is written anew or the
 quiet minutes are over, and then is another dataset version. Files that a manifest lists may come after it, too:
 they are waited for as long, then the drop is refused, naming them. Whatever is no data (an unknown ending, CSV
-beside Parquet) refuses a drop that is otherwise complete, since leaving it out silently could lose data.
+beside Parquet) refuses a drop that is otherwise complete, since leaving it out silently could lose data. So does a
+marker that no data follows within the quiet minutes: whoever wrote it believes that there is some.
 Names that begin with `_` or `.` (files or folders) and empty folder markers never count.
 """
 
@@ -125,7 +126,7 @@ def _assess_folder(
             return Completeness(
                 "waiting", f"the marker is there, but no data file yet{_until(quiet_at)}", due=quiet_at
             )
-        return Completeness("empty", "there is a marker, but no data file")
+        return _refuse([_nothing_came(folder, quiet_minutes)])
     if marker := markers.get(SUCCESS):
         late = [found for found in data if found.last_modified > marker.last_modified]
         if late and not quiet:
@@ -212,6 +213,16 @@ def _conclude(
 
 def _refuse(problems: Sequence[Problem]) -> Completeness:
     return Completeness("refused", problems[0].sentence, problems=tuple(problems))
+
+
+def _nothing_came(folder: str, quiet_minutes: float) -> Problem:
+    return Problem(
+        f"it closes a drop without data: {_quiet(quiet_minutes)}",
+        f"Upload the files to {folder} and write {SUCCESS} again. Names that begin with _ or . do not count.",
+        SUCCESS,
+        value="no data file",
+        expected="at least one .csv or .parquet file beside it",
+    )
 
 
 def _unreadable(found: Listed, name: str) -> Problem | None:

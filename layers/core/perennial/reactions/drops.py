@@ -26,8 +26,8 @@ def look_at(
 def undecided_drops(config: ModelConfig, world: World) -> Mapping[str, str]:
     """Drops that are complete (or beyond repair) and not decided about, each with the reason to look at it.
 
-    A refused drop has a new chance when the rules change. One that was pinned by other rules has not: nobody
-    asked for it again, and older data must not become the newest.
+    A refused drop has a new chance when the rules change, unless its listing alone refuses it, which no rules mend. One
+    that was pinned by other rules has none: nobody asked for it again, and older data must not become the newest.
     """
     known = world.state.all(config.model, "drop#")
     due: dict[str, str] = {}
@@ -36,7 +36,8 @@ def undecided_drops(config: ModelConfig, world: World) -> Mapping[str, str]:
         last = known.get(drop)
         if seen.state not in ("complete", "refused") or decided(last, seen.fingerprint, config):
             continue
-        if last and last["fingerprint"] == seen.fingerprint and last["outcome"] == "pinned":
+        same = last is not None and last["fingerprint"] == seen.fingerprint
+        if last and same and (last["outcome"] == "pinned" or seen.state == "refused"):
             continue
         due[drop] = f"drop {drop}: {seen.reason}"
     return due
