@@ -1,13 +1,13 @@
 """What a shadow test asks of SageMaker and CloudWatch, through the adapters, on a twin with the container's double."""
 
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from types import SimpleNamespace
 
 import fakes
 import pytest
+from running_twin import Twin, answering, eventually, free_port, launch, unique
+from serving_endpoints import Endpoints
 
 from perennial import shadow
 from perennial.aws.endpoints import SageMakerEndpoints
@@ -15,11 +15,6 @@ from perennial.aws.metrics import CloudWatch
 from perennial.deployment import VARIANT, config_request
 from perennial.monitoring.analysis import Datapoint
 from perennial.reactions.shadow_evidence import traffic
-
-sys.path.insert(0, str(Path(__file__).parent / "twin"))
-
-from running_twin import Twin, answering, eventually, free_port, launch, unique
-from serving_endpoints import Endpoints
 
 NAMES = fakes.NAMES
 CONFIG = fakes.config(

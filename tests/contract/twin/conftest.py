@@ -1,7 +1,6 @@
 """Fixtures: a running twin for the whole session, and what its services need to do real work."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,10 +8,6 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-
-# The helpers are a plain module beside this file, however pytest imports the tests.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from running_twin import ACCOUNT, REGION, Events, Twin, allow, answering, free_port, launch, policy, unique
 from serving_endpoints import Endpoints
 

@@ -1,12 +1,12 @@
 """The fake of inference components and the adapter to SageMaker do the same: each case runs on memory and on a twin."""
 
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import fakes
 import pytest
+from running_twin import Twin, eventually, unique
+from serving_endpoints import Endpoints
 
 from perennial import component_scaling, components
 from perennial.aws.autoscaling import ApplicationAutoScaling
@@ -16,11 +16,6 @@ from perennial.deployment import VARIANT
 from perennial.errors import TransientError
 from perennial.scaling import changes
 from perennial.scaling_bounds import Bounds, Raised
-
-sys.path.insert(0, str(Path(__file__).parent / "twin"))
-
-from running_twin import Twin, answering, eventually, free_port, launch, unique
-from serving_endpoints import Endpoints
 
 ZERO = fakes.config(scaling={"min": 0, "max": 2}, endpoint={"rollout": {"type": "all_at_once"}})
 
@@ -70,10 +65,8 @@ class InMemory:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnTwin]:
-    twin = answering(launch(tmp_path_factory.mktemp("components"), free_port()))
-    yield OnTwin(twin)
-    assert twin.stop() == 0
+def started(twin: Twin) -> OnTwin:
+    return OnTwin(twin)
 
 
 @pytest.fixture(params=["memory", "twin"])

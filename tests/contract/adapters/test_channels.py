@@ -2,15 +2,14 @@
 
 import json
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
+from running_twin import Twin, allow, unique
 
 from perennial.aws.http import post_json
 from perennial.aws.mail import SesMail
@@ -24,17 +23,6 @@ from perennial.notifications import html, plain, slack, teams
 from perennial.notifications.compose import Place, collect, compose
 from perennial.notifications.webhooks import requests
 from perennial_cli.samples import AT, SAMPLES, summary_of
-
-sys.path.insert(0, str(Path(__file__).parent / "twin"))
-
-from running_twin import Twin, allow, answering, free_port, launch, unique
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    started = answering(launch(tmp_path_factory.mktemp("channels"), free_port()))
-    yield started
-    assert started.stop() == 0
 
 
 @pytest.fixture

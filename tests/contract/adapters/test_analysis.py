@@ -1,14 +1,14 @@
 """What the analysis of traffic reaches of AWS: each case runs on the fakes and, through the adapters, on a twin."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import fakes
 import pytest
+from running_twin import Twin, allow, eventually, unique
+from serving_endpoints import VARIANT, Endpoints
 
 from perennial.aws.metrics import CloudWatch
 from perennial.aws.model_monitor import SageMakerModelMonitor
@@ -21,11 +21,6 @@ from perennial.monitoring.model_monitor import Definition, definition
 from perennial.monitoring.processing import job_request
 from perennial.monitoring.windows import Window
 from perennial.training import Platform
-
-sys.path.insert(0, str(Path(__file__).parent / "twin"))
-
-from running_twin import Twin, allow, answering, eventually, free_port, launch, unique
-from serving_endpoints import VARIANT, Endpoints
 
 NAMES = fakes.NAMES
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/perennial@sha256:" + 64 * "0"
@@ -130,20 +125,13 @@ def on_twin(twin: Twin) -> World:
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    twin = answering(launch(tmp_path_factory.mktemp("analysis"), free_port()))
-    yield on_twin(twin)
-    assert twin.stop() == 0
+def started(twin: Twin) -> World:
+    return on_twin(twin)
 
 
 @pytest.fixture(params=["memory", "twin"])
 def world(request: pytest.FixtureRequest) -> Any:
     return in_memory() if request.param == "memory" else request.getfixturevalue("started")
-
-
-@pytest.fixture
-def model() -> str:
-    return unique("model")
 
 
 def test_metrics(world: World, model: str) -> None:

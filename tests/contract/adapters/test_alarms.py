@@ -1,23 +1,17 @@
 """The alarms' adapter and its fake do the same: each case runs on memory and on a twin."""
 
-import sys
-from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import fakes
 import pytest
+from running_twin import Twin
 
 from perennial.alarms import rollback
 from perennial.alarms.intent import alarm_names
 from perennial.alarms.standing import changes
 from perennial.alarms.wanted import wanted
 from perennial.aws.alarms import CloudWatchAlarms
-
-sys.path.insert(0, str(Path(__file__).parent / "twin"))
-
-from running_twin import answering, free_port, launch, unique
 
 NAMES = fakes.NAMES
 MONITORS = {
@@ -28,21 +22,14 @@ MONITORS = {
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CloudWatchAlarms]:
-    twin = answering(launch(tmp_path_factory.mktemp("alarms"), free_port()))
-    yield CloudWatchAlarms(twin.client("cloudwatch"))
-    assert twin.stop() == 0
+def started(twin: Twin) -> CloudWatchAlarms:
+    return CloudWatchAlarms(twin.client("cloudwatch"))
 
 
 @pytest.fixture(params=["memory", "twin"])
 def alarms(request: pytest.FixtureRequest) -> Any:
     memory = request.param == "memory"
     return fakes.InMemoryAlarms() if memory else request.getfixturevalue("started")
-
-
-@pytest.fixture
-def model() -> str:
-    return unique("model")
 
 
 def settle(alarms: Any, model: str, **changed: Any) -> int:
