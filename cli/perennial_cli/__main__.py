@@ -48,7 +48,7 @@ def ledger(stack: Stack, options: argparse.Namespace) -> None:
     """Show a model's newest decisions with their reasons."""
     found = stack.ledger(options.model, options.most)
     if not found:
-        raise SystemExit(f"perennial: nothing was ever decided about {options.model}; see `perennial models`")
+        stack.require(options.model)
     for entry in found:
         print(f"{entry['at'][:19]}  {entry['decision']:<26} {entry['reason']}\n{'':<21}{entry['fact']}")
 
@@ -67,8 +67,12 @@ def _decide(stack: Stack, options: argparse.Namespace, status: str) -> None:
     versions = stack.versions(options.model)
     found = [v for v in versions if v["ModelPackageVersion"] == options.version]
     if not found:
+        if not versions:
+            stack.require(options.model)
         there = ", ".join(str(v["ModelPackageVersion"]) for v in versions[:10])
-        hint = f"the newest are {there}" if there else "it has none; see `perennial models`"
+        hint = (
+            f"the newest are {there}" if there else f"it has none yet, see `perennial ledger {options.model}`"
+        )
         raise SystemExit(f"perennial: {options.model} has no version {options.version}: {hint}")
     arn = found[0]["ModelPackageArn"]
     boto3.client("sagemaker").update_model_package(

@@ -22,8 +22,7 @@ PAUSE = 0.5  # seconds between two looks at the ledger
 
 def analyze(stack: Stack, options: argparse.Namespace) -> None:
     """Analyse a window of traffic at once: until now, the last complete one, or from --start to --end."""
-    if options.model not in stack.models():
-        raise SystemExit(f"perennial: there is no model {options.model}; see `perennial models`")
+    stack.require(options.model)
     order = send(stack, options.model, f"{options.monitor}@{wanted(options)}")
     entry = follow(stack, options.model, order, options.wait * 60)
     if entry["decision"] in FAILED:
@@ -98,9 +97,8 @@ def reports(stack: Stack, options: argparse.Namespace) -> None:
                 f"{summary['records']:>9} records  {summary['reason']}"
             )
             print(f"{'':<36}s3://{bucket}/{key.removesuffix('summary.json')}report.html")
-    if not shown and options.model not in stack.models():
-        raise SystemExit(f"perennial: there is no model {options.model}; see `perennial models`")
     if not shown:
+        stack.require(options.model)
         print(f"{options.model} has no reports yet")
 
 

@@ -17,24 +17,39 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from perennial_cli import load, sizing
+from perennial_cli.analysis import at_least_one
 from perennial_cli.stack import Stack
 
+SHOWN = 300  # bytes of an answer that is an error
 SECONDS_A_REQUEST = 60.0  # after SageMaker's own limit nobody waits
+
+
+class NoAnswer(Exception):
+    """A request that was not answered with success, and what came in its place."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured: how to send one request, and what stands behind it."""
+    """What is measured: how to ask once (raises NoAnswer), and what stands behind it."""
 
     name: str
-    send: load.Send
+    ask: Callable[[], object]
     instance: str
     instances: Callable[[], int]
     close: Callable[[], None]
 
+    def send(self) -> bool:
+        try:
+            self.ask()
+        except NoAnswer:
+            return False
+        return True
+
 
 def capacity(options: argparse.Namespace) -> None:
     """Measure requests a second per instance within a latency bound; recommend a target; tell the monthly cost."""
+    if options.first > options.most:
+        raise SystemExit(f"perennial: --first {options.first:g} is above --most {options.most:g}")
     subject = _url(options) if "://" in options.what else _endpoint(options)
     bound = sizing.Bound(options.latency, options.percentile)
     try:
@@ -49,8 +64,10 @@ def _measure(subject: Subject, bound: sizing.Bound, options: argparse.Namespace)
         f"{subject.name}: {before} x {subject.instance}, p{bound.percent:g} within {bound.latency_ms:g} ms. Requests begin on a "
         f"timetable (open loop) and their latency counts from it, so waiting is in the figures"
     )
-    if not subject.send():
-        raise SystemExit("perennial: the very first request failed: look at the body and its content type")
+    try:
+        subject.ask()
+    except NoAnswer as error:
+        raise SystemExit(f"perennial: the very first request failed: {error}") from error
 
     def measure(rate: float) -> load.Step:
         print(f"  {rate:g} a second for {options.seconds:g} s ...", file=sys.stderr)
@@ -108,20 +125,27 @@ def _url(options: argparse.Namespace) -> Subject:
     )
     headers = {"content-type": options.content_type}
 
-    def send() -> bool:
+    def ask() -> None:
         try:
-            return pool.request("POST", options.what, body=body, headers=headers).status < 300
-        except urllib3.exceptions.HTTPError:
-            return False
+            answer = pool.request("POST", options.what, body=body, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            raise NoAnswer(str(error)) from error
+        if answer.status >= 300:
+            raise NoAnswer(f"{answer.status}, {answer.data[:SHOWN].decode(errors='replace')}")
 
-    return Subject(options.what, send, options.instance, lambda: int(options.instances), pool.clear)
+    return Subject(options.what, ask, options.instance, lambda: int(options.instances), pool.clear)
 
 
 def _endpoint(options: argparse.Namespace) -> Subject:
     stack = Stack.find(options.stack)
     sagemaker = boto3.client("sagemaker")
     name = options.endpoint or stack.endpoint_name(options.what)
-    described = sagemaker.describe_endpoint(EndpointName=name)
+    described = stack.described(name)
+    if described is None:
+        stack.require(options.what)
+        raise SystemExit(f"perennial: there is no endpoint {name}: {_where(options)}")
+    if described["EndpointStatus"] != "InService":
+        raise SystemExit(f"perennial: {name} is {described['EndpointStatus']}: measure when it is InService")
     settings = sagemaker.describe_endpoint_config(EndpointConfigName=described["EndpointConfigName"])
     variant = settings["ProductionVariants"][0]
     if "InstanceType" not in variant:
@@ -134,18 +158,24 @@ def _endpoint(options: argparse.Namespace) -> Subject:
         config=Config(max_pool_connections=options.connections, retries={"total_max_attempts": 1}),
     )
 
-    def send() -> bool:
+    def ask() -> None:
         try:
             runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType=kind)["Body"].read()
-        except (ClientError, BotoCoreError, urllib3.exceptions.HTTPError):
-            return False
-        return True
+        except (ClientError, BotoCoreError, urllib3.exceptions.HTTPError) as error:
+            raise NoAnswer(str(error)) from error
 
     def count() -> int:
         found: Mapping[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
         return int(found["ProductionVariants"][0]["CurrentInstanceCount"])
 
-    return Subject(name, send, variant["InstanceType"], count, runtime.close)
+    return Subject(name, ask, variant["InstanceType"], count, runtime.close)
+
+
+def _where(options: argparse.Namespace) -> str:
+    """What to do about an endpoint that there is not."""
+    if options.endpoint:
+        return "`aws sagemaker list-endpoints` tells which there are"
+    return f"approve a version first, `perennial approve {options.what} N`"
 
 
 def _request(stack: Stack, endpoint: str, options: argparse.Namespace) -> tuple[str, bytes]:
@@ -202,7 +232,7 @@ def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> N
     made.add_argument("--first", type=positive, default=5, help="requests a second to begin with (5)")
     made.add_argument("--most", type=positive, default=2000, help="never more than this (2000)")
     made.add_argument("--seconds", type=positive, default=10, help="for each rate (10)")
-    made.add_argument("--connections", type=int, default=64, help="at most so many at once (64)")
+    made.add_argument("--connections", type=at_least_one, default=64, help="at most so many at once (64)")
     made.add_argument("--safety", type=at_most(1), default=0.5, help="AWS's safety factor, 0.5 to 0.7 (0.5)")
     made.add_argument("--traffic", type=positive, help="requests a second to be served")
     made.add_argument("--hours", type=at_most(24), default=24, help="of each day with this traffic (24)")
@@ -214,4 +244,4 @@ def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> N
         help="of serverless, in MB (2048)",
     )
     made.add_argument("--instance", default="ml.m5.large", help="behind a URL (ml.m5.large)")
-    made.add_argument("--instances", type=int, default=1, help="behind a URL (1)")
+    made.add_argument("--instances", type=at_least_one, default=1, help="behind a URL (1)")

@@ -55,8 +55,8 @@ def _message(event: str, summary: Path | None, stack: str) -> Message:
         raise SystemExit(
             f"perennial: {event} is neither a file nor a sample; the samples are {', '.join(SAMPLES)}"
         )
-    read = json.loads(Path(event).read_text(encoding="utf-8"))
     try:
+        read = json.loads(Path(event).read_text(encoding="utf-8"))
         fields = read.get("detail", read)
         decision = Decision(
             fields["model"],
@@ -66,13 +66,19 @@ def _message(event: str, summary: Path | None, stack: str) -> Message:
             fields["news"],
             fields.get("details", {}),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+        at = datetime.fromisoformat(read["time"]) if "time" in read else datetime.now(UTC)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SystemExit(
             f"perennial: {event} holds no decision ({error}); see events/decision_made.json"
         ) from error
-    at = datetime.fromisoformat(read["time"]) if "time" in read else datetime.now(UTC)
-    figures = Summary.model_validate_json(summary.read_bytes()) if summary else None
-    return compose(decision, place, at, figures)
+    return compose(decision, place, at, _figures(summary) if summary else None)
+
+
+def _figures(summary: Path) -> Summary:
+    try:
+        return Summary.model_validate_json(summary.read_bytes())
+    except ValueError as error:
+        raise SystemExit(f"perennial: {summary} is no summary.json of a window") from error
 
 
 def _address(message: Message, channel: str | None, folder: Path) -> str:

@@ -10,6 +10,16 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+SHOWN = 10  # names in a line
+
+
+def others(models: list[str]) -> str:
+    """What there is in place of a model that there is not."""
+    if not models:
+        return "it has none yet, upload a models/<name>/model.yaml"
+    more = f" and {len(models) - SHOWN} more" if len(models) > SHOWN else ""
+    return f"there is {', '.join(models[:SHOWN])}{more}; see `perennial models`"
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -33,6 +43,14 @@ class Stack:
 
     def models(self) -> list[str]:
         return [item["sk"]["S"] for item in self._query("models")]
+
+    def require(self, model: str) -> None:
+        """Ends the command unless there is such a model."""
+        found = self.models()
+        if model not in found:
+            raise SystemExit(
+                f"perennial: there is no model {model} in the stack {self.name}: {others(found)}"
+            )
 
     def ledger(self, model: str, most: int) -> list[dict[str, str]]:
         """The newest decisions, oldest of them first."""
@@ -62,9 +80,13 @@ class Stack:
         return str(route.get("endpoint", self.group(model)))
 
     def endpoint(self, model: str) -> dict[str, Any] | None:
+        return self.described(self.endpoint_name(model))
+
+    def described(self, endpoint: str) -> dict[str, Any] | None:
+        """DescribeEndpoint; None when there is no such endpoint."""
         sagemaker = boto3.client("sagemaker")
         try:
-            return dict(sagemaker.describe_endpoint(EndpointName=self.endpoint_name(model)))
+            return dict(sagemaker.describe_endpoint(EndpointName=endpoint))
         except ClientError as error:
             if "Could not find" in str(error):
                 return None

@@ -10,11 +10,12 @@ from perennial_cli.__main__ import main
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        self.send_response(200)
-        self.send_header("content-length", "1")
+        body = self.rfile.read(int(self.headers["content-length"]))
+        status, answer = (400, b"row 1 has 1 of 2 columns") if b"," not in body else (200, b"1")
+        self.send_response(status)
+        self.send_header("content-length", str(len(answer)))
         self.end_headers()
-        self.wfile.write(b"1")
+        self.wfile.write(answer)
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -53,9 +54,23 @@ def test_the_command_measures_a_url(url, tmp_path, capsys):
         assert words in said
 
 
-def test_a_request_that_fails_ends_it(tmp_path):
-    """Nothing is measured of a server that refuses the body."""
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("{url}", "400, row 1 has 1 of 2 columns"),
+        ("http://127.0.0.1:9/invocations", "Connection refused"),
+        ("ftp://127.0.0.1/invocations", "Not supported URL scheme ftp"),
+    ],
+)
+def test_a_request_that_fails_ends_it_and_says_why(url, address, why, tmp_path):
+    """Nothing is measured of a server that refuses the body, or that is not there."""
     body = tmp_path / "row.csv"
-    body.write_text("1,2\n")
-    with pytest.raises(SystemExit, match="the very first request failed"):
-        main(["capacity", "http://127.0.0.1:9/invocations", "--body", str(body)])
+    body.write_text("1\n")
+    with pytest.raises(SystemExit, match=f"^perennial: the very first request failed: .*{why}"):
+        main(["capacity", address.format(url=url), "--body", str(body)])
+
+
+def test_a_first_rate_above_the_most_is_refused(url, tmp_path):
+    """There would be nothing to measure."""
+    with pytest.raises(SystemExit, match=r"^perennial: --first 5 is above --most 2$"):
+        main(["capacity", url, "--body", str(tmp_path / "any"), "--most", "2"])

@@ -117,7 +117,11 @@ def test_a_stall_is_seen_by_every_request_that_was_due():
 
 
 @pytest.mark.parametrize(
-    "wrong", ["--latency 0", "--first -1", "--seconds nan", "--traffic inf", "--percentile 101", "--hours 25"]
+    "wrong",
+    [
+        *("--latency 0", "--first -1", "--seconds nan", "--traffic inf", "--percentile 101", "--hours 25"),
+        *("--connections 0", "--instances 0"),
+    ],
 )
 def test_figures_that_nothing_can_be_measured_with(wrong, capsys):
     """Refused when they are read, with the option's name, before any load runs."""

@@ -6,16 +6,16 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import ClassVar
 
 import pytest
 from cloudformation import ROOT
 
 from perennial.alarms.intent import INTENTS
-from perennial_cli.__main__ import INTERRUPTED, approve, last_decision, ledger, main, models, parser
+from perennial_cli.__main__ import INTERRUPTED, approve, last_decision, main, models, parser
 from perennial_cli.dead_letters import CAPTURED, parse
 from perennial_cli.orders import MUTABLE
 from perennial_cli.predictions import content_type
+from perennial_cli.stack import Stack
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:perennial-RegisterModel"
 EVENT = {
@@ -100,13 +100,15 @@ def test_what_may_be_muted():
     assert "errors" == parser().parse_args(["mute", "m", "--what", "errors"]).what
 
 
-class NoModels:
-    """A stack in which nothing was ever configured."""
+class StackOf(Stack):
+    """A stack with these models, of which nothing was decided and nothing is registered yet."""
 
-    outputs: ClassVar = {"DataBucket": "data"}
+    def __init__(self, *models):
+        super().__init__("perennial", {"DataBucket": "data"})
+        object.__setattr__(self, "found", list(models))
 
     def models(self):
-        return []
+        return self.found
 
     def ledger(self, model, most):
         return []
@@ -116,13 +118,47 @@ class NoModels:
 
 
 def test_nothing_is_said_to_be_nothing(capsys):
-    """An empty list is a sentence, and a model that there is not is an error."""
-    models(NoModels(), parser().parse_args(["models"]))
+    """An empty list is a sentence."""
+    models(StackOf(), parser().parse_args(["models"]))
     assert "no model yet" in capsys.readouterr().out
-    with pytest.raises(SystemExit, match="perennial models"):
-        ledger(NoModels(), parser().parse_args(["ledger", "nosuch"]))
-    with pytest.raises(SystemExit, match="perennial: nosuch has no version 1: it has none; see"):
-        approve(NoModels(), parser().parse_args(["approve", "nosuch", "1"]))
+
+
+@pytest.mark.parametrize("line", ["ledger nosuch", "approve nosuch 1", "reject nosuch 1", "analyze nosuch"])
+@pytest.mark.parametrize(
+    ("there", "hint"),
+    [
+        ([], "it has none yet, upload a models/<name>/model.yaml"),
+        (["mortgage", "risk"], "there is mortgage, risk; see `perennial models`"),
+        ([f"m{n}" for n in range(12)], "m8, m9 and 2 more; see `perennial models`"),
+    ],
+)
+def test_a_model_that_there_is_not(line, there, hint):
+    """Said in one line, with those that there are."""
+    asked = parser().parse_args(line.split())
+    with pytest.raises(SystemExit) as ended:
+        asked.run(StackOf(*there), asked)
+    assert str(ended.value).startswith("perennial: there is no model nosuch in the stack perennial: ")
+    assert str(ended.value).endswith(hint)
+    assert "\n" not in str(ended.value)
+
+
+def test_a_model_without_a_version():
+    """Is told from one that there is not."""
+    with pytest.raises(SystemExit, match="mortgage has no version 1: it has none yet, see `perennial ledger"):
+        approve(StackOf("mortgage"), parser().parse_args(["approve", "mortgage", "1"]))
+
+
+def test_a_command_without_its_environment_says_what_to_do(tmp_path):
+    """Who cloned and deployed, and made nothing here, is told to make it."""
+    done = subprocess.run(
+        [ROOT / "cli/perennial", "models"],
+        env={**os.environ, "PERENNIAL_PYTHON": str(tmp_path / "python")},
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (1, 1) == (done.returncode, done.stderr.count("\n"))
+    assert f"perennial: there is no {tmp_path / 'python'}: run `make -C {ROOT} setup`" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def test_files_are_written(tmp_path, capsys):
     assert json.loads((tmp_path / "slack.json").read_text())["blocks"]
 
 
-@pytest.mark.parametrize("content", [None, '{"detail": {"model": "m"}}', "[]"])
+@pytest.mark.parametrize(
+    "content", [None, '{"detail": {"model": "m"}}', "[]", "{", "\0", '{"model": "m", "time": "noon"}']
+)
 def test_what_is_no_decision_is_said_to_be_none(content, tmp_path):
     """A misspelt name or another file ends in one sentence."""
     path = tmp_path / "event.json"
@@ -64,3 +66,11 @@ def test_what_is_no_decision_is_said_to_be_none(content, tmp_path):
         path.write_text(content)
     with pytest.raises(SystemExit, match=r"event\.json"):
         main(["preview", str(path)])
+
+
+def test_what_is_no_summary_is_said_to_be_none(tmp_path):
+    """Another file than a window's summary.json ends in one sentence."""
+    path = tmp_path / "other.json"
+    path.write_text("{")
+    with pytest.raises(SystemExit, match=r"other\.json is no summary\.json of a window$"):
+        main(["preview", str(ROOT / "events/decision_made.json"), "--summary", str(path)])
