@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -53,7 +54,7 @@ def package_request(
         metrics[kind] = {**metrics.get(kind, {}), **entries}
     request = {
         "ModelPackageGroupName": names.package_group(config.model),
-        "ModelPackageDescription": f"{verdict.status}: {verdict.reason}"[:1024],
+        "ModelPackageDescription": description(f"{verdict.status}: {verdict.reason}"),
         "InferenceSpecification": {
             "Containers": [{"Image": job.image, "ModelDataUrl": job.artefact}],
             "SupportedContentTypes": CONTENT_TYPES,
@@ -103,6 +104,12 @@ def _metadata(
         f"metric-{name}": f"{value:.6g}" for name, value in evaluation.metrics.items() if value is not None
     }
     return {key[:128]: plain(value)[:LONGEST_VALUE] for key, value in metadata.items() if value}
+
+
+def description(text: str) -> str:
+    """A description takes 1024 characters on one line, none of them for control or format (such as of a terminal)."""
+    visible = "".join(" " if unicodedata.category(each).startswith("C") else each for each in text)
+    return " ".join(visible.split())[:1024]
 
 
 def plain(text: str) -> str:

@@ -55,7 +55,7 @@ class TestRegistry:
     def test_a_group_is_made_once(self, world: World, model: str) -> None:
         """The second time it is there; before, a model has no versions."""
         assert list(world.registry.versions(model)) == []
-        assert world.registry.ensure_group(model, "versions") is True
+        assert world.registry.ensure_group(model, "versions of\nmany\tlines and\x1b[1m colours") is True
         assert world.registry.ensure_group(model, "other words") is False
         assert list(world.registry.versions(model)) == []
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from perennial import registration
 from perennial.aws.clients import client, code, message
 from perennial.deployment import PackageVersion
 from perennial.names import Names
-from perennial.registration import with_history
 
 
 class SageMakerModelRegistry:
@@ -23,7 +23,7 @@ class SageMakerModelRegistry:
         try:
             self._sagemaker.create_model_package_group(
                 ModelPackageGroupName=self._names.package_group(model),
-                ModelPackageGroupDescription=description,
+                ModelPackageGroupDescription=registration.description(description),
                 Tags=[{"Key": "perennial:model", "Value": model}],
             )
         except ClientError as error:
@@ -84,10 +84,11 @@ class SageMakerModelRegistry:
         return str(self._sagemaker.create_model_package(**request)["ModelPackageArn"])
 
     def decide(self, arn: str, approval: str, why: str) -> None:
-        """Set a version's approval; SageMaker sends this back as an event of the package. It takes one line of words."""
-        line = " ".join(why.split())[:1024]
+        """Set a version's approval; SageMaker sends this back as an event of the package."""
         self._sagemaker.update_model_package(
-            ModelPackageArn=arn, ModelApprovalStatus=approval, ApprovalDescription=line
+            ModelPackageArn=arn,
+            ModelApprovalStatus=approval,
+            ApprovalDescription=registration.description(why),
         )
 
     def add_history(self, arn: str, entry: Mapping[str, str], stage: str) -> None:
@@ -96,7 +97,7 @@ class SageMakerModelRegistry:
         existing = package.get("CustomerMetadataProperties", {})
         if set(entry.items()) <= set(existing.items()):
             return
-        merged = with_history(existing, entry)
+        merged = registration.with_history(existing, entry)
         request: dict[str, Any] = {"ModelPackageArn": arn, "CustomerMetadataProperties": merged}
         if gone := sorted(set(existing) - set(merged)):
             request["CustomerMetadataPropertiesToRemove"] = gone
@@ -105,6 +106,6 @@ class SageMakerModelRegistry:
             ModelLifeCycle={
                 "Stage": stage,
                 "StageStatus": "Deployed",
-                "StageDescription": next(iter(entry.values()))[:1024],
+                "StageDescription": registration.description(next(iter(entry.values()))),
             },
         )
