@@ -231,12 +231,13 @@ def test_a_retry_only_answers_what_was_done(world):
 
 def test_what_went_wrong_is_told_once_and_tried_again(world):
     """The person hears of an unforeseen failure at once; Lambda's retry goes on with it."""
-    decide, world.registry.decide = world.registry.decide, _failing(PermissionError("not allowed"))
+    decide, world.registry.decide = world.registry.decide, _failing(PermissionError("not <!channel> allowed"))
     for _ in range(2):
         with pytest.raises(PermissionError):
             act(asked(), "event", world)
     [(_, whisper)] = world.slack.responses
     assert "tried again" in whisper["text"]
+    assert "not &lt;!channel&gt; allowed" in whisper["text"]
     world.registry.decide = decide
     assert act(asked(), "event", world).outcome == "approved"
 
@@ -251,12 +252,12 @@ def test_what_may_pass_is_not_told(world):
 
 def test_a_refused_press_is_only_explained(world):
     """Nothing is done but to tell the person why."""
-    assert act(asked(refused="this button was good until yesterday"), "event", world) is None
+    assert act(asked(refused="@<!here> may not press buttons"), "event", world) is None
     assert approval(world, 3) == "PendingManualApproval"
     [(_, whisper)] = world.slack.responses
     assert (whisper["response_type"], whisper["text"]) == (
         "ephemeral",
-        "this button was good until yesterday",
+        "@&lt;!here&gt; may not press buttons",
     )
 
 

@@ -20,7 +20,7 @@ MUTE = timedelta(hours=24)
 def act(asked: ActionDetail, event_id: str, world: World) -> Decision | None:
     """None when it was acted on before. What has been done is not done again if only the answer failed."""
     if asked.refused:
-        _tell(asked, asked.refused, world)
+        _tell(asked, answers.escape(asked.refused), world)
         return None
     begun = claims.begin(asked, event_id, world)
     if begun is None:
@@ -33,7 +33,8 @@ def act(asked: ActionDetail, event_id: str, world: World) -> Decision | None:
             raise
         except Exception as error:
             if begun.attempt == 1:
-                _tell(asked, f"that did not work yet, and is tried again ({error})", world)
+                told = f"that did not work yet, and is tried again ({error})"
+                _tell(asked, answers.escape(told)[: answers.LONGEST], world)
             raise
         claims.acted(asked, event_id, world, decision)
     _answer(asked, decision, world)
@@ -142,7 +143,7 @@ def _replace(
 
 
 def _tell(asked: ActionDetail, text: str, world: World) -> None:
-    """Only the person who asked sees it."""
+    """Only the person who asked sees it. `text` is Slack's mrkdwn."""
     if asked.message is None:
         return
     try:
