@@ -217,6 +217,15 @@ def test_an_answer_that_cannot_be_given_is_in_the_ledger(world):
     assert world.ledger.outcomes == ["approved", "answer_failed"]
 
 
+def test_a_message_that_cannot_be_updated_is_in_the_ledger(world):
+    """Somebody deleted the message: what was done stays done, and no retry, nor a dead letter, brings it back."""
+    world.slack.respond = _failing(ChannelFailed("HTTP 404: expired_url"))
+    world.slack.update = _failing(ChannelFailed("chat.update: message_not_found"))
+    assert act(asked(), "event", world).outcome == "approved"
+    assert "message_not_found" in world.ledger.decisions[-1].reason
+    assert act(asked(), "event", world) is None
+
+
 def test_a_retry_only_answers_what_was_done(world):
     """When Slack was away, the retry of the event tells what the first attempt did, and does nothing twice."""
     world.secrets.values["slack/default"] = {"webhook_url": "https://hooks.slack.com/x"}

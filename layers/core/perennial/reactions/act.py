@@ -128,16 +128,23 @@ def _answer(asked: ActionDetail, decision: Decision, world: World) -> None:
 def _replace(
     asked: ActionDetail, message: SlackMessage, replacement: answers.Replacement, world: World
 ) -> None:
+    """What Slack refuses for good is in the ledger; what may pass is for the retry."""
+    try:
+        _put(message, replacement, world)
+    except ChannelFailed as failure:
+        if failure.transient:
+            raise
+        _unanswered(asked, failure, world)
+
+
+def _put(message: SlackMessage, replacement: answers.Replacement, world: World) -> None:
     """By the press's own address, good for half an hour; after that by the message's place in its channel."""
     try:
         world.slack.respond(message.response_url, replacement)
-    except ChannelFailed as failure:
+    except ChannelFailed:
         secret = world.secrets.get(f"slack/{message.slack}") or {}
         if not (message.ts and message.blocks and "bot_token" in secret):
-            if failure.transient:
-                raise
-            _unanswered(asked, failure, world)
-            return
+            raise
         body = {key: value for key, value in replacement.items() if key in ("text", "blocks")}
         world.slack.update(secret, message.channel, message.ts, body)
 
