@@ -133,6 +133,11 @@ class ModelConfig(Section):
         return DEFAULT_METRIC[self.problem] if self.gate_metric in UNWATCHED else self.gate_metric
 
     @property
+    def whole_hash(self) -> str:
+        """Changes with any setting."""
+        return digest(self.model_dump(mode="json"))
+
+    @property
     def intake_hash(self) -> str:
         """Changes when the same drop would be read by other rules, or for another target."""
         return digest(

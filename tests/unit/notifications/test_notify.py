@@ -169,6 +169,20 @@ class TestFailures:
         assert "sent" == notify(created, "a", world)
         assert (1, 2, 1) == (len(world.slack.posted), len(world.mail.sent), len(world.topic.published))
 
+    def test_a_changed_configuration_is_told_by_its_own_settings(self, world):
+        """The end of quiet hours is told a moment before it is in force, and does not wait for the hours' end."""
+        quiet, awake = config(notify={"quiet_hours": "22:00-07:00 UTC"}), config(notify={"slack": "default"})
+        changed = notice(outcome="configuration_changed", details={"config-hash": awake.whole_hash})
+        world.catalog.configs["mortgage"], world.time = quiet, NIGHT
+        world.wait = lambda seconds: world.catalog.configs.update(mortgage=awake)
+        assert "sent" == notify(changed, "a", world)
+
+    def test_a_configuration_that_was_replaced_is_told_by_those_in_force(self, world):
+        """Its own settings never come: nobody waits for them for long."""
+        changed = notice(outcome="configuration_changed", details={"config-hash": "000000"})
+        assert "sent" == notify(changed, "a", world)
+        assert 1 == len(world.slack.posted)
+
     def test_slack_hears_one_message_a_second(self, world):
         """The pace is kept between functions, by the table."""
         before = world.now()

@@ -94,7 +94,7 @@ def _refusal(model: str, key: str, error: ConfigError, kept: bool) -> Decision:
 
 def _acceptance(config: ModelConfig, before: ModelConfig | None, key: str, subscribed: object) -> Decision:
     fact = f"{key} uploaded"
-    details = {"config-hash": config.training_hash, "endpoint-hash": config.endpoint_hash}
+    details = {"config-hash": config.whole_hash, "endpoint-hash": config.endpoint_hash}
     if subscribed:
         details["subscribed"] = f"{subscribed}: each must confirm the mail that AWS sends"
     if before is None:

@@ -43,8 +43,8 @@ def notify(notice: NoticeDetail, event_id: str, world: World, deadline: datetime
         world.state.put(notice.model, name, claim, expected=known)
     except Conflict:
         return "known"
-    if decision.outcome == "model_created":
-        _wait_for_its_configuration(notice.model, world)
+    if decision.outcome in ("model_created", "configuration_changed"):
+        _wait_for_its_configuration(decision, world)
     settings = settings_of(notice.model, world)
     verdict = SEND if claim["status"] == "pending" else _admitted(decision, settings, world)
     place = Place(world.names, world.bucket.name, world.region)
@@ -84,10 +84,15 @@ def settings_of(model: str, world: World) -> Notify:
     return config.notify if config else Notify(slack=None)
 
 
-def _wait_for_its_configuration(model: str, world: World) -> None:
-    """A model is announced a moment before its configuration, which names its readers, is in force."""
+def _wait_for_its_configuration(decision: Decision, world: World) -> None:
+    """A configuration is told a moment before it is in force; its own readers and quiet hours are the ones that count.
+
+    One that was replaced meanwhile never comes: then those in force count.
+    """
+    model, wanted = decision.model, decision.details.get("config-hash")
     for seconds in (0.2, 0.5, 1.0, 2.0, 4.0):
-        if world.catalog.get(model):
+        config = world.catalog.get(model)
+        if config and wanted in (None, config.whole_hash):
             return
         world.wait(seconds)
     if world.catalog.get(model) is None:
