@@ -55,6 +55,12 @@ class TestFacts:
         assert ("endpointOutput_score" if machine else "the score") in text
         assert "other_0" not in text
 
+    def test_a_window_that_was_given_up_is_not_promised(self):
+        """analysis_failed is told once nothing tries it again: what is said is how a person has it analysed."""
+        message = sample("analysis_failed")
+        assert "perennial analyze mortgage" in message.ask
+        assert "passed by" in message.did
+
     @pytest.mark.parametrize("channel", ["slack", "plain", "html", "teams", "generic", "pagerduty"])
     def test_a_failed_training_shows_its_log(self, channel):
         """The last lines say what was wrong, without a login."""

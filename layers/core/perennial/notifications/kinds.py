@@ -141,8 +141,9 @@ KINDS: Mapping[str, Kind] = {
     "window_analyzed": Kind("Traffic analysed", "none", "", "The report was written."),
     "window_empty": Kind("No traffic to analyse", "none", "", "An empty report was written."),
     "analysis_failed": Kind(
-        "Traffic could not be analysed", "soon", "Look at the log of analyze_traffic.",
-        "The window is tried again; none is skipped.", topic="analysis",
+        "Traffic could not be analysed", "soon",
+        "Mend the cause, see the log of analyze_traffic; then have the window analysed: perennial analyze {model}.",
+        "The window is passed by; those after it have their turn.", topic="analysis",
     ),
     "schema_broken": Kind(
         "Requests no longer have the expected columns", "now", "Look at what calls {endpoint}, and mend it there.",
