@@ -4,18 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes import NAMES, NOW, InMemoryWorld, config
+from fakes import NOW, InMemoryWorld, config
+from rollouts.under_way import ENDPOINT, TARGET, end
 
 from perennial import set_aside
 from perennial.errors import Conflict
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.sweep import sweep
-from perennial.scaling import Standing, variant
+from perennial.scaling import Standing
 from perennial.scaling_bounds import Bounds
 
-ENDPOINT = NAMES.endpoint("mortgage")
-TARGET = variant(ENDPOINT)
 STEPS = {
     "PolicyType": "StepScaling",
     "StepScalingPolicyConfiguration": {
@@ -44,12 +43,6 @@ def world():
     made.alarms.put({"AlarmName": "their-steps-scaling"})
     made.catalog.put(config(endpoint={"instance": "ml.c5.large"}), NOW)
     return made
-
-
-def end(world, config_name=None):
-    """SageMaker is done: on our config, unless it says otherwise."""
-    world.endpoints.become(ENDPOINT, "InService", config_name or world.state.rollout("mortgage").config_name)
-    return settle_endpoint("mortgage", world, because="endpoint changed")
 
 
 def theirs(world):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fakes import NOW
-from shadowed_model import (
+from shadow.shadowed_model import (
     ENDPOINT,
     MODEL,
     WANTED,

@@ -11,7 +11,8 @@ from fakes import NAMES, NOW, config
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, rule
-from test_rollout_sequences import INSTANCES, KINDS, MODEL, At, Rollouts, SageMaker
+from rollouts.machine import INSTANCES, KINDS, Rollouts
+from rollouts.simulated import MODEL, At, SageMaker
 
 from perennial.alarms.endpoint_metrics import NAMESPACE
 from perennial.deployment import VARIANT

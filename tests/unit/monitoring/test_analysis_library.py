@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from fakes import NOW
-from watched_model import CAPTURE, HOUR, MINUTE, REPORT_NOON, REPORTS, tick, watched
+from monitoring.watched_model import CAPTURE, HOUR, MINUTE, REPORT_NOON, REPORTS, tick, watched
 
 from perennial.aws.analyst import AnalysisLibrary
 from perennial.monitoring.summary import Summary

@@ -7,7 +7,7 @@ import botocore.session
 import pytest
 from botocore.validate import validate_parameters
 from fakes import NAMES, NOW, PLATFORM, config
-from watched_model import HOUR, MINUTE, REPORT_NOON, REPORTS, analyzed, tick, watched
+from monitoring.watched_model import HOUR, MINUTE, REPORT_NOON, REPORTS, analyzed, tick, watched
 
 from perennial.intake.schema import Feature, Schema
 from perennial.monitoring.analysis import request_of

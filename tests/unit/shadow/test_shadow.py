@@ -5,7 +5,7 @@ import json
 import pytest
 from fakes import ACTIVITIES, NAMES, NOW, InMemoryWorld, config
 from pydantic import ValidationError
-from shadowed_model import (
+from shadow.shadowed_model import (
     BASE,
     ENDPOINT,
     HOUR,

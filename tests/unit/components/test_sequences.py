@@ -20,6 +20,7 @@ from fakes import (
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from rollouts.simulated import Killed
 
 from perennial.component_scaling import copies
 from perennial.errors import Conflict
@@ -31,10 +32,6 @@ MODEL = "mortgage"
 ENDPOINT = NAMES.endpoint(MODEL)
 TARGET = copies(ENDPOINT)
 INSTANCES = ("ml.m5.large", "ml.m5.xlarge")
-
-
-class Killed(BaseException):
-    """What a handler does not see coming."""
 
 
 class Components(InMemoryComponents):
