@@ -18,7 +18,8 @@ KINDS = {
     "failing-answers": "a model answers 500; the name is that of the endpoint config",
     "nonsense": "a model answers every row with the same prediction; the name is that of the endpoint config",
     "unhealthy": "the instances of the endpoint config never pass their health check",
-    "long-bake": "the fleet of the endpoint config bakes until the fault is lifted, or an alarm rings",
+    "long-bake": "the fleet of the endpoint config (the copies of the component's model) bakes until the fault is "
+    "lifted, or an alarm rings",
     "no-instances": "AWS has no instance to add for the endpoint config",
     "slack-down": "Slack answers 500 to a Web API method or an incoming webhook of that name",
     "slack-limit": "Slack answers 429 with Retry-After",

@@ -71,7 +71,7 @@ async def update(
             new.share = reached / copies
             old.share = 1.0 - new.share
             await leaving.scale(min(before, copies - reached))
-            await _bake(components.hosting.world.scaled(policy.get("WaitIntervalInSeconds", 0)), names)
+            await _bake(components, new, policy.get("WaitIntervalInSeconds", 0), names)
     except (ArtifactError, NoCopy) as error:
         await _roll_back(components, component, old, before, str(error))
         return
@@ -129,15 +129,17 @@ async def _scale(
         ) from error
 
 
-async def _bake(seconds: float, names: list[str]) -> None:
+async def _bake(components: Components, new: Generation, aws_seconds: float, names: list[str]) -> None:
     """Wait; raise NoCopy as soon as one of the alarms is in ALARM."""
-    end = time.monotonic() + seconds
+    world = components.hosting.world
+    end = time.monotonic() + world.scaled(aws_seconds)
     while True:
         if firing := alarms.firing(names):
             raise NoCopy(f"alarm {firing[0]} is in ALARM")
-        if time.monotonic() >= end:
+        left = end - time.monotonic()
+        if left <= 0 and not world.faults.stands("long-bake", new.config_name):
             return
-        await asyncio.sleep(min(LOOK_EVERY, max(0.0, end - time.monotonic())))
+        await asyncio.sleep(min(LOOK_EVERY, left) if left > 0 else LOOK_EVERY)
 
 
 async def _generation(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,8 +69,7 @@ def test_without_copies_there_is_no_capacity_and_no_instance(hosted: Hosted) -> 
     cloudwatch = hosted.endpoints.twin.client("cloudwatch")
     of = [{"Name": "InferenceComponentName", "Value": name}]
     eventually(
-        lambda: cloudwatch.list_metrics(MetricName="NoCapacityInvocationFailures", Dimensions=of)["Metrics"],
-        10,
+        lambda: cloudwatch.list_metrics(MetricName="NoCapacityInvocationFailures", Dimensions=of)["Metrics"]
     )
     hosted.copies(name, 1)
     assert hosted.invoke(name)["answer"] == "v1"
@@ -103,6 +103,8 @@ def test_an_update_replaces_the_copies_in_batches(hosted: Hosted) -> None:
     """UpdateInferenceComponent brings up the new model's copies first; no request fails meanwhile."""
     name = hosted.serving(2, answer="v1")
     new = hosted.specification(answer="v2")
+    twin = hosted.endpoints.twin
+    twin.admin("POST", "faults", fault="long-bake", name=new["ModelName"])
     hosted.sagemaker.update_inference_component(
         InferenceComponentName=name,
         Specification=new,
@@ -115,13 +117,19 @@ def test_an_update_replaces_the_copies_in_batches(hosted: Hosted) -> None:
     )
     seen = set()
 
-    def updated() -> bool:
+    def both_answer() -> bool:
         seen.add(hosted.invoke(name)["answer"])
+        return seen == {"v1", "v2"}
+
+    def updated() -> bool:
+        hosted.invoke(name)
         return hosted.describe(name)["InferenceComponentStatus"] == "InService"
 
+    eventually(both_answer)
+    assert hosted.describe(name)["InferenceComponentStatus"] == "Updating"
+    twin.admin("DELETE", "faults")
     eventually(updated)
     assert hosted.describe(name)["Specification"]["ModelName"] == new["ModelName"]
-    assert seen == {"v1", "v2"}
     assert hosted.invoke(name)["answer"] == "v2"
 
 
@@ -171,9 +179,10 @@ def test_an_alarm_undoes_an_update(hosted: Hosted) -> None:
     assert hosted.invoke(name)["answer"] == "v1"
 
 
-def test_what_is_under_way_is_not_interrupted(hosted: Hosted) -> None:
+def test_what_is_under_way_is_not_interrupted(hosted: Hosted, tmp_path: Path) -> None:
     """Creating and updating components are neither updated nor deleted; the refusal names AWS's inner state."""
-    name = hosted.create(answer="v1")
+    up = tmp_path / "up"
+    name = hosted.create(answer="v1", gate=str(up))
     for change in (
         lambda: hosted.sagemaker.delete_inference_component(InferenceComponentName=name),
         lambda: hosted.sagemaker.update_inference_component_runtime_config(
@@ -182,7 +191,8 @@ def test_what_is_under_way_is_not_interrupted(hosted: Hosted) -> None:
     ):
         with pytest.raises(ClientError, match="while it is in state CREATE_IN_PROGRESS"):
             change()
-    hosted.settled(name)
+    up.touch()
+    assert hosted.settled(name)["InferenceComponentStatus"] == "InService"
 
 
 def test_deleting_the_endpoint_leaves_its_components(endpoints: Endpoints) -> None:

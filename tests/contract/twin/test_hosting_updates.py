@@ -261,12 +261,14 @@ def test_a_rolling_update_goes_back_in_batches(endpoints: Endpoints) -> None:
         "RollingUpdatePolicy": rolling,
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
     }
+    endpoints.twin.admin("POST", "faults", fault="long-bake", name=config)
     with endpoints.traffic(name, threads=2) as traffic:
         update(endpoints, name, config, DeploymentConfig=deployment)
         eventually(lambda: traffic.answers["new"] > 5)
         eventually(lambda: endpoints.count(name) == 2)
         cloudwatch.set_alarm_state(AlarmName=alarm, StateValue="ALARM", StateReason="drill")
         described = endpoints.settled(name)
+    endpoints.twin.admin("DELETE", "faults")
     assert not traffic.failures
     assert described["EndpointConfigName"] == before
     assert described["ProductionVariants"][0]["CurrentInstanceCount"] == 4
@@ -279,6 +281,7 @@ def test_a_server_killed_while_it_bakes_is_replaced(endpoints: Endpoints) -> Non
     config = endpoints.config(endpoints.model(answer="new"))
     half = {"Type": "CAPACITY_PERCENT", "Value": 50}
     canary = {"Type": "CANARY", "CanarySize": half, "WaitIntervalInSeconds": 300}
+    endpoints.twin.admin("POST", "faults", fault="long-bake", name=config)
     update(
         endpoints,
         name,
@@ -307,6 +310,7 @@ def test_a_server_killed_while_it_bakes_is_replaced(endpoints: Endpoints) -> Non
 
     eventually(replaced)
     assert endpoints.describe(name)["EndpointStatus"] == "Updating"
+    endpoints.twin.admin("DELETE", "faults")
     assert endpoints.settled(name)["EndpointConfigName"] == config
 
 

@@ -119,14 +119,17 @@ def test_an_alarm_during_an_update_scales_nothing(endpoints: Endpoints) -> None:
     scaled = Scaled(endpoints, 3)
     metric = scaled.steps(STEPS)
     bake = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 180}
+    config = endpoints.config(endpoints.model())
+    endpoints.twin.admin("POST", "faults", fault="long-bake", name=config)
     endpoints.sagemaker.update_endpoint(
         EndpointName=scaled.name,
-        EndpointConfigName=endpoints.config(endpoints.model()),
+        EndpointConfigName=config,
         DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": bake}},
     )
     scaled.put(metric, 15)
     eventually(lambda: scaled.reasons() == [BUSY])
     assert endpoints.describe(scaled.name)["EndpointStatus"] == "Updating"
+    endpoints.twin.admin("DELETE", "faults")
     eventually(lambda: scaled.count >= 2)
 
 

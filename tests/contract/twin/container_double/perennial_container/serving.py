@@ -1,6 +1,9 @@
 """`serve`: `/ping` and `/invocations`, behaving as the artefact's `behaviour.json` says.
 
-{"answer": "v1", "status": 200, "delay": 0.0, "ping": 200, "exit": null, "hold_mb": 0, "say": [], "boot": 0.0}
+{"answer": "v1", "status": 200, "delay": 0.0, "ping": 200, "exit": null, "hold_mb": 0, "say": [], "boot": 0.0,
+ "gate": null}
+
+`gate` is a file: the server is not up before it is there.
 """
 
 import json
@@ -19,6 +22,7 @@ behaviour = {
     "hold_mb": 0,
     "say": [],
     "boot": 0.0,
+    "gate": None,
 }
 
 
@@ -71,6 +75,8 @@ def serve() -> int:
     if described.exists():
         behaviour.update(json.loads(described.read_text()))
     time.sleep(behaviour["boot"])
+    while behaviour["gate"] is not None and not Path(behaviour["gate"]).exists():
+        time.sleep(0.02)
     if behaviour["exit"] is not None:
         print("cannot load the model", flush=True)
         return int(behaviour["exit"])
