@@ -51,6 +51,15 @@ class Watched:
         datum = {"MetricName": name, "Dimensions": self.dimensions, "Timestamp": at, **value}
         self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=[datum])
 
+    def values(self, **values: float) -> None:
+        """Put a value of each metric at one moment: in one period, wherever a minute ends."""
+        at = datetime.now(UTC)
+        data = [
+            {"MetricName": name, "Dimensions": self.dimensions, "Timestamp": at, "Value": value}
+            for name, value in values.items()
+        ]
+        self.cloudwatch.put_metric_data(Namespace=NAMESPACE, MetricData=data)
+
     def described(self) -> dict[str, Any]:
         (alarm,) = self.cloudwatch.describe_alarms(AlarmNames=[self.name])["MetricAlarms"]
         found: dict[str, Any] = alarm
@@ -113,8 +122,7 @@ def test_an_alarm_on_metric_math(
     described = watched.described()
     assert [one["Id"] for one in described["Metrics"]] == ["n", "e", "rate"]
     assert "MetricName" not in described
-    watched.data("e", Value=errors)
-    watched.data("n", Value=requests)
+    watched.values(e=errors, n=requests)
     assert watched.state == state
     (change,) = eventually(lambda: changes(watched.name))[-1:]
     assert change["state"]["value"] == state
