@@ -192,7 +192,7 @@ def test_job_past_its_limit_is_stopped(
     twin: Twin, bucket: str, train: Callable[..., str], behaviour: str
 ) -> None:
     """A job past MaxRuntimeInSeconds gets SIGTERM, later SIGKILL, and what it saved is uploaded."""
-    name = train(behaviour, StoppingCondition={"MaxRuntimeInSeconds": 1})
+    name = train(behaviour, StoppingCondition={"MaxRuntimeInSeconds": 5})
     job = ended(twin, name)
     assert (job["TrainingJobStatus"], job["SecondaryStatus"]) == ("Stopped", "MaxRuntimeExceeded")
     saved = ["output/model.tar.gz"] if behaviour == "save on SIGTERM" else []
