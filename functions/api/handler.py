@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from mangum import Mangum
 
@@ -11,13 +11,11 @@ from perennial.tracing import tracer
 from perennial_web.app import create_app
 
 logger = Logger()
-metrics = Metrics()
 application = Mangum(create_app(world), lifespan="off")
 
 
 @logger.inject_lambda_context
 @tracer.capture_lambda_handler(capture_response=False)
-@metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     answer: dict[str, Any] = application(event, context)  # type: ignore[arg-type]
     return answer

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging import correlation_paths
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.parser import event_parser
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -29,5 +30,6 @@ def lambda_handler(event: Trigger, context: LambdaContext) -> dict[str, object]:
         outcome, decision = tell_waiting(event.detail.model, world(), deadline), "waiting"
     else:
         outcome, decision = notify(event.detail, event.id, world(), deadline), event.detail.outcome
+    metrics.add_metric("Notices", MetricUnit.Count, 1)
     logger.info("notice", outcome=outcome, model=event.detail.model, decision=decision)
     return {"outcome": outcome}

@@ -45,6 +45,13 @@ def test_every_function_has_its_handler(logical_id):
     assert ["handler.py"] == [path.name for path in folder.iterdir() if path.suffix == ".py"]
 
 
+@pytest.mark.parametrize("logical_id", functions())
+def test_a_function_that_publishes_metrics_has_some(logical_id):
+    """Without any, Powertools warns in plain words amid the JSON of the log."""
+    source = (ROOT / functions()[logical_id]["CodeUri"] / "handler.py").read_text()
+    assert ("log_metrics" in source) == ("add_metric" in source or "report(" in source)
+
+
 def test_every_folder_is_a_function():
     """No handler lies about that the template does not know."""
     known = {Path(properties["CodeUri"]).name for properties in functions().values()}
