@@ -17,7 +17,7 @@ from twin.sagemaker.dataplane.fleet import REPLACE_EVERY, Fleet
 from twin.sagemaker.dataplane.instance import DRAIN, Instance, StartError
 from twin.sagemaker.dataplane.process import usage
 
-ENVIRONMENTS = max(4, os.cpu_count() or 1)
+ENVIRONMENTS = min(8, max(4, os.cpu_count() or 1))
 LOOK_EVERY = 0.25  # seconds between two looks for environments that have been idle too long
 SHORTEST_IDLE = 0.2  # seconds: who started an environment gets to use it
 INVOCATION_LIMIT = 60.0  # seconds; a cold start counts
