@@ -112,6 +112,8 @@ def test_failures_are_kept_and_told():
             assert "DeadLetterConfig" in event["Properties"] or event["Type"] in ("ScheduleV2", "SQS"), name
     queue = template()["Resources"]["CaptureQueue"]["Properties"]
     assert {"GetAtt": "DeadLetters.Arn"} == queue["RedrivePolicy"]["deadLetterTargetArn"]
+    allowed = template()["Resources"]["DeadLettersPolicy"]["Properties"]["PolicyDocument"]["Statement"][0]
+    assert ["ArnLike"] == list(allowed["Condition"]), "EventBridge is known to send the rule's ARN only"
     alarm = template()["Resources"]["DeadLettersAlarm"]["Properties"]
     assert ["<AlertsTopic>"] == alarm["AlarmActions"]
 
