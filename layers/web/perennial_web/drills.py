@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
 
 from perennial.drill import Way
 from perennial.ports import World
@@ -13,6 +15,7 @@ from perennial_web.errors import Refused
 from perennial_web.requests import FireDrill
 
 router = APIRouter()
+DrillId = Annotated[str, Path(max_length=100)]  # the table takes no longer keys than 1024 bytes
 
 
 @router.post("/fire-drill", status_code=202)
@@ -23,13 +26,13 @@ def begin(world: TheWorld, caller: Caller, wish: FireDrill | None = None) -> Dri
 
 
 @router.get("/fire-drill/{drill}")
-def look(drill: str, world: TheWorld) -> DrillAnswer:
+def look(drill: DrillId, world: TheWorld) -> DrillAnswer:
     """How far a drill has come."""
     return _answer(fire_drill.follow(drill, world))
 
 
 @router.delete("/fire-drill/{drill}")
-def end(drill: str, world: TheWorld) -> DrillAnswer:
+def end(drill: DrillId, world: TheWorld) -> DrillAnswer:
     """End a drill: the alarm is set back to OK, whatever arrived."""
     found = _answer(fire_drill.follow(drill, world))
     fire_drill.end(world)

@@ -116,6 +116,17 @@ def test_a_drill_ends_with_the_alarm_at_rest(call, world):
     assert world.alarms.states[-1][:2] == ("perennial-fire-drill", "OK")
 
 
+@pytest.mark.parametrize(
+    ("drill", "answer"),
+    [("no-drill", (404, "no_such_drill")), ("m." + "x" * 2000, (422, "invalid_request"))],
+)
+def test_what_is_no_drill_is_refused(call, drill, answer):
+    """Also an id that is longer than the table's keys, which would be a mistake of ours."""
+    for method in ("GET", "DELETE"):
+        status, body = call(method, f"/fire-drill/{drill}")
+        assert answer == (status, body["error"]["code"])
+
+
 def test_with_several_models_a_drill_needs_a_name(call, world):
     """Nobody guesses whose channels are meant."""
     world.catalog.put(config(model="loans"), NOW)
