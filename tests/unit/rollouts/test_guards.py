@@ -8,6 +8,7 @@ from fakes import ACTIVITIES, NAMES, NOW, InMemoryWorld, config
 from rollouts.under_way import ENDPOINT, LATER, TARGET, end, kill, rollback_alarms, rolled_back, suspended
 
 from perennial.errors import Conflict
+from perennial.reactions import guards
 from perennial.reactions.adjust_scaling import adjust_scaling
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
@@ -131,6 +132,18 @@ class TestGuards:
         assert set(world.scaling.targets) == scaled
 
 
+def leave_guards(world):
+    """What a killed handler left of the rollout of version 1; its config."""
+    left = NAMES.endpoint_config("mortgage", 1, config().endpoint_hash)
+    world.state.put("mortgage", "guards", {"config": left, "suspended": []})
+    return left
+
+
+def begin_meanwhile(world):
+    world.registry.set_approval("mortgage", 2, "Approved")
+    deploy_model("mortgage", world, because="v2")
+
+
 class TestMeeting:
     """Two handlers at the same time."""
 
@@ -145,6 +158,39 @@ class TestMeeting:
         world.endpoints.endpoints[ENDPOINT] = replace(world.endpoints.endpoints[ENDPOINT], modified_at=NOW)
         assert deploy_model("mortgage", world, because="hint").outcome == "deployment_waits"
         assert len(rollback_alarms(world)) == 2
+
+    def test_what_a_rollout_puts_up_before_the_last_look_stands(self, world):
+        """Whoever takes down what an earlier one left, takes down only that."""
+        left = leave_guards(world)
+        world.registry.set_approval("mortgage", 2, "Rejected")
+        rollout, looks = world.state.rollout, []
+
+        def meet(model):
+            found = rollout(model)
+            looks.append(found)
+            if len(looks) == 2:  # the look whether anything began meanwhile
+                assert guards.standing("mortgage", world) == left
+                begin_meanwhile(world)
+            return found
+
+        world.state.rollout = meet
+        settle_endpoint("mortgage", world, because="a hint")
+        assert "-v2-" in guards.standing("mortgage", world)
+        assert 2 == len(rollback_alarms(world))
+
+    def test_what_a_rollout_puts_up_later_is_found_again(self, world):
+        """The document names what stands, also after the earlier one's guards were taken down at that moment."""
+        leave_guards(world)
+        delete = world.alarms.delete
+
+        def meet(*arguments):
+            world.alarms.delete = delete
+            begin_meanwhile(world)
+            return delete(*arguments)
+
+        world.alarms.delete = meet
+        guards.take_down("mortgage", world)
+        assert "-v2-" in guards.standing("mortgage", world)
 
     def test_a_change_of_scaling_is_told_once(self, world):
         """Both do it, which is harmless; one of them tells it."""

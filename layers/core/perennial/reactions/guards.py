@@ -10,6 +10,7 @@ from perennial import component_scaling, scaling
 from perennial.alarms import rollback
 from perennial.config import ModelConfig
 from perennial.deployment import Rollout
+from perennial.errors import Conflict
 from perennial.ports import World
 from perennial.reactions.predictions_before import predictions_before
 from perennial.route import serving
@@ -55,7 +56,10 @@ def take_down(model: str, world: World, *, only: str | None = None) -> None:
     resource = _resource(model, world)
     if document["suspended"] and world.scaling.suspended(resource) is not None:
         world.scaling.suspend(resource, dict.fromkeys(document["suspended"], False))
-    world.state.put(model, _GUARDS, {"config": "", "suspended": []})
+    try:
+        world.state.put(model, _GUARDS, {"config": "", "suspended": []}, expected=document)
+    except Conflict:
+        return  # a rollout that began meanwhile has put up its own
 
 
 def _resource(model: str, world: World) -> Resource:
@@ -71,15 +75,16 @@ def _component(model: str, world: World) -> str | None:
     return found.endpoint if found.kind == "components" else None
 
 
-def are_up(model: str, world: World) -> bool:
+def standing(model: str, world: World) -> str:
+    """The config of the rollout whose guards are up; empty when there are none."""
     document = world.state.get(model, _GUARDS)
-    return bool(document and document["config"])
+    return str(document["config"]) if document else ""
 
 
 def watched(rollout: Rollout, world: World) -> rollback.Watch:
     """What the alarms of this rollout saw; nothing when there are none."""
     if world.names.parse_endpoint_config(rollout.config_name) is None:
         return rollback.Watch({}, ())
-    standing = world.alarms.get(rollback.alarm_names(world.names, rollout.config_name))
-    names = [alarm.name for alarm in standing]
-    return rollback.watch(standing, world.alarms.rang(names, rollout.started_at) if names else {})
+    alarms = world.alarms.get(rollback.alarm_names(world.names, rollout.config_name))
+    names = [alarm.name for alarm in alarms]
+    return rollback.watch(alarms, world.alarms.rang(names, rollout.started_at) if names else {})

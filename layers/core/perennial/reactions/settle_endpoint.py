@@ -86,8 +86,12 @@ def _between_rollouts(
     plan = shadow_tests.planned(place, rollout, config, world)
     if route.abandoned(place, rollout, world) or plan.action in ("create", "update", "delete", "adopt"):
         world.hints.send(config.model, "deploy_model", because)
-    elif plan.action == "nothing" and _is_still(endpoint, rollout, config.model, world):
-        guards.take_down(config.model, world)
+    elif plan.action == "nothing":
+        left = guards.standing(
+            config.model, world
+        )  # before the look at what is under way: no other's later ones
+        if left and _is_still(endpoint, rollout, config.model, world):
+            guards.take_down(config.model, world, only=left)
     return decision or removed
 
 

@@ -13,6 +13,7 @@ from perennial.overdue import Due, overdue
 from perennial.ports import World
 from perennial.reactions import (
     component_steps,
+    guards,
     late_rollouts,
     settle_concurrency,
     settle_scaling,
@@ -21,7 +22,6 @@ from perennial.reactions import (
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
-from perennial.reactions.guards import are_up
 from perennial.reactions.settle_endpoint import UNTOLD
 from perennial.reactions.waiting import is_due
 from perennial.reactions.watch_alarms import overdue_alarms
@@ -92,7 +92,7 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     if rollout and rollout.untold:
         due.append(Due("settle_endpoint", f"nobody heard how version {rollout.version} ended", UNTOLD))
     settled = endpoint is None or endpoint.status not in IN_PROGRESS
-    if are_up(model, world) and settled and deployment.action == "nothing" and not due:
+    if guards.standing(model, world) and settled and deployment.action == "nothing" and not due:
         due.append(Due("settle_endpoint", "a rollout left its alarms or its hold on scaling"))
     ended = rollout is not None and rollout.status not in ("starting", "started")
     served = ended and endpoint is not None and endpoint.status not in BROKEN
