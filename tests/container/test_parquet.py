@@ -1,9 +1,12 @@
 """Parquet bodies: columns by name, texts as categories, and nothing that unpacks to more than it may."""
 
+import fcntl
 import io
 import json
 import os
 import signal
+import sys
+import termios
 import threading
 import time
 from contextlib import suppress
@@ -232,12 +235,25 @@ def test_a_cell_written_once_costs_once(server: Server) -> None:
     assert server.memory - before < MOST_MEMORY
 
 
+def unread(process: int) -> int:
+    """Bytes that a process has not read yet of its standard input, which is a pipe."""
+    with Path(f"/proc/{process}/fd/0").open("rb", buffering=0) as pipe:
+        return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def kill_when_asked(process: int) -> None:
+    deadline = time.monotonic() + 15
+    while not unread(process) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process, signal.SIGKILL)
+
+
 def test_a_file_that_ends_its_reader(server: Server) -> None:
     """A reader that is killed costs its own request, which is refused; the next file is read by a new one."""
     assert server.invoke(GOOD_FILE, PARQUET).status_code == 200
     for child in children(server.process.pid):
         os.kill(child, signal.SIGSTOP)
-        threading.Timer(0.2, os.kill, (child, signal.SIGKILL)).start()
+        threading.Thread(target=kill_when_asked, args=(child,)).start()
     answer = server.invoke(GOOD_FILE, PARQUET)
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "malformed_parquet")
     assert server.invoke(GOOD_FILE, PARQUET).status_code == 200
