@@ -85,7 +85,6 @@ class FeatureConstraints:
     name: str
     kind: Kind
     completeness: float | None = 1.0
-    non_negative: bool = False
     domain: tuple[str, ...] | None = None
     monitoring: Monitoring = field(default_factory=Monitoring)
     note: str | None = None
@@ -191,7 +190,6 @@ def _feature(given: Mapping[str, Any], monitoring: Monitoring) -> FeatureConstra
     for place in reversed(places):
         for name in OVERRIDES:
             monitoring = _override(monitoring, place.get(name) or {})
-    numeric = given.get("num_constraints") or given.get("numConstraints") or {}
     text = given.get("string_constraints") or given.get("stringConstraints") or {}
     domain = text.get("domains")
     completeness = given.get("completeness")
@@ -199,7 +197,6 @@ def _feature(given: Mapping[str, Any], monitoring: Monitoring) -> FeatureConstra
         given["name"],
         KINDS[given["inferred_type"]],
         None if completeness is None else float(completeness),
-        bool(numeric.get("is_non_negative", False)),
         None if domain is None else tuple(map(str, domain)),
         monitoring,
         note if isinstance(note := given.get("note"), str) else None,

@@ -49,11 +49,6 @@ class Sketch:
 EMPTY = Sketch(np.empty(0), np.empty(0, dtype=np.int64))
 
 
-def sketch_of(values: Floats, most: int | None = None) -> Sketch:
-    """Of finite values in any order: exact, or in at most `most` points."""
-    return sketch_of_sorted(np.sort(values), most)
-
-
 def sketch_of_sorted(ordered: Floats, most: int | None = None) -> Sketch:
     """Of finite values in ascending order: exact, or in at most `most` points."""
     if not len(ordered):

@@ -15,12 +15,11 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Self, get_args
+from typing import Literal, Self
 
 from perennial.errors import PerennialError
 
 Action = Literal["approve", "reject", "roll_back", "retrain", "mute"]
-ACTIONS: tuple[Action, ...] = get_args(Action)
 LIFETIME = timedelta(days=7)
 LONGEST = 2000  # characters in the value of a Slack button
 _VERSION = "1"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial.intents import ACTIONS, LIFETIME, LONGEST, Expired, Forged, Intent, Keys, issue, sign, verify
+from perennial.intents import LIFETIME, LONGEST, Action, Expired, Forged, Intent, Keys, issue, sign, verify
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 KEYS = Keys("k" * 32)
@@ -18,7 +19,7 @@ TOKEN = sign(issue("approve", "mortgage", NOW, version=3), KEYS)
 seconds = st.integers(0, 2**32).map(lambda second: datetime.fromtimestamp(second, UTC))
 intents = st.builds(
     Intent,
-    action=st.sampled_from(ACTIONS),
+    action=st.sampled_from(get_args(Action)),
     model=st.from_regex(r"[a-z][a-z0-9-]{0,40}", fullmatch=True),
     version=st.none() | st.integers(1, 10**6),
     issued=seconds,

@@ -78,16 +78,6 @@ def calibrate(scores: Values, positive: npt.NDArray[np.bool_], method: Method = 
     return Calibration(method, tuple(centres[rises].tolist()), tuple(shares[rises].tolist()))
 
 
-def calibration_error(scores: Values, positive: npt.NDArray[np.bool_], bins: int = 10) -> float:
-    """The expected calibration error: how far, on average over rows, a bin's mean score is from its positives."""
-    raw, truth = as_scores(scores), np.asarray(positive, dtype=np.bool_)
-    same_length(scores=raw, labels=truth)
-    if not len(raw):
-        return float("nan")
-    rows, centres, shares = _grouped(raw, truth, min(bins, len(raw)))
-    return float(rows @ np.abs(centres - shares) / rows.sum())
-
-
 def _grouped(
     scores: Numbers, positive: npt.NDArray[np.bool_], groups: int
 ) -> tuple[Numbers, Numbers, Numbers]:

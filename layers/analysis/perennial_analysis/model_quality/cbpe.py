@@ -20,7 +20,6 @@ from perennial_analysis.model_quality.calibration import Calibration
 from perennial_analysis.model_quality.confusion import binary_metrics
 from perennial_analysis.model_quality.labels import Values, as_scores, same_length
 from perennial_analysis.model_quality.ranking import area_of_shares
-from perennial_analysis.model_quality.statistics import Quality
 
 METRICS = ("accuracy", "precision", "recall", "f1")
 DRAWS = 500
@@ -54,10 +53,6 @@ class Estimate:
                 for name, value in sorted(self.values.items())
             },
         }
-
-    def as_quality(self) -> Quality:
-        """For `constraints.compare`: the estimate held against the thresholds of a labelled baseline."""
-        return Quality("binary_classification", self.rows, self.values, {}, self.errors)
 
 
 def estimate(

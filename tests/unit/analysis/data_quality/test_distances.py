@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from perennial_analysis.distances import chi_squared, l_infinity, psi, robust, simple, wasserstein
-from perennial_analysis.sketch import from_levels, sketch_of
+from perennial_analysis.sketch import EMPTY, from_levels, sketch_of_sorted
 from perennial_analysis.statistics_tails import (
     binomial_sf,
     chi2_isf,
@@ -84,14 +84,13 @@ def test_chi_squared_without_two_categories_is_no_number(sample, baseline):
 
 def test_nothing_has_no_distance():
     """Without data on one side there is no distance, rather than none."""
-    some = sketch_of(np.array([1.0]))
-    none = sketch_of(np.empty(0))
+    some, none = sketch_of_sorted(np.array([1.0])), EMPTY
     assert all(map(math.isnan, (simple(some, none), wasserstein(none, some), l_infinity({}, FIVE))))
 
 
 def test_wasserstein_and_psi_by_hand():
     """Moving all mass by three costs three; equal shares have no PSI."""
-    assert 3.0 == wasserstein(sketch_of(np.array([0.0, 1.0])), sketch_of(np.array([3.0, 4.0])))
+    assert 3.0 == wasserstein(sketch_of_sorted(np.array([0.0, 1.0])), sketch_of_sorted(np.array([3.0, 4.0])))
     counts = np.array([100.0, 300.0])
     assert 0.0 == psi(counts, counts)
     expected = (0.75 - 0.25) * math.log(3) * 2

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from perennial_analysis.model_quality.calibration import Calibration, calibrate, calibration_error
+from perennial_analysis.model_quality.calibration import Calibration, calibrate
 from perennial_analysis.model_quality.cbpe import estimate
-from perennial_analysis.model_quality.constraints import compare, suggest, suggest_errors
 from perennial_analysis.model_quality.statistics import binary_quality
 
 
@@ -63,6 +62,12 @@ def test_estimate_follows_the_stream(shift):
     assert np.abs(distances).max() < 4.5
 
 
+def off(shares, labels):
+    """How far, on average, a tenth's mean share is from its positives."""
+    tenths = np.array_split(np.argsort(shares, kind="stable"), 10)
+    return np.mean([abs(shares[tenth].mean() - labels[tenth].mean()) for tenth in tenths])
+
+
 def test_calibration_repairs_distorted_scores():
     """Scores squashed away from the truth are made probabilities, and the estimate becomes right."""
     scores, labels = stream(4000)
@@ -71,8 +76,8 @@ def test_calibration_repairs_distorted_scores():
     for method in ("isotonic", "binned"):
         calibration = calibrate(distorted, labels, method)
         later, later_labels = stream(4000, seed=1)
-        assert calibration_error(later**3, later_labels) > 0.1
-        assert calibration_error(calibration.apply(later**3), later_labels) < 0.03
+        assert off(later**3, later_labels) > 0.1
+        assert off(calibration.apply(later**3), later_labels) < 0.03
         estimated = estimate(distorted, calibration=calibration).values["accuracy"]
         assert estimated == pytest.approx(real, abs=0.02)
     assert abs(estimate(distorted).values["accuracy"] - real) > 0.05
@@ -118,14 +123,13 @@ def test_marked_as_an_estimate():
 
 
 def test_estimate_against_the_baseline():
-    """A stream whose scores lost their spread is expected to violate accuracy; an unchanged one is not."""
+    """A stream whose scores lost their spread is expected to be worse than the baseline; an unchanged one is not."""
     scores, labels = stream(3000)
     baseline = binary_quality(labels.astype(int), (scores >= 0.5).astype(int), scores, classes=[0, 1])
-    constraints, errors = suggest(baseline), suggest_errors(baseline)
-    same = compare(estimate(stream(3000, seed=1)[0]).as_quality(), constraints, errors)
-    assert not [told.metric for told in same if told.violated]
-    faded = compare(estimate(0.5 + (scores - 0.5) / 2).as_quality(), constraints, errors)
-    assert {"accuracy", "auc"} <= {told.metric for told in faded if told.violated}
+    same, faded = estimate(stream(3000, seed=1)[0]), estimate(0.5 + (scores - 0.5) / 2)
+    for name in ("accuracy", "auc"):
+        assert abs(same.values[name] - baseline.values[name]) < 3 * same.errors[name]
+        assert faded.values[name] < baseline.values[name] - 3 * faded.errors[name]
 
 
 @pytest.mark.parametrize(
