@@ -77,6 +77,11 @@ class Names:
 
     endpoint = experiment = package_group
 
+    @property
+    def command(self) -> str:
+        """How an operator's command begins, which by itself speaks to a stack called `perennial`."""
+        return "perennial" if self.prefix == "perennial" else f"perennial --stack {self.prefix}"
+
     def endpoint_of_kind(self, model: str, kind: str) -> str:
         """The second endpoint, which is built beside the first one when the kind changes."""
         return f"{self.prefix}-{model}-{kind}"

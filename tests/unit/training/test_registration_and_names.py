@@ -148,6 +148,11 @@ def test_a_description_is_one_line_of_what_can_be_seen():
     )
 
 
+def test_a_command_in_a_message_names_its_stack():
+    """Whoever copies it from a message of another stack than `perennial` does not ask the wrong one."""
+    assert ("perennial", "perennial --stack fraud") == (Names("perennial").command, Names("fraud").command)
+
+
 def test_history_forgets_the_oldest():
     """The package keeps the last ten deployments; the other properties stay."""
     properties = {"drop": "monday"}

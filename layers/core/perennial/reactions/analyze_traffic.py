@@ -232,7 +232,7 @@ def _keep(turn: Turn, claim: Document, analyzed: Analyzed, world: World, **more:
 
 def _give_up(turn: Turn, known: Document, why: str, world: World) -> Decision:
     """Tell that a window was not analysed; the next one has its turn."""
-    again = f"cli/perennial analyze {turn.watch.model} --monitor {turn.watch.monitor}"
+    again = f"{world.names.command} analyze {turn.watch.model} --monitor {turn.watch.monitor}"
     times = f"--start {windows.iso(turn.window.start)} --end {windows.iso(turn.window.end)}"
     reason = f"{turn.fact} was not analysed: {why}. Once the cause is mended: {again} {times}"
     decision = replace(turn.decision("analysis_failed", reason, error=why), news="error")

@@ -49,7 +49,7 @@ def _tell_when_late(watch: Watch, through: datetime, world: World) -> None:
         waiting = len(windows.due(through, watch.every, watch.delay, world.now(), 1000))
         reason = (
             f"{waiting} windows of {watch.monitor} wait, since {windows.iso(through)}: they are analysed one after "
-            "the other, oldest first; if this stays so, see cli/perennial dead-letters and the functions' log"
+            "the other, oldest first; if this stays so, see `{world.names.command} dead-letters` and the functions' log"
         )
         fact = f"analysis of {watch.monitor} is late"
         world.ledger.record(Decision(watch.model, fact, "analysis_late", reason, "warning"))
