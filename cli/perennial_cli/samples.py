@@ -55,7 +55,7 @@ _ALL = [
     ),
     _told("errors_high", "error", "errors", "more than 1 % of the requests end in an error of the model (5xx)", "nothing but telling"),
     _told(
-        "backlog_high", "warning", "backlog", "more than 8 requests are in flight on an instance",
+        "backlog_high", "warning", "backlog", "an instance has more than 8 requests in flight",
         "scaling adjusted: the floor is raised from 1 to 2 until 04:12 UTC: 2 to 4 instances",
     ),
     _told("no_data", "warning", "silence", "3 windows in a row held no request", "nothing but telling"),
@@ -107,7 +107,7 @@ _ALL = [
     ),
     _of(
         "training_failed", "error", "training job perennial-mortgage-0123456789ab-1927b0 Failed",
-        "AlgorithmError: hyperparameter misspelt is unknown (2 of 2 retries are used up)",
+        "AlgorithmError: hyperparameter misspelt is unknown; the retries are used up (2 of 2)",
         log="starting\nreading 2,380 rows\nhyperparameter misspelt is unknown; known are num_leaves, learning_rate",
         log_group="/aws/sagemaker/TrainingJobs",
     ),

@@ -117,7 +117,7 @@ def test_retries_end(stack: Stack) -> None:
     with stack.fault("capacity", f"{model.name}-*", times=2):
         model.drop("one", drop_of(120))
         failed = model.wait_for("training_failed")
-    assert "1 of 1 retries are used up" in failed.reason
+    assert "the retries are used up (1 of 1)" in failed.reason
     assert len(model.jobs()) == 2
 
 

@@ -13,6 +13,7 @@ from simdjson import Array, Object, Parser
 from perennial_container.errors import RequestError
 from perennial_container.serving.media import ContentType
 from perennial_container.serving.numbers import LONGEST_LINE, Body, pieces
+from perennial_container.words import counted
 
 Row = Sequence[Any]
 
@@ -59,7 +60,9 @@ def read_csv(body: bytes, header: bool | None, features: Sequence[str]) -> Itera
         width = len(features)
     for line, cells in chain([first], lines):
         if len(cells) != width:
-            raise BodyError("wrong_column_count", f"expected {width} columns, found {len(cells)}", line)
+            raise BodyError(
+                "wrong_column_count", f"expected {counted(width, 'column')}, found {len(cells)}", line
+            )
         yield cells if places is None else [cells[place] for place in places], line
 
 
@@ -88,7 +91,9 @@ def read_json(body: bytes, features: Sequence[str]) -> Iterator[tuple[Row, int]]
         if places is None:
             yield _row(value, features, number), number
         elif not isinstance(value, list) or len(value) != width:
-            raise BodyError("wrong_column_count", f"expected a list of {width} values for a row", number)
+            raise BodyError(
+                "wrong_column_count", f"expected a list of {counted(width, 'value')} for a row", number
+            )
         else:
             yield [value[place] for place in places], number
 
@@ -180,7 +185,9 @@ def _row(value: Any, features: Sequence[str], line: int) -> Row:
             "not_a_row", f"expected a list or an object for a row, found {type_name(value)}", line
         )
     if len(value) != len(features):
-        raise BodyError("wrong_column_count", f"expected {len(features)} values, found {len(value)}", line)
+        raise BodyError(
+            "wrong_column_count", f"expected {counted(len(features), 'value')}, found {len(value)}", line
+        )
     return value
 
 

@@ -10,6 +10,7 @@ from perennial_container.errors import TrainingError
 from perennial_container.schema import Schema
 from perennial_container.training.dataset import Dataset
 from perennial_container.training.labels import same_label
+from perennial_container.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def require_learnable(dataset: Dataset, schema: Schema) -> None:
         log.info("left out %d rows without a value in %r", dataset.without_target, schema.target)
     if training.count < FEWEST_TRAINING_ROWS:
         raise TrainingError(
-            f"there are {training.count} rows to train on, at least {FEWEST_TRAINING_ROWS} are needed; "
+            f"{counted(training.count, 'row')} to train on, at least {FEWEST_TRAINING_ROWS} are needed; "
             "bring more data"
         )
     values = np.unique(training.target)

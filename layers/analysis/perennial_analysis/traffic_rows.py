@@ -12,6 +12,7 @@ from perennial_analysis.readers.capture_records import Record, read_records
 from perennial_analysis.readers.losses import Losses
 from perennial_analysis.readers.payloads import Row, UnreadablePayload, rows_of
 from perennial_analysis.readers.values import written
+from perennial_analysis.words import counted
 
 Open = Callable[[], IO[bytes]]
 
@@ -69,7 +70,9 @@ def _rows(
         if texts and rows and isinstance(rows[0], list) and set(features) <= set(rows[0]):  # a header
             rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
         if len(rows) != len(event.labels):
-            raise UnreadablePayload(f"{len(rows)} rows went in, {len(event.labels)} labels came")
+            raise UnreadablePayload(
+                f"{counted(len(rows), 'row')} went in, {counted(len(event.labels), 'label')} came"
+            )
         cells = [_cells(row, features) for row in rows]
     except UnreadablePayload as error:
         counts.losses.add(f"record {record.event_metadata.event_id}: {error}")
@@ -92,7 +95,7 @@ def _cells(row: Row, features: Sequence[str]) -> list[str]:
     if isinstance(row, dict):
         return [_text(row.get(name)) for name in features]
     if len(row) != len(features):
-        raise UnreadablePayload(f"a row has {len(row)} cells, not {len(features)}")
+        raise UnreadablePayload(f"a row has {counted(len(row), 'cell')}, not {len(features)}")
     return [_text(cell) for cell in row]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from perennial.sections_serving import Rollout
+from perennial.words import counted
 
 LONGEST = 28_800  # seconds that SageMaker lets an update take
 SHORTEST = 600
@@ -46,7 +47,7 @@ def refusal(rollout: Rollout, instances: int, instance: str = "") -> str | None:
         return f"linear steps are 10 to 50 percent, not {rollout.percent}: the nearest is percent 10"
     if _waits(rollout, instances) + SHORTEST > LONGEST:
         return (
-            f"{_steps(rollout, instances)} steps of {rollout.bake_minutes} minutes take longer than the 8 hours that "
+            f"{_steps(rollout, instances)} steps of {counted(rollout.bake_minutes, 'minute')} take longer than the 8 hours that "
             f"SageMaker gives an update: the nearest is bake_minutes {_longest_bake(rollout, instances)}, or a larger percent"
         )
     return None

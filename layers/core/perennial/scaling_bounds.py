@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from perennial import cron
 from perennial.sections_scaling import Scaling
 from perennial.sections_watching import duration
+from perennial.words import counted
 
 DOCUMENT = "scaling_adjustments"  # the state document of what was raised
 Bound = Literal["floor", "ceiling"]
@@ -145,7 +146,7 @@ def by_order(
     present = bounds(scaling, others, now)
     if instances > scaling.limit:
         allowed = "adjust.limit" if scaling.adjust.limit is not None else "max (there is no adjust.limit)"
-        reason = f"scaling.{allowed} allows no more than {scaling.limit} instances"
+        reason = f"scaling.{allowed} allows no more than {counted(scaling.limit, 'instance')}"
         return Adjustment(None, instances, until, reason)
     order = Raise(bound, "operator", instances, until, by, f"{by} asked for it")
     return _raised_to(order, present, scaling, others, now)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from perennial.sections_serving import Shadow
 from perennial.shadow_answers import Prediction
+from perennial.words import counted
 
 CERTAIN = 1.96  # standard errors
 MOST_POINTS = 400  # kept for the plot
@@ -126,10 +127,14 @@ class Verdict:
         return "; ".join(self.reasons)
 
 
+def _answered(answers: Answers) -> str:
+    return f"{counted(answers.requests, 'request was', 'requests were')} answered by both"
+
+
 def judge(answers: Answers, production: Traffic, shadow: Traffic, limits: Shadow, classes: bool) -> Verdict:
     """Worse for certain in anything: failed. Too little seen, or perhaps worse: unclear. Else passed."""
     if answers.requests < limits.requests:
-        few = f"only {answers.requests} requests were answered by both, which is less than {limits.requests}"
+        few = f"only {_answered(answers)}, fewer than the {limits.requests:,} it takes"
         worse = [text for text, certain in _beyond(answers, production, shadow, limits, classes) if certain]
         return Verdict("unclear", (few, *worse))
     beyond = _beyond(answers, production, shadow, limits, classes)
@@ -140,9 +145,7 @@ def judge(answers: Answers, production: Traffic, shadow: Traffic, limits: Shadow
     doubts = (*missing, *(f"{text}, which may be chance" for text, _ in beyond))
     if doubts:
         return Verdict("unclear", doubts)
-    return Verdict(
-        "passed", (f"{answers.requests} requests were answered by both, and nothing is beyond its limit",)
-    )
+    return Verdict("passed", (f"{_answered(answers)}, and nothing is beyond its limit",))
 
 
 def consequence(verdict: Verdict, then: Consequence) -> Consequence:

@@ -21,6 +21,7 @@ from perennial.shadow_comparison import (
     latency_ratio,
     relative_difference,
 )
+from perennial.words import counted
 
 SIDE = 320  # pixels of the plot
 _STYLE = (
@@ -159,7 +160,7 @@ def _plot(answers: Answers) -> str:
 
     dots = "".join(f'<circle cx="{at(x)}" cy="{SIDE - at(y)}" r="2"/>' for x, y in answers.points)
     return (
-        f"<h2>Scores</h2><p>production across, challenger up; {len(answers.points)} rows, from {low:.4g} to {high:.4g}</p>"
+        f"<h2>Scores</h2><p>production across, challenger up; {counted(len(answers.points), 'row')}, from {low:.4g} to {high:.4g}</p>"
         f'<svg width="{SIDE}" height="{SIDE}" fill="#1f6feb" fill-opacity=".4" role="img" aria-label="scores">'
         f'<line x1="10" y1="{SIDE - 10}" x2="{SIDE - 10}" y2="10" stroke="#999"/>{dots}</svg>'
     )

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from perennial.words import counted
+
 INFERENCE_ID = "perennial-smoke-test"  # in the captured traffic
 TELLING = 1e-3  # a smaller spread of the expected scores, in their own size, tells no constant answer from a right one
 
@@ -54,8 +56,10 @@ def nonsense(sample: Sample, answer: str) -> str | None:
     except (ValueError, KeyError, TypeError):
         return f"it does not answer with predictions as JSON, but with {answer[:80]!r}"
     if not isinstance(predictions, Sequence) or len(predictions) != len(sample.rows):
-        count = len(predictions) if isinstance(predictions, Sequence) else "no"
-        return f"it answers {len(sample.rows)} rows with {count} predictions"
+        found = (
+            counted(len(predictions), "prediction") if isinstance(predictions, Sequence) else "no predictions"
+        )
+        return f"it answers {counted(len(sample.rows), 'row')} with {found}"
     for number, prediction in enumerate(predictions, 1):
         score = prediction.get("score") if isinstance(prediction, Mapping) else None
         if isinstance(score, bool) or not isinstance(score, int | float) or not math.isfinite(score):

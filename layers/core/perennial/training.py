@@ -140,7 +140,7 @@ def after_failure(job: TrainingJob, attempt: int, max_retries: int) -> RetryDeci
             None, "the failure lies with the data or the code, so another attempt would not help"
         )
     if attempt >= max_retries:
-        return RetryDecision(None, f"{cause}; {attempt} of {max_retries} retries are used up")
+        return RetryDecision(None, f"{cause}; the retries are used up ({attempt} of {max_retries})")
     return RetryDecision(attempt + 1, f"{cause}: retry {attempt + 1} of {max_retries}")
 
 

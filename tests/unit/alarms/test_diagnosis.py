@@ -274,6 +274,21 @@ def test_the_endpoints_own_metrics(intent, outcome):
     assert outcome == of(intent, Reports()).outcome
 
 
+@pytest.mark.parametrize(
+    ("intent", "changes", "words"),
+    [
+        ("latency", {"endpoint": {"rollback_on": {"p99_ms": 200}}}, "above 200 ms: "),
+        ("latency", {"endpoint": {"rollback_on": {"p99_ms": None}}}, "too high: "),
+        ("errors", {"endpoint": {"rollback_on": {"error_percent": None}}}, "too many of the requests"),
+        ("backlog", {"scaling": {"adjust": {"backlog": 1}}}, "an instance has more than 1 request in flight"),
+        ("backlog", {}, "an instance has too many requests in flight"),
+    ],
+)
+def test_a_limit_may_be_gone_by_the_time_its_alarm_is_answered(intent, changes, words):
+    """model.yaml may have changed since the alarm rang: what it rang for is told without the limit then."""
+    assert words in diagnose(intent, Reports(), config(**changes), "CloudWatch's reason").reason
+
+
 def test_signatures():
     """The same columns are the same trouble; others are another."""
     one = of("data-quality", Reports(data_quality=read(drifted("a", "b")))).signature

@@ -227,7 +227,7 @@ class TestCollectTraffic:
         collecting.labelled.found = [("0.3", "x", "yes")] * 3
         told = collect(collecting)
         assert ("retraining_withheld", "warning") == (told.outcome, told.news)
-        assert "3 rows with a label are fewer than intake.min_rows (10)" in told.reason
+        assert "3 rows with a label, fewer than intake.min_rows (10)" in told.reason
         assert "4 captured requests" in told.reason
         assert [] == [key for key in collecting.bucket.bodies if key.startswith(self.FOLDER)]
         assert "retraining_started" == ask(collecting).outcome

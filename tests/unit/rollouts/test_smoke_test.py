@@ -31,7 +31,7 @@ class TestSmokeTest:
             pytest.param(answer(0.1, float("nan")), "no number", id="not a number"),
             pytest.param(answer(0.1, float("inf")), "no number", id="infinite"),
             pytest.param(answer(0.1, None), "no number", id="null"),
-            pytest.param(answer(0.1), "2 rows with 1 predictions", id="too few"),
+            pytest.param(answer(0.1), "2 rows with 1 prediction", id="too few"),
             pytest.param('{"predictions": 7}', "no predictions", id="no list"),
             pytest.param("[]", "does not answer with predictions", id="another shape"),
             pytest.param("<html>", "does not answer with predictions", id="no JSON"),

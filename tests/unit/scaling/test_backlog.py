@@ -23,5 +23,5 @@ def test_what_it_means_and_what_follows():
     """It is told, and scales."""
     settings = config(**WATCHED)
     found = diagnose("backlog", Reports(), settings, "Threshold Crossed")
-    assert ("backlog_high", "more than 8 requests are in flight" in found.reason) == (found.outcome, True)
+    assert ("backlog_high", "more than 8 requests in flight" in found.reason) == (found.outcome, True)
     assert ("notify", "scale") == reactions(settings, "backlog")

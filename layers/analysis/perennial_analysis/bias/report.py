@@ -17,6 +17,7 @@ from perennial_analysis.bias.formulas import STAGES, Counts
 from perennial_analysis.bias.groups import Facet, Flags, Group, Outcome, count, divide, strata
 from perennial_analysis.bias.intervals import DRAWS, LEVEL, Interval, bootstrap
 from perennial_analysis.model_quality.labels import Places, Values, same_length
+from perennial_analysis.words import counted
 
 VERSION = "1.0"
 MIN_ROWS = 30
@@ -212,9 +213,11 @@ def _add_flip_test(
 
 def _note(rows: int, others: int) -> str | None:
     if rows < MIN_ROWS:
-        return f"too small to judge: {rows} rows of the group, at least {MIN_ROWS} are needed"
+        return f"too small to judge: {counted(rows, 'row')} of the group, at least {MIN_ROWS} are needed"
     if others < MIN_ROWS:
-        return f"too small to judge: {others} rows besides the group, at least {MIN_ROWS} are needed"
+        return (
+            f"too small to judge: {counted(others, 'row')} besides the group, at least {MIN_ROWS} are needed"
+        )
     return None
 
 

@@ -21,6 +21,7 @@ from perennial_analysis.readers.losses import Losses
 from perennial_analysis.readers.payloads import Row, UnreadablePayload, aligned, one_line_each, rows_of
 from perennial_analysis.readers.tabular import Kinds, columns_of_rows, parse_lines, table_of_texts
 from perennial_analysis.readers.values import column_of_values, written
+from perennial_analysis.words import counted
 
 CHUNK_CHARACTERS = 8 << 20
 
@@ -167,7 +168,9 @@ def _parse_slowly(lines: Sequence[str], width: int | None, losses: Losses) -> li
     expected = Counter(map(len, rows)).most_common(1)[0][0] if width is None else width
     good = [row for row in rows if len(row) == expected]
     bad = next((row for row in rows if len(row) != expected), [])
-    losses.add(f"a row has {len(bad)} cells, not {expected}: {','.join(bad)}", len(rows) - len(good))
+    losses.add(
+        f"a row has {counted(len(bad), 'cell')}, not {expected}: {','.join(bad)}", len(rows) - len(good)
+    )
     return [columns_of_rows(good, expected)] if good else []
 
 
@@ -197,7 +200,7 @@ def _named(row: Row, names: Sequence[str], first: int, *, exact: bool = False) -
     if isinstance(row, dict):
         return row
     if exact and names and len(row) != len(names):
-        raise UnreadablePayload(f"a row has {len(row)} cells, not {len(names)}")
+        raise UnreadablePayload(f"a row has {counted(len(row), 'cell')}, not {len(names)}")
     named = [*names, *(f"_c{first + place}" for place in range(len(names), len(row)))]
     return dict(zip(named, row, strict=False))
 

@@ -11,6 +11,7 @@ import msgspec
 
 from perennial_analysis.readers.capture_records import Side
 from perennial_analysis.readers.values import flat
+from perennial_analysis.words import counted
 
 BATCHES = ("instances", "predictions", "inputs", "outputs", "data", "records", "results")
 """Keys under which payloads carry a list with one item a row."""
@@ -96,5 +97,5 @@ def aligned(outputs: Sequence[Row], count: int, width: int) -> Sequence[Row]:
     if width <= 1 < count and len(outputs) == 1 and isinstance(outputs[0], list) and len(outputs[0]) == count:
         return [[cell] for cell in outputs[0]]
     if len(outputs) != count:
-        raise UnreadablePayload(f"{count} rows went in, {len(outputs)} came out")
+        raise UnreadablePayload(f"{counted(count, 'row')} went in, {len(outputs)} came out")
     return outputs

@@ -20,6 +20,7 @@ from perennial_analysis.columns import Column, Kind, Table
 from perennial_analysis.readers.arrow import column, column_of_texts
 from perennial_analysis.readers.losses import Losses
 from perennial_analysis.readers.values import column_of_values, flat
+from perennial_analysis.words import counted
 
 CHUNK_ROWS = 65_536
 PARQUET_ROWS = 131_072
@@ -145,7 +146,9 @@ def _read_slowly(
         while chunk := list(islice(rows, CHUNK_ROWS)):
             good = [row for row in chunk if len(row) == width]
             bad = next((row for row in chunk if len(row) != width), [])
-            losses.add(f"a row has {len(bad)} cells, not {width}: {','.join(bad)}", len(chunk) - len(good))
+            losses.add(
+                f"a row has {counted(len(bad), 'cell')}, not {width}: {','.join(bad)}", len(chunk) - len(good)
+            )
             if good:
                 yield table_of_texts(names, columns_of_rows(good, width), kinds)
     except csv.Error as error:

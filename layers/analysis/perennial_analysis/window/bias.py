@@ -13,7 +13,7 @@ from perennial_analysis.bias.check import Comparison, compare, identity
 from perennial_analysis.bias.report import VERSION, BiasReport
 from perennial_analysis.model_quality.labels import spell
 from perennial_analysis.window.documents import document, written
-from perennial_analysis.window.findings import Findings, counted
+from perennial_analysis.window.findings import Findings
 from perennial_analysis.window.groups import groups_report
 from perennial_analysis.window.html.bias import sections
 from perennial_analysis.window.judged import unjudged
@@ -21,6 +21,7 @@ from perennial_analysis.window.labelled import Labelled, labelled
 from perennial_analysis.window.part import Part
 from perennial_analysis.window.request import Request
 from perennial_analysis.window.summary import BiasFigure, Labels, Status, Violation, listed, rounded
+from perennial_analysis.words import counted
 
 METRICS = ("DPPL", "DI", "AD")
 INFINITY = 2.348543e108

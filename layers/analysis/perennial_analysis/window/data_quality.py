@@ -20,12 +20,13 @@ from perennial_analysis.statistics import Statistics
 from perennial_analysis.statistics_file import read_statistics, write_statistics
 from perennial_analysis.window.collecting import known_statistics
 from perennial_analysis.window.features import feature_changes
-from perennial_analysis.window.findings import Findings, counted
+from perennial_analysis.window.findings import Findings
 from perennial_analysis.window.html.data_quality import sections
 from perennial_analysis.window.judged import unjudged
 from perennial_analysis.window.part import Part
 from perennial_analysis.window.request import LABEL, OUTPUT, SCORE, Request
 from perennial_analysis.window.summary import KINDS, FeatureChange, Status, Violation, listed, plain
+from perennial_analysis.words import counted
 
 ODD_SHARE = 0.05
 """Rows of another width, or with a column that the baseline lacks, are a break of the schema above this share of
@@ -148,7 +149,8 @@ def _odd(request: Request, whole: Part) -> list[Excess]:
         return []
     found = max(whole.odd, key=lambda each: (whole.odd[each], -each))
     told = (
-        f"{odd:,} of {whole.rows + odd:,} rows do not have {width} cells; {whole.odd[found]:,} have {found}."
+        f"{odd:,} of {counted(whole.rows + odd, 'row')} without exactly {counted(width, 'cell')}; "
+        f"{found} in {whole.odd[found]:,} of them."
     )
     if found > width:
         return [Excess(f"_c{found - 1}", "extra_column_check", told)]

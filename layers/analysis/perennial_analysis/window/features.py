@@ -9,6 +9,7 @@ from perennial_analysis.check_drift import Comparison
 from perennial_analysis.constraints import Constraints
 from perennial_analysis.statistics import Feature, Statistics
 from perennial_analysis.window.summary import FeatureChange, Missing, rounded
+from perennial_analysis.words import counted
 
 MOST_WORDS = 3
 LONGEST_WORD = 24
@@ -39,7 +40,7 @@ def told(feature: Feature | None) -> str | None:
     if feature.numbers:
         return f"mean {feature.numbers.mean:.4g}, sd {feature.numbers.std_dev:.4g}"
     if not feature.words or not feature.words.counts:
-        return f"{feature.words.distinct:,} different values" if feature.words else None
+        return counted(feature.words.distinct, "different value") if feature.words else None
     most = list(feature.words.counts.items())
     shown = ", ".join(
         f"{word[:LONGEST_WORD]} {count / feature.present:.1%}" for word, count in most[:MOST_WORDS]

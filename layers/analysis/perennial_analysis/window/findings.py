@@ -22,8 +22,3 @@ class Findings:
     metrics: Mapping[str, float] = field(default_factory=dict)
     more_metrics: tuple[tuple[str, Mapping[str, str], float], ...] = ()
     sections: str = ""
-
-
-def counted(count: int, what: str) -> str:
-    """`1 row`, `1,234 rows`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from perennial_analysis.window.findings import counted
 from perennial_analysis.window.part import Part
 from perennial_analysis.window.request import Request
 from perennial_analysis.window.summary import Status
+from perennial_analysis.words import counted
 
 
 def unjudged(request: Request, whole: Part, rows: int, what: str = "row") -> tuple[Status, str] | None:

@@ -22,7 +22,7 @@ from perennial_analysis.model_quality.constraints import (
 from perennial_analysis.model_quality.labels import spell
 from perennial_analysis.model_quality.statistics import Quality
 from perennial_analysis.window.documents import document, written
-from perennial_analysis.window.findings import Findings, counted
+from perennial_analysis.window.findings import Findings
 from perennial_analysis.window.html.model_quality import rank, sections
 from perennial_analysis.window.judged import unjudged
 from perennial_analysis.window.labelled import Labelled, labelled
@@ -38,6 +38,7 @@ from perennial_analysis.window.summary import (
     listed,
     rounded,
 )
+from perennial_analysis.words import counted
 
 NORMAL_95 = 1.96
 

@@ -31,6 +31,7 @@ from perennial_analysis.window.canonical import canonical
 from perennial_analysis.window.captured import Located, Place, read_records
 from perennial_analysis.window.part import Part
 from perennial_analysis.window.request import LABEL, SCORE, Request, Source
+from perennial_analysis.words import counted
 
 CHUNK_BYTES = 8 << 20
 MOST_ROWS = 50_000
@@ -270,7 +271,9 @@ class _Reader:
 
     def _odd(self, each: Located | Place, width: int) -> None:
         self.part.odd[width] = self.part.odd.get(width, 0) + 1
-        self.part.broken.add(each.file, each.line, f"a row has {width} cells, not {len(self.features)}")
+        self.part.broken.add(
+            each.file, each.line, f"a row has {counted(width, 'cell')}, not {len(self.features)}"
+        )
 
     def _of_texts(self, gathered: _Gathered) -> Batch:
         columns: dict[str, Column] = {}

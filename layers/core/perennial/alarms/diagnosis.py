@@ -16,6 +16,7 @@ from perennial.decision import Severity
 from perennial.monitoring.summary import Summary
 from perennial.names import called, digest
 from perennial.sections_watching import Reaction
+from perennial.words import counted
 
 Outcome = Literal[
     "schema_broken",
@@ -51,7 +52,10 @@ class Diagnosis:
 
 
 def diagnose(intent: Intent, reports: Reports, config: ModelConfig, alarm_reason: str) -> Diagnosis:
-    """What an alarm in ALARM means. `alarm_reason` is CloudWatch's own."""
+    """What an alarm in ALARM means. `alarm_reason` is CloudWatch's own.
+
+    The limit that it rang for may be gone from model.yaml by now.
+    """
     match intent:
         case "data-quality":
             return _data_quality(reports, config)
@@ -64,17 +68,19 @@ def diagnose(intent: Intent, reports: Reports, config: ModelConfig, alarm_reason
         case "silence":
             return _silence(reports)
         case "latency":
-            reason = f"p99 of the model's latency is above {config.endpoint.rollback_on.p99_ms:g} ms: {alarm_reason}"
+            limit = config.endpoint.rollback_on.p99_ms
+            above = f"above {limit:g} ms" if limit is not None else "too high"
+            reason = f"p99 of the model's latency is {above}: {alarm_reason}"
             return Diagnosis("latency_high", reason, "warning", "latency")
         case "errors":
             limit = config.endpoint.rollback_on.error_percent
-            reason = (
-                f"more than {limit:g} % of the requests end in an error of the model (5xx): {alarm_reason}"
-            )
+            share = f"more than {limit:g} %" if limit is not None else "too many"
+            reason = f"{share} of the requests end in an error of the model (5xx): {alarm_reason}"
             return Diagnosis("errors_high", reason, "error", "errors")
         case "backlog":
-            most = config.scaling.adjust.backlog
-            reason = f"more than {most:g} requests are in flight on an instance: {alarm_reason}"
+            limit = config.scaling.adjust.backlog
+            found = f"more than {counted(limit, 'request')}" if limit is not None else "too many requests"
+            reason = f"an instance has {found} in flight: {alarm_reason}"
             return Diagnosis("backlog_high", reason, "warning", "backlog")
 
 
@@ -199,7 +205,7 @@ def _silence(reports: Reports) -> Diagnosis:
     windows = newest[:SILENT_WINDOWS]
     talking = next((report for report in windows if report.summary.records), None)
     if len(windows) < SILENT_WINDOWS or talking:
-        seen = f"{len(windows)} reports" if not talking else f"{talking.summary.records} records"
+        seen = counted(len(windows), "report") if not talking else counted(talking.summary.records, "record")
         reason = f"not silent for {SILENT_WINDOWS} windows yet: {seen}"
         return Diagnosis("alarm_ignored", reason, None, "early", pending=True)
     stretch = silent(newest)

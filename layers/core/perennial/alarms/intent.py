@@ -11,6 +11,7 @@ from perennial.config import ModelConfig
 from perennial.monitoring.monitors import MonitorName, delay, label_delay, monitors_of
 from perennial.names import Names
 from perennial.sections_watching import Reaction
+from perennial.words import counted
 
 Intent = Literal[
     "data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors", "backlog"
@@ -99,5 +100,5 @@ def spoken(span: timedelta) -> str:
     for unit in ("day", "hour", "minute"):
         length = timedelta(**{unit + "s": 1})
         if span >= length and not span % length:
-            return f"{span // length} {unit}{'s' if span > length else ''}"
-    return f"{span.total_seconds() / 60:.0f} minutes"
+            return counted(span // length, unit)
+    return counted(round(span.total_seconds() / 60), "minute")

@@ -39,6 +39,7 @@ from perennial.config import ModelConfig
 from perennial.kinds import Route, first
 from perennial.monitoring.monitors import MonitorName, is_captured, schedule_name
 from perennial.names import Names
+from perennial.words import counted
 
 NAMESPACES: Mapping[MonitorName, str] = {
     "data_quality": "aws/sagemaker/Endpoints/data-metrics",
@@ -140,7 +141,7 @@ def _on_windows(
     serving: Route,
 ) -> Request:
     metric, statistic, operator, threshold = _rule(intent, config)
-    rule = f"{found.breaching} of {found.judged} windows of {spoken(found.period)}"
+    rule = f"{found.breaching} of {counted(found.judged, 'window')} of {spoken(found.period)}"
     reports = f"s3://{bucket}/{layout.reports_prefix(config.model, monitor)}"
     return {
         "AlarmDescription": f"{config.model}: {_meaning(intent, serving)} in {rule}. "
@@ -211,7 +212,7 @@ def _backlog(config: ModelConfig, serving: Route) -> Request | None:
     if limit is None or config.endpoint.serverless:
         return None
     return {
-        "AlarmDescription": f"{config.model}: more than {limit:g} requests are in flight on an instance, in 3 of 5 minutes. "
+        "AlarmDescription": f"{config.model}: an instance has more than {counted(limit, 'request')} in flight, in 3 of 5 minutes. "
         f"Look at {in_flight_metric(serving)} of endpoint {serving.endpoint}.",
         **in_flight(serving, limit),
         **_MINUTES,

@@ -24,6 +24,7 @@ from typing import Literal, Protocol
 from perennial.intake.drop_manifest import EXAMPLE, BadManifest, ListedFile, parse_manifest
 from perennial.intake.problem import Problem
 from perennial.intake.schema import Format, some
+from perennial.words import counted
 
 FORMATS: dict[str, Format] = {".csv": "csv", ".parquet": "parquet"}
 SUCCESS, MANIFEST = "_SUCCESS", "manifest.json"
@@ -176,11 +177,11 @@ def _against(file: ListedFile, found: Listed | None) -> Problem | None:
         )
     if file.size is not None and file.size != found.size:
         return Problem(
-            f"it has {found.size:,} bytes, {MANIFEST} says {file.size:,}",
+            f"it has {counted(found.size, 'byte')}, {MANIFEST} says {file.size:,}",
             f"Upload it again, or correct {MANIFEST}.",
             file.name,
             value=str(found.size),
-            expected=f"{file.size} bytes",
+            expected=counted(file.size, "byte"),
         )
     return None
 
@@ -259,11 +260,11 @@ def _format(key: str) -> Format | None:
 
 
 def _files(count: int) -> str:
-    return f"{count:,} file{'s' if count != 1 else ''}"
+    return counted(count, "file")
 
 
 def _quiet(minutes: float) -> str:
-    return f"nothing new for {minutes:g} minutes"
+    return f"nothing new for {counted(minutes, 'minute')}"
 
 
 def _until(moment: datetime) -> str:

@@ -16,6 +16,7 @@ from perennial.intake.schema import INFER, ColumnType, Feature, Format, Schema, 
 from perennial.intake.target import judge_target, target_rule
 from perennial.metrics import Problem as ProblemKind
 from perennial.sections import Intake, SchemaRules
+from perennial.words import counted
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,10 @@ class Examination:
         if not self._problems.wants(None):
             self._problems.count += 1
             return
-        told = f"{cells} cell{'s' if cells != 1 else ''}"
+        told = counted(cells, "cell")
         advice = "Write one cell per column; a cell with a comma or a line break in it needs quotes."
         what = f"the row has {told}, the header {width}"
-        self._problems.add(Problem(what, advice, file, line(), None, told, f"{width} cells"))
+        self._problems.add(Problem(what, advice, file, line(), None, told, counted(width, "cell")))
 
     def _bad_cells(self, file: str, column: Column, chunk: Chunk, bad: Sequence[BadCell]) -> None:
         for cell in bad:
@@ -186,9 +187,14 @@ class Examination:
         target, least = self._expected.target, self._settings.min_rows
         missing = summaries[target].missing if summaries else 0
         if self.rows - missing < least:
-            found = f"{self.rows:,} rows" + (f", {missing:,} of them without a target" if missing else "")
+            found = counted(self.rows, "row") + (f", {missing:,} of them without a target" if missing else "")
             what = f"the drop has {found}; at least {least:,} are needed"
-            self._refuse(what, "Drop more data, or lower `intake.min_rows`.", found, f"at least {least} rows")
+            self._refuse(
+                what,
+                "Drop more data, or lower `intake.min_rows`.",
+                found,
+                f"at least {counted(least, 'row')}",
+            )
         if not self.rows:
             return None
         share, most = self._repeated.share, self._settings.max_duplicate_share

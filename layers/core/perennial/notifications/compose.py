@@ -15,6 +15,7 @@ from perennial.names import Names, digest
 from perennial.notifications import console
 from perennial.notifications.kinds import Kind, kind_of
 from perennial.notifications.message import MARKS, Button, Fact, Link, Message, Moved, Urgency
+from perennial.words import counted
 
 if TYPE_CHECKING:
     from perennial.monitoring.summary import Summary
@@ -115,7 +116,7 @@ def collect(parts: Sequence[Message], because: str, at: datetime, left_out: int 
         outcome="digest",
         severity=max((part.severity for part in parts), key=lambda severity: _HEAVIEST[severity]),
         urgency=urgency,
-        title=f"{total} messages in one",
+        title=f"{counted(total, 'message')} in one",
         ask=f"{waiting} of {total} {'needs' if waiting == 1 else 'need'} you." if waiting else "",
         why=because,
         did="",
@@ -205,10 +206,10 @@ def _window(summary: Summary | None) -> list[Fact]:
     until = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M}"
     facts = [
         Fact("Window", f"{start:%Y-%m-%d %H:%M} to {until} UTC"),
-        Fact("Traffic", f"{summary.records:,} rows in {summary.requests:,} requests"),
+        Fact("Traffic", f"{counted(summary.records, 'row')} in {counted(summary.requests, 'request')}"),
     ]
     if summary.broken.count:
-        facts.append(Fact("Unreadable", f"{summary.broken.count:,} records"))
+        facts.append(Fact("Unreadable", counted(summary.broken.count, "record")))
     if summary.label_coverage is not None:
         facts.append(Fact("Labels", f"for {summary.label_coverage:.0%} of the predictions"))
     for name, figure in (summary.quality or {}).items():

@@ -12,6 +12,7 @@ from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, Fact, Link, Message, Moved
 from perennial.notifications.text import clean, last, number, one_line, shorten
+from perennial.words import counted
 
 MOST_FACTS = 40
 MOST_PARTS = 30
@@ -120,7 +121,7 @@ def _told(label: str, text: str) -> str:
 
 
 def _features(message: Message) -> str:
-    head = _caption(f"Moved most ({len(message.moved)} of {message.features} features)")
+    head = _caption(f"Moved most ({len(message.moved)} of {counted(message.features, 'feature')})")
     return head + _table("".join(_feature(moved) for moved in message.moved))
 
 

@@ -9,6 +9,7 @@ from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, Message, Moved
 from perennial.notifications.text import clean, last, number, one_line, shorten
+from perennial.words import counted
 
 COLUMNS = 72
 LONGEST_SUBJECT = 100  # SNS: ASCII, no line breaks
@@ -70,7 +71,9 @@ def _digest(message: Message) -> Iterator[str]:
 def _features(message: Message) -> str:
     if not message.moved:
         return ""
-    head = f"Moved most ({len(message.moved)} of {message.features} features; * is over its limit):"
+    head = (
+        f"Moved most ({len(message.moved)} of {counted(message.features, 'feature')}; * is over its limit):"
+    )
     return "\n".join([head, *(_feature(moved) for moved in message.moved)])
 
 

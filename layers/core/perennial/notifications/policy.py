@@ -10,6 +10,7 @@ from typing import Literal
 from perennial.decision import Decision
 from perennial.errors import ChannelFailed
 from perennial.sections_watching import Notify, quiet_hours
+from perennial.words import counted
 
 MOST_AT_ONCE = 20  # messages of a model within `digest_minutes`; a whole turn of the loop is about ten
 ATTEMPTS = 4
@@ -94,7 +95,9 @@ def _flood(decision: Decision, settings: Notify, recent: Sequence[Told], now: da
     # A new kind of trouble is heard through the noise of another.
     if decision.news == "error" and decision.outcome not in {item.outcome for item in told}:
         return SEND
-    because = f"There were more than {MOST_AT_ONCE} messages within {settings.digest_minutes} minutes."
+    because = (
+        f"There were more than {MOST_AT_ONCE} messages within {counted(settings.digest_minutes, 'minute')}."
+    )
     return Verdict(
         "wait", because, min(item.at for item in told) + timedelta(minutes=settings.digest_minutes)
     )

@@ -10,6 +10,7 @@ from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, MARKS, Button, Fact, Link, Message, Moved
 from perennial.notifications.text import clean, last, number, one_line
+from perennial.words import counted
 
 # Slack's limits.
 MOST_BLOCKS = 50
@@ -96,7 +97,7 @@ def _story(message: Message) -> str:
 
 
 def _features(message: Message) -> str:
-    head = f"*Moved most* ({len(message.moved)} of {message.features} features)"
+    head = f"*Moved most* ({len(message.moved)} of {counted(message.features, 'feature')})"
     return "\n".join([head, *(_feature(moved) for moved in message.moved)])
 
 

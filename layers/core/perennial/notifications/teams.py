@@ -12,6 +12,7 @@ from perennial.names import called
 from perennial.notifications.compose import line_of
 from perennial.notifications.message import CALLS, MARKS, Message
 from perennial.notifications.text import clean, last, number, one_line, shorten
+from perennial.words import counted
 
 MOST_FACTS = 20
 MOST_PARTS = 15
@@ -56,7 +57,7 @@ def _body(message: Message) -> Iterator[Element]:
     if left_out:
         yield _text(_run(f"{left_out} more are in the ledger.", isSubtle=True))
     if message.moved:
-        head = f"Moved most ({len(message.moved)} of {message.features} features)"
+        head = f"Moved most ({len(message.moved)} of {counted(message.features, 'feature')})"
         yield _text(_run(head, weight="Bolder"), separator=True)
     for moved in message.moved:
         name = _run(

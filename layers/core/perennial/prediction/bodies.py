@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Any, Literal, NoReturn
 
 from perennial.errors import RequestRefused
+from perennial.words import counted
 
 Form = Literal["csv", "json", "jsonlines"]
 FORMS: Mapping[str, Form] = {
@@ -76,7 +77,7 @@ def _csv(body: bytes, header: bool | None, columns: Sequence[str]) -> Iterator[R
         raise _bad("empty_body", "the body has no rows")
     for number, cells in enumerate(chain([first], lines), 1):
         if len(cells) != width:
-            raise _miscounted(f"{width} columns", f"{len(cells)}", number)
+            raise _miscounted(counted(width, "column"), f"{len(cells)}", number)
         yield cells if places is None else [cells[place] for place in places]
 
 
@@ -116,7 +117,7 @@ def _split(names: Any, data: Any, columns: Sequence[str]) -> Iterator[Row]:
     places = _places(names, columns)
     for number, value in enumerate(data, 1):
         if not isinstance(value, list) or len(value) != len(names):
-            raise _miscounted(f"a list of {len(names)} values", _counted(value), number)
+            raise _miscounted(f"a list of {counted(len(names), 'value')}", _counted(value), number)
         yield [value[place] for place in places]
 
 
@@ -142,7 +143,7 @@ def _row(value: Any, columns: Sequence[str], number: int) -> Row:
     if not isinstance(value, list):
         raise _bad("not_a_row", "expected a list or an object for a row", number)
     if len(value) != len(columns):
-        raise _miscounted(f"{len(columns)} values", f"{len(value)}", number)
+        raise _miscounted(counted(len(columns), "value"), f"{len(value)}", number)
     return value
 
 

@@ -28,6 +28,7 @@ from perennial.reactions.traffic import served_prefixes
 from perennial.reactions.trainings import in_service
 from perennial.retraining import history
 from perennial.retraining.ports import Joined
+from perennial.words import counted
 
 PART_ROWS = 50_000
 MOST_ROWS = 500_000  # the newest: a Lambda has fifteen minutes
@@ -63,19 +64,17 @@ def collect_traffic(model: str, world: World, *, drop: str, because: str) -> Dec
         "unusable": str(wanted.unusable),
     }
     seen = (
-        f"{wanted.records:,} captured requests from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, "
+        f"{counted(wanted.records, 'captured request')} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, "
         f"{wanted.unlabelled:,} without a label, {wanted.unusable:,} not usable"
     )
     if wanted.examples:
         seen += f" (such as {wanted.examples[0]})"
     if count < config.intake.min_rows:
-        why = (
-            f"{count:,} rows with a label are fewer than intake.min_rows ({config.intake.min_rows:,}): {seen}"
-        )
+        why = f"{counted(count, 'row')} with a label, fewer than intake.min_rows ({config.intake.min_rows:,}): {seen}"
         return _withheld(config, drop, because, why, numbers, world)
     world.bucket.write(folder + "manifest.json", json.dumps({"files": parts}, indent=1).encode())
     decision = Decision(
-        model, because, "traffic_collected", f"{count:,} rows are drop {drop}: {seen}", None, numbers
+        model, because, "traffic_collected", f"drop {drop} has {counted(count, 'row')}: {seen}", None, numbers
     )
     world.ledger.record(decision)
     return decision

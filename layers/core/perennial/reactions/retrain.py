@@ -14,6 +14,7 @@ from perennial.retraining import history, prices
 from perennial.retraining.governor import Plan, rule
 from perennial.retraining.history import Asked
 from perennial.retraining.source import Source, newest_untrained
+from perennial.words import counted
 
 DROP = "retraining-"
 AGAIN_AT = "again-at"  # the detail of a withheld training: when nothing but time will have changed
@@ -95,7 +96,7 @@ def _start(wish: Asked, config: ModelConfig, reason: str, world: World) -> Decis
         days = config.retraining.traffic_days
         details["drop"] = wish.drop
         what = (
-            f"the traffic since it changed, of at most {days} days, becomes drop {wish.drop} with its labels "
+            f"the traffic since it changed, of at most {counted(days, 'day')}, becomes drop {wish.drop} with its labels "
             "and is trained on"
         )
     else:

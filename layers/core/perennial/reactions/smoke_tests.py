@@ -10,6 +10,7 @@ from perennial.deployment import EndpointState
 from perennial.errors import EndpointRefused
 from perennial.ports import World
 from perennial.smoke_test import Sample, nonsense
+from perennial.words import counted
 
 DESCRIPTION = "model.json"
 LARGEST = 16 << 20  # bytes of model.json
@@ -33,7 +34,7 @@ def smoke_test(model: str, version: int, world: World, *, endpoint: EndpointStat
         failure = nonsense(sample, _ask(endpoint, sample.request(), world))
     except EndpointRefused as error:
         failure = f"it refuses its own sample rows: {error}"
-    return Tested(failure, failure or f"{len(sample.rows)} sample rows answered")
+    return Tested(failure, failure or f"{counted(len(sample.rows), 'sample row')} answered")
 
 
 def _ask(endpoint: EndpointState, request: str, world: World) -> str:

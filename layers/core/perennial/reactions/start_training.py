@@ -19,6 +19,7 @@ from perennial.ports import World
 from perennial.reactions.datasets import champion_of, decided, pinned, remember
 from perennial.reactions.drops import look_at, undecided_drops
 from perennial.training import IN_FLIGHT, Dataset, job_request, plan
+from perennial.words import counted
 
 CLAIM = "training"
 # A claim that nothing came of belongs to a handler that died: after this it counts no more.
@@ -219,7 +220,10 @@ def _pin(
         return  # another event of the same drop came as far as here, and tells it
     again = f"; the same data as drop {before.drop}" if before else ""
     columns = len(found.schema.features)
-    reason = f"{found.rows:,} rows, {columns} features in {len(found.parts)} files are dataset {found.version}{again}"
+    made_of = (
+        f"{counted(found.rows, 'row')}, {counted(columns, 'feature')} in {counted(len(found.parts), 'file')}"
+    )
+    reason = f"dataset {found.version}: {made_of}{again}"
     details = {
         "dataset": found.version,
         "rows": str(found.rows),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 from perennial.sections_watching import Retraining
+from perennial.words import counted
 
 WEEK = timedelta(days=7)
 Fate = Literal["under_way", "serving", "refused", "other"]
@@ -66,12 +67,12 @@ def rule(
         return Ruling(True, "a person asked")
     ready = max((item.at for item in past), default=None)
     if ready is not None and (until := ready + timedelta(hours=settings.cooldown_hours)) > now:
-        reason = f"the cooldown of {settings.cooldown_hours:g} hours ends at {_minute(until)}"
+        reason = f"the cooldown of {counted(settings.cooldown_hours, 'hour')} ends at {_minute(until)}"
         return Ruling(False, reason, until)
     within = sorted(item.at for item in past if item.at > now - WEEK)
     week = len(within)
     if week >= settings.max_per_week:
-        reason = f"{week} of at most {settings.max_per_week} trainings a week are used up"
+        reason = f"{week} of at most {counted(settings.max_per_week, 'training')} began within a week"
         # So many have to be a week old that one less than the most is left.
         leaves = within[week - settings.max_per_week] + WEEK if settings.max_per_week else None
         return Ruling(False, reason, leaves)

@@ -104,7 +104,7 @@ def test_bad_rows_are_lost_alone(monkeypatch):
     tables = read(b"a,b\n1,1\n2,2\n3,3\n4\n5,5\n6,6,6\n7,\xff\n", losses=losses)
     assert [1, 2, 3, 5, 7] == [each for table in tables for each in values(table["a"])]
     assert 2 == losses.count
-    assert "a row has 1 cells, not 2: 4" == losses.examples[0]
+    assert "a row has 1 cell, not 2: 4" == losses.examples[0]
 
 
 def test_chunks_bound_memory_and_change_nothing(monkeypatch):

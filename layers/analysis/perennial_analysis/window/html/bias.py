@@ -13,6 +13,7 @@ from perennial_analysis.window.html.charts import interval
 from perennial_analysis.window.html.elements import LINE_KEY, NONE, figure, measure, table
 from perennial_analysis.window.request import Request
 from perennial_analysis.window.summary import BiasFigure
+from perennial_analysis.words import counted
 
 
 def sections(
@@ -36,9 +37,10 @@ def _group(
 ) -> str:
     note = f'<p class="soft">{escape(group.note)}</p>' if group.note else ""
     rows = "".join(_row(each, held.get((identity(group.value), each.metric))) for each in figures)
+    told = counted(group.rows, "row")
     return (
         f"<h3>{escape(group.facet)} {escape(group.value)}</h3>"
-        f'<p class="soft">{group.rows:,} rows, beside {group.others:,} of {escape(others)}</p>{note}{rows}'
+        f'<p class="soft">{told}, beside {group.others:,} of {escape(others)}</p>{note}{rows}'
     )
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from perennial_analysis.sketch import Sketch
 from perennial_analysis.statistics import Numbers
 from perennial_analysis.window.html.elements import short
+from perennial_analysis.words import counted
 
 WIDTH, HEIGHT, AXIS = 320, 118, 16
 BINS = 32
@@ -74,7 +75,7 @@ def categories(before: Mapping[str, int] | None, after: Mapping[str, int] | None
         for word in shown
     ]
     if len(words) > len(shown):
-        rows.append((f"{len(words) - len(shown):,} others", _rest(was, shown), _rest(now, shown)))
+        rows.append((counted(len(words) - len(shown), "other"), _rest(was, shown), _rest(now, shown)))
     return bars(rows)
 
 

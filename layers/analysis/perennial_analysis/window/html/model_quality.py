@@ -8,10 +8,10 @@ from typing import Any
 
 from perennial_analysis.model_quality.constraints import BELOW
 from perennial_analysis.model_quality.statistics import Quality
-from perennial_analysis.window.findings import counted
 from perennial_analysis.window.html.charts import interval, roc
 from perennial_analysis.window.html.elements import KEY, LINE_KEY, NONE, figure, measure
 from perennial_analysis.window.summary import EstimatedFigure, Labels, QualityFigure
+from perennial_analysis.words import counted
 
 CURVE = "receiver_operating_characteristic_curve"
 NORMAL_95 = 1.96
@@ -39,7 +39,9 @@ def sections(
         rest = "".join(_measured(name, each) for name, each in ordered if name not in shown)
         others = counted(len(ordered) - len(shown), "more metric")
         more = f"<details><summary><span>{others}</span></summary>{rest}</details>" if rest else ""
-        measured = f"<h2>Measured on {labels.joined:,} labelled predictions</h2>{LINE_KEY}{rows}{more}"
+        measured = (
+            f"<h2>Measured on {counted(labels.joined, 'labelled prediction')}</h2>{LINE_KEY}{rows}{more}"
+        )
     if estimates:
         rows = "".join(_estimated(name, estimates[name]) for name in sorted(estimates, key=rank))
         estimated = f"<h2>Estimated from the scores alone</h2><p class=soft>{CAVEAT}</p>{'' if figures else LINE_KEY}{rows}"
@@ -50,7 +52,7 @@ def sections(
     told = NONE if coverage is None else f"{coverage:.1%}"
     parts.append(
         f"<h2>Labels</h2><p>{told} of predictions have a label: {labels.joined:,} joined, {labels.missing:,} still "
-        f"missing; {labels.unmatched:,} label records belong to no prediction of this window."
+        f"missing; {counted(labels.unmatched, 'label record')} of no prediction of this window."
         f"{f' {labels.late:,} came later than they were due.' if labels.late else ''}</p>"
     )
     return "".join(parts)
