@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,38 +22,39 @@ MUTABLE = (
     "all",
     *("data-quality", "model-quality", "bias", "label-coverage", "silence", "latency", "errors", "backlog"),
 )
+NAME = re.compile(r"[a-z0-9](-*[a-z0-9])*")
 PAUSE = 0.5  # seconds between two looks at a drill
 SECONDS = 90.0  # for one request: a model has 60 to answer
 
 
 def retrain(stack: Stack, options: argparse.Namespace) -> None:
     """Train on the newest dataset, or traffic, now."""
-    _order(stack, f"/models/{quote(options.model)}/retrain", {"because": options.because})
+    _order(stack, path(options.model, "retrain"), {"because": options.because})
 
 
 def roll_back(stack: Stack, options: argparse.Namespace) -> None:
     """Leave the version in service for the approved one before it."""
     wish = {"because": options.because, "version": options.version}
-    _order(stack, f"/models/{quote(options.model)}/roll-back", wish)
+    _order(stack, path(options.model, "roll-back"), wish)
 
 
 def mute(stack: Stack, options: argparse.Namespace) -> None:
     """Hold messages back for some hours; the ledger goes on."""
     wish = {"hours": options.hours, "what": options.what}
-    _order(stack, f"/models/{quote(options.model)}/mute", wish)
+    _order(stack, path(options.model, "mute"), wish)
 
 
 def unmute(stack: Stack, options: argparse.Namespace) -> None:
     """End a mute."""
-    answer = call(stack, "DELETE", f"/models/{quote(options.model)}/mute")
+    answer = call(stack, "DELETE", path(options.model, "mute"))
     print(f"{answer['outcome']}: {answer['reason']}")
 
 
 def scale(stack: Stack, options: argparse.Namespace) -> None:
     """Raise the least or the most instances for a while, or end that."""
-    path = f"/models/{quote(options.model)}/scale"
+    route = path(options.model, "scale")
     if options.end:
-        answer = call(stack, "DELETE", path)
+        answer = call(stack, "DELETE", route)
         print(f"{answer['outcome']}: {answer['reason']}")
         return
     # The ceiling first: a floor may need it.
@@ -62,7 +64,7 @@ def scale(stack: Stack, options: argparse.Namespace) -> None:
         raise SystemExit("perennial: say --floor N, --ceiling N or --end")
     for bound, instances in wishes:
         wish = {"bound": bound, "instances": instances, "hours": options.hours, "because": options.because}
-        _order(stack, path, wish)
+        _order(stack, route, wish)
 
 
 def hours(text: str) -> float:
@@ -123,6 +125,15 @@ def missing(drill: Mapping[str, Any]) -> Iterator[str]:
             yield f"  {'':<12}  {hop['name']:<24} {hop['detail']}"
 
 
+def path(model: str, order: str) -> str:
+    """The API's path for an order about a model. Ends the command when no model can have such a name."""
+    if not NAME.fullmatch(model):
+        raise SystemExit(
+            f"perennial: {model!r} is no model's name, which has lower case letters, digits and hyphens; see `perennial models`"
+        )
+    return f"/models/{model}/{order}"
+
+
 def call(stack: Stack, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Ask the API; its answer. An answer that is not 2xx ends the command."""
     data = json.dumps(body).encode() if body is not None else b""
@@ -143,7 +154,7 @@ def send(stack: Stack, method: str, path: str, data: bytes, headers: Mapping[str
     SigV4Auth(session.get_credentials().get_frozen_credentials(), "lambda", region).add_auth(request)
     answer: AWSResponse = URLLib3Session(timeout=SECONDS).send(request.prepare())
     if answer.status_code >= 300:
-        raise SystemExit(f"perennial: {_problem(answer.content)} (HTTP {answer.status_code})")
+        raise SystemExit(f"perennial: {problem(answer.content)} (HTTP {answer.status_code})")
     return answer
 
 
@@ -177,9 +188,11 @@ def _order(stack: Stack, path: str, wish: Mapping[str, Any]) -> None:
     print(f"{answer['outcome']}: {answer['reason']}")
 
 
-def _problem(content: bytes) -> str:
+def problem(content: bytes) -> str:
     """The API's own words; else what stands before it said."""
     try:
-        return str(json.loads(content)["error"]["message"])
+        error = json.loads(content)["error"]
+        hint = "; see `perennial models`" if error["code"] == "no_such_model" else ""
+        return f"{error['message']}{hint}"
     except (ValueError, KeyError, TypeError):
         return content.decode(errors="replace")[:300]

@@ -6,9 +6,8 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import quote
 
-from perennial_cli.orders import send
+from perennial_cli.orders import path, send
 from perennial_cli.stack import Stack
 
 TYPES = {
@@ -24,13 +23,14 @@ INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 
 def predict(stack: Stack, options: argparse.Namespace) -> None:
     """Send rows to a model; the predictions go to standard output, version and inference id to standard error."""
+    asked = path(options.model, "predict")
     body = sys.stdin.buffer.read() if options.rows == "-" else Path(options.rows).read_bytes()
     headers = {"content-type": content_type(options.rows, options.content_type)}
     if options.accept:
         headers["accept"] = options.accept
     if options.inference_id:
         headers[INFERENCE_ID] = options.inference_id
-    answer = send(stack, "POST", f"/models/{quote(options.model)}/predict", body, headers)
+    answer = send(stack, "POST", asked, body, headers)
     sys.stdout.buffer.write(answer.content)
     if not answer.content.endswith(b"\n"):
         sys.stdout.buffer.write(b"\n")
@@ -38,9 +38,9 @@ def predict(stack: Stack, options: argparse.Namespace) -> None:
     print(f"version {told.get('x-model-version')}, inference id {told.get(INFERENCE_ID)}", file=sys.stderr)
 
 
-def content_type(path: str, given: str | None) -> str:
+def content_type(name: str, given: str | None) -> str:
     """What was said, else what the file's name says, else CSV."""
-    return given or TYPES.get(Path(path).suffix.lower(), "text/csv")
+    return given or TYPES.get(Path(name).suffix.lower(), "text/csv")
 
 
 def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> None:

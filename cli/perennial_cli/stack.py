@@ -30,8 +30,18 @@ class Stack:
 
     @classmethod
     def find(cls, name: str) -> Stack:
-        """Raises botocore's ClientError when there is no such stack."""
-        [found] = boto3.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        """Ends the command when there is no such stack."""
+        cloudformation = boto3.client("cloudformation")
+        try:
+            [found] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" not in str(error):
+                raise
+            region = cloudformation.meta.region_name
+            raise SystemExit(
+                f"perennial: there is no stack {name} in {region}: say another with --stack or PERENNIAL_STACK, "
+                "or deploy it"
+            ) from error
         return cls(name, {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])})
 
     @property

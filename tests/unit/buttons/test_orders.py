@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shlex
 
 import pytest
 
 from perennial_cli.__main__ import parser
-from perennial_cli.orders import follow, hours
+from perennial_cli.orders import follow, hours, problem
+from perennial_cli.stack import Stack
 
 ALARM = {"name": "alarm", "at": "2026-03-01T12:00:00Z", "detail": "rung"}
 SLACK = {"name": "slack", "at": "2026-03-01T12:00:02.5Z", "detail": "took it"}
@@ -92,3 +94,33 @@ def test_a_drill_is_followed_to_its_end(looks, seconds, arrived, said):
     assert len(lines) == len(said)
     for line, words in zip(lines, said, strict=True):
         assert words in line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("retrain {m}", "roll-back {m}", "mute {m}", "unmute {m}", "predict {m} /nosuch.csv"),
+        *("scale {m} --floor 2", "scale {m} --end"),
+    ],
+)
+@pytest.mark.parametrize("name", ["a/b", "../x", "Ünï", "Mortgage", "''", "m-"])
+def test_a_name_that_no_model_can_have(line, name):
+    """Refused before anything is asked, with what names are like."""
+    asked = parser().parse_args(shlex.split(line.format(m=name)))
+    with pytest.raises(SystemExit, match=r"is no model's name, .* see `perennial models`$"):
+        asked.run(Stack("perennial", {}), asked)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"error": {"code": "no_such_model", "message": "no m"}}', "no m; see `perennial models`"),
+        (b'{"error": {"code": "rollback_withheld", "message": "nothing before"}}', "nothing before"),
+        (b'{"Message": "Forbidden"}', '{"Message": "Forbidden"}'),
+        (b"<html>", "<html>"),
+        (b"[]", "[]"),
+    ],
+)
+def test_what_the_api_refuses_is_said_in_its_own_words(content, said):
+    """With what to do, where a model is not there; what is no answer of the API as it came."""
+    assert said == problem(content)
