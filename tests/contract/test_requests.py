@@ -9,7 +9,8 @@ from fakes import NAMES, NOW, config
 
 from perennial import scaling
 from perennial.alarms import rollback
-from perennial.deployment import EndpointState, config_request, deployment_config
+from perennial.deployment import EndpointState
+from perennial.endpoint_config import config_request, deployment_config
 from perennial.evaluation import Evaluation
 from perennial.gate import Verdict
 from perennial.registration import package_request

@@ -12,7 +12,7 @@ from serving_endpoints import Endpoints
 from perennial import shadow
 from perennial.aws.endpoints import SageMakerEndpoints
 from perennial.aws.metrics import CloudWatch
-from perennial.deployment import VARIANT, config_request
+from perennial.endpoint_config import VARIANT, config_request
 from perennial.monitoring.analysis import Datapoint
 from perennial.reactions.shadow_evidence import traffic
 

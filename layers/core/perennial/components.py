@@ -13,7 +13,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from perennial.config import ModelConfig
-from perennial.deployment import VARIANT, EndpointState, Rollout
+from perennial.deployment import EndpointState, Rollout
+from perennial.endpoint_config import VARIANT
 
 MOST_INSTANCES = 100  # of managed scaling: what bounds the copies (scaling.max) bounds the instances, too
 

@@ -6,7 +6,7 @@ CloudFormation cannot register it; Application Auto Scaling does, with a scalabl
 from __future__ import annotations
 
 from perennial.config import ModelConfig
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.scaling import Resource, Wanted
 from perennial.scaling_bounds import Bounds
 

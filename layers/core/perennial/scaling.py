@@ -13,7 +13,7 @@ from typing import Any
 
 from perennial import cron
 from perennial.config import ModelConfig
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.scaling_bounds import Bounds, Raised, bounds, raised_over
 from perennial.sections_scaling import ScheduledBounds, StepPolicy
 

@@ -21,8 +21,8 @@ from perennial.deployment import (
     DeploymentPlan,
     EndpointState,
     PackageVersion,
-    config_request,
 )
+from perennial.endpoint_config import config_request
 from perennial.names import Names, digest
 
 DOCUMENT = "shadow"

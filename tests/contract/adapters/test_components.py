@@ -12,7 +12,7 @@ from perennial import component_scaling, components
 from perennial.aws.autoscaling import ApplicationAutoScaling
 from perennial.aws.components import SageMakerComponents
 from perennial.aws.endpoints import SageMakerEndpoints
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.errors import TransientError
 from perennial.scaling import changes
 from perennial.scaling_bounds import Bounds, Raised

@@ -6,7 +6,8 @@ import fakes
 from memory_and_twin import NAMES, World
 from running_twin import eventually, unique
 
-from perennial.deployment import EndpointState, config_request, deployment_config
+from perennial.deployment import EndpointState
+from perennial.endpoint_config import config_request, deployment_config
 from perennial.scaling import changes, variant, wanted
 from perennial.scaling_bounds import Bounds, Raised
 

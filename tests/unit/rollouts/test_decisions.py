@@ -6,17 +6,8 @@ from datetime import timedelta
 import pytest
 from fakes import NAMES, NOW, config
 
-from perennial.deployment import (
-    EndpointState,
-    PackageVersion,
-    Rollout,
-    config_request,
-    deployment_config,
-    forgotten,
-    keeps_counts,
-    reconcile,
-    settle,
-)
+from perennial.deployment import EndpointState, PackageVersion, Rollout, reconcile, settle
+from perennial.endpoint_config import config_request, deployment_config, forgotten, keeps_counts
 from perennial.losses import Loss
 
 CONFIG = config()

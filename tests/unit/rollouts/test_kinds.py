@@ -11,14 +11,8 @@ from pydantic import ValidationError
 
 from perennial import provisioned_concurrency
 from perennial.config import ModelConfig
-from perennial.deployment import (
-    Elsewhere,
-    EndpointState,
-    PackageVersion,
-    Rollout,
-    production_variant,
-    reconcile,
-)
+from perennial.deployment import Elsewhere, EndpointState, PackageVersion, Rollout, reconcile
+from perennial.endpoint_config import production_variant
 from perennial.errors import NameTooLong, ReservedName
 from perennial.kinds import GRACE, Kind, Route, aim, is_abandoned, leftover
 from perennial.losses import Loss

@@ -7,7 +7,7 @@ from datetime import timedelta
 from fakes import NAMES, NOW, InMemoryWorld, config
 
 from perennial.alarms.endpoint_metrics import NAMESPACE
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.shadow_tests import known

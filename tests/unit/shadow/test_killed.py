@@ -19,7 +19,7 @@ from shadow.shadowed_model import (
     updates,
 )
 
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.errors import Conflict
 from perennial.reactions.shadow_tests import known
 from perennial.reactions.sweep import sweep

@@ -15,7 +15,7 @@ from rollouts.machine import INSTANCES, KINDS, Rollouts
 from rollouts.simulated import MODEL, At, SageMaker
 
 from perennial.alarms.endpoint_metrics import NAMESPACE
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.shadow_tests import known

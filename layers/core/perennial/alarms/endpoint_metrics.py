@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.kinds import Route
 
 NAMESPACE = "AWS/SageMaker"

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from perennial import layout
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.intake.completeness import Listed
 from perennial.monitoring.windows import Window, floor
 

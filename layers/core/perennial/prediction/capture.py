@@ -14,7 +14,7 @@ from typing import Any, Self
 from uuid import NAMESPACE_URL, uuid5
 
 from perennial import layout
-from perennial.deployment import CAPTURED_AS_CSV, CAPTURED_AS_JSON, VARIANT
+from perennial.endpoint_config import CAPTURED_AS_CSV, CAPTURED_AS_JSON, VARIANT
 
 LARGEST_MESSAGE = 200_000  # bytes; SQS took 256 KiB for long, and queues elsewhere still do
 _ENCODINGS = {**dict.fromkeys(CAPTURED_AS_CSV, "CSV"), **dict.fromkeys(CAPTURED_AS_JSON, "JSON")}

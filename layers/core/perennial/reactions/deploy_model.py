@@ -9,17 +9,8 @@ from typing import Any
 from perennial import components, losses, route, scaling
 from perennial.config import ModelConfig
 from perennial.decision import Decision, Severity
-from perennial.deployment import (
-    BROKEN,
-    DeploymentPlan,
-    EndpointState,
-    PackageVersion,
-    Rollout,
-    config_request,
-    deployment_config,
-    keeps_counts,
-    traffic_plan,
-)
+from perennial.deployment import BROKEN, DeploymentPlan, EndpointState, PackageVersion, Rollout
+from perennial.endpoint_config import config_request, deployment_config, keeps_counts, traffic_plan
 from perennial.ports import World
 from perennial.prediction.invocation import VERSION_VARIABLE
 from perennial.prediction_shift import environment

@@ -10,15 +10,8 @@ from perennial import route
 from perennial.alarms.rollback import Watch
 from perennial.config import ModelConfig
 from perennial.decision import Decision
-from perennial.deployment import (
-    BROKEN,
-    IN_PROGRESS,
-    EndpointState,
-    Rollout,
-    Settlement,
-    forgotten,
-    settle,
-)
+from perennial.deployment import BROKEN, IN_PROGRESS, EndpointState, Rollout, Settlement, settle
+from perennial.endpoint_config import forgotten
 from perennial.kinds import kind_of, place_of
 from perennial.losses import Loss, remembered
 from perennial.ports import World

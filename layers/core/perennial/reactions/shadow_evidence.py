@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from perennial import layout
 from perennial.alarms.endpoint_metrics import NAMESPACE
 from perennial.config import ModelConfig
-from perennial.deployment import VARIANT
+from perennial.endpoint_config import VARIANT
 from perennial.monitoring.sources import HOUR, hour_prefixes
 from perennial.ports import World
 from perennial.shadow import VARIANT as SHADOW

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from perennial import layout, shadow, shadow_report
 from perennial.config import ModelConfig
-from perennial.deployment import VARIANT, Rollout
+from perennial.deployment import Rollout
+from perennial.endpoint_config import VARIANT
 from perennial.losses import Loss, remembered
 from perennial.ports import World
 from perennial.reactions.shadow_evidence import answers, traffic
