@@ -11,7 +11,7 @@ from typing import Any
 
 from perennial import cron
 from perennial.config import ModelConfig
-from perennial.scaling import Request, Resource, Wanted, action, alarm_name
+from perennial.scaling import Request, Resource, Wanted, action, alarm_name, target_tracking
 from perennial.scaling_bounds import Raised, bounds
 
 DIMENSION = "sagemaker:inference-component:DesiredCopyCount"
@@ -57,19 +57,7 @@ def families(component: str) -> tuple[str, ...]:
 def tracking(config: ModelConfig) -> Request:
     """Target tracking: on invocations per copy and minute, or on concurrent requests per copy."""
     scaling = config.scaling
-    target = (
-        scaling.invocations_per_instance if scaling.metric == "invocations" else scaling.concurrent_requests
-    )
-    return {
-        "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": float(target),
-            "PredefinedMetricSpecification": {"PredefinedMetricType": TRACKED[scaling.metric][1]},
-            "ScaleInCooldown": scaling.scale_in_cooldown_seconds,
-            "ScaleOutCooldown": scaling.scale_out_cooldown_seconds,
-            "DisableScaleIn": False,
-        },
-    }
+    return target_tracking(scaling, TRACKED[scaling.metric][1], scaling.target, scale_in=True)
 
 
 def waking() -> Request:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from perennial.config import ModelConfig
 from perennial.endpoint_config import VARIANT
-from perennial.scaling import Resource, Wanted
+from perennial.scaling import Resource, Wanted, target_tracking
 from perennial.scaling_bounds import Bounds
 
 DIMENSION = "sagemaker:variant:DesiredProvisionedConcurrency"
@@ -24,15 +24,6 @@ def wanted(config: ModelConfig, endpoint: str) -> Wanted | None:
     if serverless is None or serverless.provisioned_max is None:
         return None
     name = f"{endpoint}-provisioned-concurrency"
-    body = {
-        "PolicyType": "TargetTrackingScaling",
-        "TargetTrackingScalingPolicyConfiguration": {
-            "TargetValue": serverless.utilization,
-            "PredefinedMetricSpecification": {"PredefinedMetricType": METRIC},
-            "ScaleInCooldown": config.scaling.scale_in_cooldown_seconds,
-            "ScaleOutCooldown": config.scaling.scale_out_cooldown_seconds,
-            "DisableScaleIn": not config.scaling.scale_in,
-        },
-    }
+    body = target_tracking(config.scaling, METRIC, serverless.utilization, scale_in=config.scaling.scale_in)
     bounds = Bounds(serverless.provisioned, serverless.provisioned_max)
     return Wanted(variant(endpoint), bounds, {name: body}, (name,))

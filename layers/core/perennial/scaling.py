@@ -15,7 +15,7 @@ from perennial import cron
 from perennial.config import ModelConfig
 from perennial.endpoint_config import VARIANT
 from perennial.scaling_bounds import Bounds, Raised, bounds, raised_over
-from perennial.sections_scaling import ScheduledBounds, StepPolicy
+from perennial.sections_scaling import Scaling, ScheduledBounds, StepPolicy
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
@@ -162,17 +162,19 @@ def wanted(config: ModelConfig, endpoint: str, raised: Raised, now: datetime) ->
 def tracking(config: ModelConfig) -> Request:
     """Target tracking: on invocations per instance and minute, or on concurrent requests per instance."""
     scaling = config.scaling
-    target = (
-        scaling.invocations_per_instance if scaling.metric == "invocations" else scaling.concurrent_requests
-    )
+    return target_tracking(scaling, TRACKED[scaling.metric][1], scaling.target, scale_in=scaling.scale_in)
+
+
+def target_tracking(scaling: Scaling, metric: str, target: float, *, scale_in: bool) -> Request:
+    """The policy that holds one of AWS's predefined metrics at a target."""
     return {
         "PolicyType": "TargetTrackingScaling",
         "TargetTrackingScalingPolicyConfiguration": {
             "TargetValue": float(target),
-            "PredefinedMetricSpecification": {"PredefinedMetricType": TRACKED[scaling.metric][1]},
+            "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
             "ScaleInCooldown": scaling.scale_in_cooldown_seconds,
             "ScaleOutCooldown": scaling.scale_out_cooldown_seconds,
-            "DisableScaleIn": not scaling.scale_in,
+            "DisableScaleIn": not scale_in,
         },
     }
 

@@ -168,6 +168,11 @@ class Scaling(Section):
     steps: tuple[StepPolicy, ...] = Field((), description="step policies beside the target tracking")
     adjust: Adjust = Adjust()
 
+    @property
+    def target(self) -> float:
+        """What the tracked metric is held at."""
+        return self.invocations_per_instance if self.metric == "invocations" else self.concurrent_requests
+
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Self:
         if self.min > self.max:
