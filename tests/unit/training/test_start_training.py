@@ -357,6 +357,50 @@ def test_a_killed_handler_is_done_again(world):
     assert "training_started" == start_training("mortgage", world).outcome
 
 
+class Killed(BaseException):
+    """What a handler does not see coming."""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "subject"), [("dataset_pinned", "monday"), ("training_started", None)], ids=["pin", "start"]
+)
+def test_what_was_done_is_told_though_its_handler_died(world, outcome, subject):
+    """Killed between the deed and its line in the ledger: the sweep has the same line recorded, once."""
+    record = world.ledger.record
+
+    def die(decision):
+        if decision.outcome == outcome:
+            raise Killed
+        record(decision)
+
+    world.ledger.record = die
+    with pytest.raises(Killed):
+        drop(world, "monday", {"a.csv": csv()})
+    world.ledger.record = record
+    assert ("start_training", subject) not in {(due.reaction, due.subject) for _, due in sweep(world).due}, (
+        "its handler may be at it still"
+    )
+    for _ in range(3):
+        world.time += timedelta(minutes=10)
+        for _, due in sweep(world).due:
+            start_training("mortgage", world, drop=due.subject, because=due.because)
+    [told] = [made for made in world.ledger.decisions if made.outcome == outcome]
+    assert "drop monday" == told.fact
+    assert (1, 1) == (world.ledger.outcomes.count("training_started"), len(world.jobs.requests))
+
+
+def test_a_job_that_somebody_else_started_is_not_told_again(world):
+    """CreateTrainingJob answers that the job exists, and whoever made it has told: nothing is left to tell."""
+    started = drop(world, "monday", {"a.csv": csv()})
+    jobs, world.jobs.of_model = world.jobs.of_model, lambda model: []
+    world.time += timedelta(minutes=5)
+    assert "nothing" == start_training("mortgage", world).outcome
+    world.jobs.of_model = jobs
+    world.time += timedelta(minutes=5)
+    assert [] == [due for _, due in sweep(world).due if due.reaction == "start_training"]
+    assert (started.details["job"], 1) == (world.jobs.requests[0]["TrainingJobName"], len(world.jobs.jobs))
+
+
 def meanwhile(world, act):
     """Once, right before a drop is remembered as pinned, something else happens."""
     put = world.state.put

@@ -10,6 +10,7 @@ from perennial.config import ModelConfig
 from perennial.intake.completeness import Completeness, Listed, assess, manifest_key
 from perennial.ports import World
 from perennial.reactions.datasets import decided
+from perennial.reactions.owed import owed
 
 
 def look_at(
@@ -34,6 +35,9 @@ def undecided_drops(config: ModelConfig, world: World) -> Mapping[str, str]:
     for drop, objects in _by_drop(config.model, world).items():
         seen = look_at(drop, config, world, objects)
         last = known.get(drop)
+        if owed(last, world.now()):
+            due[drop] = f"drop {drop}: its dataset is pinned, and the ledger does not say so"
+            continue
         if seen.state not in ("complete", "refused") or decided(last, seen.fingerprint, config):
             continue
         same = last is not None and last["fingerprint"] == seen.fingerprint

@@ -18,10 +18,10 @@ from perennial.intake.schema import Schema
 from perennial.ports import World
 from perennial.reactions.datasets import champion_of, decided, pinned, remember
 from perennial.reactions.drops import look_at, undecided_drops
-from perennial.training import IN_FLIGHT, Dataset, job_request, plan
+from perennial.reactions.owed import CLAIM, is_untold, owed, told, untold_start, with_line
+from perennial.training import IN_FLIGHT, Champion, Dataset, job_request, plan
 from perennial.words import counted
 
-CLAIM = "training"
 # A claim that nothing came of belongs to a handler that died: after this it counts no more.
 CLAIM_HOLDS = timedelta(minutes=2)
 # S3 may tell of one drop several times; whoever drops the same again later than this wants to hear of it.
@@ -59,6 +59,8 @@ def start_training(
         return left_out
     heard = drop is not None and _answered(drop, model, world)
     decision = _recorded(_train(config, drop, because, world, heard=heard), world)
+    if decision.outcome == "training_started":
+        told(model, CLAIM, world)
     if decision.news:
         for name in drops:
             _remember_answer(name, model, world)
@@ -107,6 +109,9 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
     known = world.state.get(model, f"drop#{drop}")
     if known and decided(known, seen.fingerprint, config):
         if known["outcome"] == "pinned":
+            if late := owed(known, world.now()):
+                _recorded(late, world)
+                told(model, f"drop#{drop}", world)
             return None
         again = f"refused in this form before: {known['reason']}"
         return _recorded(Decision(model, _fact(drop), "nothing", again), world)
@@ -212,12 +217,6 @@ def _pin(
         "reason": seen.reason,
         "dataset": found.version,
     }
-    try:
-        world.state.put(model, f"drop#{drop}", outcome, expected=known)
-    except Conflict:
-        if not decided(world.state.get(model, f"drop#{drop}"), seen.fingerprint, config):
-            raise
-        return  # another event of the same drop came as far as here, and tells it
     again = f"; the same data as drop {before.drop}" if before else ""
     columns = len(found.schema.features)
     made_of = (
@@ -229,7 +228,15 @@ def _pin(
         "rows": str(found.rows),
         **{f"note-{n}": t for n, t in enumerate(found.notes, 1)},
     }
-    _recorded(Decision(model, _fact(drop), "dataset_pinned", reason, None, details), world)
+    line = Decision(model, _fact(drop), "dataset_pinned", reason, None, details)
+    try:
+        world.state.put(model, f"drop#{drop}", with_line(outcome, line, world.now()), expected=known)
+    except Conflict:
+        if not decided(world.state.get(model, f"drop#{drop}"), seen.fingerprint, config):
+            raise
+        return  # another event of the same drop came as far as here, and tells it
+    _recorded(line, world)
+    told(model, f"drop#{drop}", world)
 
 
 def _fresh(claim: Mapping[str, str], world: World) -> bool:
@@ -244,6 +251,10 @@ def _train(
     fact = _fact(drop) if drop else because
     claim = world.state.get(model, CLAIM)
     jobs = world.jobs.of_model(model)
+    if late := untold_start(model, jobs, world):
+        _recorded(late, world)
+        told(model, CLAIM, world)
+        claim = world.state.get(model, CLAIM)
     decided = plan(list(pinned(config, world.state).values()), jobs, config, names, world.now())
     if decided.start is None or decided.dataset is None:
         # A person who dropped data should hear why nothing trains; two events of one drop, though, are one fact.
@@ -255,14 +266,23 @@ def _train(
         return Decision(model, fact, "training_waits", f"job {claim['job']} is being started")
     # Two drops at once: the slower one meets the other's claim, and its retry sees the other's job in flight.
     mine = {"job": decided.start, "at": world.now().isoformat()}
-    world.state.put(model, CLAIM, mine, expected=claim)
     champion = champion_of(config, world)
+    line = _started(decided.start, decided.dataset, decided.reason, champion, fact, config)
+    world.state.put(model, CLAIM, with_line(mine, line, world.now()), expected=claim)
     world.experiments.ensure(names.experiment(model), names.trial(model, decided.dataset.version))
     request = job_request(decided.start, decided.dataset, config, champion, world.platform, names)
     if not world.jobs.create(request):
+        if not (claim and claim["job"] == decided.start and is_untold(claim)):
+            told(model, CLAIM, world)  # by whoever started it
         return Decision(model, fact, "nothing", f"job {decided.start} was started by another event")
+    return line
+
+
+def _started(
+    job: str, dataset: Dataset, why: str, champion: Champion | None, fact: str, config: ModelConfig
+) -> Decision:
     against = f", against version {champion.version} in service" if champion else ""
     price = "spot" if config.training.spot else "on demand"
-    reason = f"{decided.reason}: job {decided.start} on {config.training.instance} ({price}){against}"
-    details = {"job": decided.start, "dataset": decided.dataset.version}
-    return Decision(model, fact, "training_started", reason, "info", details)
+    reason = f"{why}: job {job} on {config.training.instance} ({price}){against}"
+    details = {"job": job, "dataset": dataset.version}
+    return Decision(config.model, fact, "training_started", reason, "info", details)
