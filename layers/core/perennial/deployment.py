@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from perennial.config import ModelConfig
 from perennial.losses import Loss, barring
@@ -89,12 +89,15 @@ class Rollout:
         return any(loss.settings_only for loss in self.lost if loss.config_name == self.config_name)
 
 
+Action = Literal["nothing", "wait", "create", "update", "delete", "adopt"]
+
+
 @dataclass(frozen=True)
 class DeploymentPlan:
     """`action`: nothing, wait (something is under way), create, update, delete (of a broken endpoint), or adopt: the
     endpoint is there as it should be, and only has to prove itself before it gets the route."""
 
-    action: Literal["nothing", "wait", "create", "update", "delete", "adopt"]
+    action: Action
     reason: str
     version: PackageVersion | None = None
     config_name: str | None = None
@@ -127,51 +130,21 @@ def reconcile(
     approved = [version for version in versions if version.approval == "Approved"]
     if not approved:
         return _without_approved(leaves or endpoint, names)
-    current = names.parse_endpoint_config(endpoint.config_name) if endpoint else None
-    losses = rollout.lost if rollout else ()
-    bars: dict[int, Loss] = {}
-    for version in approved:
-        config_name = names.endpoint_config(config.model, version.version, config.endpoint_hash)
-        if loss := barring(losses, version.version, config_name):
-            bars[version.version] = loss
-    in_service = names.parse_endpoint_config(leaves.config_name) if leaves else current
-    serving = in_service.version if in_service else None
-    # New settings that failed bar no version that serves well with its old ones.
-    kept = {number for number, loss in bars.items() if loss.settings_only and number == serving}
-    eligible = [version for version in approved if version.version not in bars or version.version in kept]
-    target = max(eligible or approved, key=lambda version: version.version)
-    wanted = names.endpoint_config(config.model, target.version, config.endpoint_hash)
-    stands = endpoint is not None and endpoint.runs(wanted, config.endpoint.instance)
-    passed_over = bars.get(max(version.version for version in approved))
+    target = _target(approved, leaves or endpoint, rollout, config, names)
+    stands = endpoint is not None and endpoint.runs(target.config_name, config.endpoint.instance)
 
-    def answer(action: Any, reason: str, needs_person: bool = False) -> DeploymentPlan:
-        told = f"{reason}; {passed_over}" if passed_over else reason
-        return DeploymentPlan(action, told, target, wanted, needs_person)
+    def answer(action: Action, reason: str, needs_person: bool = False) -> DeploymentPlan:
+        told = f"{reason}; {target.passed_over}" if target.passed_over else reason
+        return DeploymentPlan(action, told, target.version, target.config_name, needs_person)
 
-    if elsewhere and rollout and _holds(elsewhere.endpoint, rollout):
-        return answer("wait", f"the rollout of version {rollout.version} on {rollout.endpoint} is not over")
-    if endpoint and endpoint.status in IN_PROGRESS:
-        if stands and rollout and rollout.status == "succeeded" and leaves is None:
-            return answer(
-                "nothing",
-                f"version {target.version} is in service; the endpoint is {endpoint.status} by no rollout of ours",
-            )
-        return answer(
-            "wait",
-            f"the endpoint is {endpoint.status}; version {target.version} waits, the newest approved wins",
-        )
-    if rollout and not elsewhere and (rollout.status == "started" or _was_asked(endpoint, rollout)):
-        return answer("wait", f"the rollout of version {rollout.version} is being settled")
-    if rollout and rollout.untold:
-        return answer("wait", f"it is being told how the rollout of version {rollout.version} ended")
-    if (
-        rollout
-        and rollout.config_name != wanted
-        and rollout.status == "starting"
-        and now - rollout.started_at < ACCEPTANCE
-    ):
-        return answer("wait", f"the rollout of version {rollout.version} began a moment ago")
-    if target.version in bars:
+    busy = endpoint is not None and endpoint.status in IN_PROGRESS
+    if endpoint and busy and stands and rollout and rollout.status == "succeeded" and leaves is None:
+        by_nobody = f"the endpoint is {endpoint.status} by no rollout of ours"
+        return answer("nothing", f"version {target.number} is in service; {by_nobody}")
+    if why := _why_wait(target, endpoint, rollout, elsewhere, now):
+        return answer("wait", why)
+    if target.barred:
+        serving = target.serving
         left = f"the endpoint keeps serving version {serving}" if serving else "no version is left to serve"
         # The loss itself was told when it happened.
         unapproved = serving is not None and all(version.version != serving for version in approved)
@@ -181,7 +154,7 @@ def reconcile(
             "create", f"another kind of endpoint is asked for: it is built beside {leaves.name}, which serves"
         )
     if endpoint is None:
-        return answer("create", f"version {target.version} is approved and there is no endpoint yet")
+        return answer("create", f"version {target.number} is approved and there is no endpoint yet")
     if endpoint.status in BROKEN:
         return answer(
             "delete",
@@ -192,20 +165,96 @@ def reconcile(
     if leaves:
         return answer("delete", f"{endpoint.name} is left from another change of kind, with other settings")
     if stands:
-        return answer("nothing", f"version {target.version} is in service")
+        return answer("nothing", f"version {target.number} is in service")
     if rollout and rollout.status == "starting" and now - rollout.started_at < HANDLING and not elsewhere:
         return answer("wait", f"the rollout of version {rollout.version} is being asked for")
+    serves = _what_serves(endpoint, target, names)
+    return answer("update", f"version {target.number} is the newest approved; the endpoint serves {serves}")
+
+
+@dataclass(frozen=True)
+class _Target:
+    """The version that should serve, and the endpoint config that is its. `serving` is the version that does now.
+
+    `barred`: it was lost, as all that is approved, so it is not tried. `passed_over`: why the newest approved is not meant.
+    """
+
+    version: PackageVersion
+    config_name: str
+    serving: int | None
+    barred: bool
+    passed_over: Loss | None
+
+    @property
+    def number(self) -> int:
+        return self.version.version
+
+
+def _target(
+    approved: Sequence[PackageVersion],
+    in_service: EndpointState | None,
+    rollout: Rollout | None,
+    config: ModelConfig,
+    names: Names,
+) -> _Target:
+    """The newest approved version that is not barred by a loss; where all are, the newest all the same."""
+    losses = rollout.lost if rollout else ()
+    bars: dict[int, Loss] = {}
+    for version in approved:
+        config_name = names.endpoint_config(config.model, version.version, config.endpoint_hash)
+        if loss := barring(losses, version.version, config_name):
+            bars[version.version] = loss
+    parsed = names.parse_endpoint_config(in_service.config_name) if in_service else None
+    serving = parsed.version if parsed else None
+    # New settings that failed bar no version that serves well with its old ones.
+    kept = {number for number, loss in bars.items() if loss.settings_only and number == serving}
+    eligible = [version for version in approved if version.version not in bars or version.version in kept]
+    target = max(eligible or approved, key=lambda version: version.version)
+    return _Target(
+        target,
+        names.endpoint_config(config.model, target.version, config.endpoint_hash),
+        serving,
+        barred=target.version in bars,
+        passed_over=bars.get(max(version.version for version in approved)),
+    )
+
+
+def _why_wait(
+    target: _Target,
+    endpoint: EndpointState | None,
+    rollout: Rollout | None,
+    elsewhere: Elsewhere | None,
+    now: datetime,
+) -> str | None:
+    """What has to end, or to be told, before anything is changed."""
+    if elsewhere and rollout and _holds(elsewhere.endpoint, rollout):
+        return f"the rollout of version {rollout.version} on {rollout.endpoint} is not over"
+    if endpoint and endpoint.status in IN_PROGRESS:
+        return f"the endpoint is {endpoint.status}; version {target.number} waits, the newest approved wins"
+    if rollout is None:
+        return None
+    if not elsewhere and (rollout.status == "started" or _was_asked(endpoint, rollout)):
+        return f"the rollout of version {rollout.version} is being settled"
+    if rollout.untold:
+        return f"it is being told how the rollout of version {rollout.version} ended"
+    another = rollout.status == "starting" and rollout.config_name != target.config_name
+    if another and now - rollout.started_at < ACCEPTANCE:
+        return f"the rollout of version {rollout.version} began a moment ago"
+    return None
+
+
+def _what_serves(endpoint: EndpointState, target: _Target, names: Names) -> str:
+    """In place of the target, in words."""
+    current = names.parse_endpoint_config(endpoint.config_name)
     if current is None:
-        serves = f"config {endpoint.config_name}, which is not ours"
-    elif endpoint.config_name == wanted:
-        serves = f"it on {endpoint.host_instance}, which is left from a rollout that was lost"
-    elif current.version == target.version:
-        serves = "the same version with other settings"
-    elif current.version > target.version:
-        serves = f"version {current.version}, which is no longer approved"
-    else:
-        serves = f"version {current.version}"
-    return answer("update", f"version {target.version} is the newest approved; the endpoint serves {serves}")
+        return f"config {endpoint.config_name}, which is not ours"
+    if endpoint.config_name == target.config_name:
+        return f"it on {endpoint.host_instance}, which is left from a rollout that was lost"
+    if current.version == target.number:
+        return "the same version with other settings"
+    if current.version > target.number:
+        return f"version {current.version}, which is no longer approved"
+    return f"version {current.version}"
 
 
 def _holds(endpoint: EndpointState | None, rollout: Rollout) -> bool:
