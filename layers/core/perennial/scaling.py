@@ -14,11 +14,14 @@ from typing import Any
 from perennial import cron
 from perennial.config import ModelConfig
 from perennial.endpoint_config import VARIANT
-from perennial.scaling_bounds import Bounds, Raised, bounds, raised_over
+from perennial.scaling_bounds import Bounds, Raise, Raised, bounds, raised_over
 from perennial.sections_scaling import Scaling, ScheduledBounds, StepPolicy
 
 NAMESPACE = "sagemaker"
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
+RUNS_WITHIN = timedelta(
+    minutes=2
+)  # of its time, AWS runs a scheduled action: changed earlier, it would run as changed
 ALARM_SUFFIX = "-scaling"  # of a step policy's alarm: no name of an alarm that is answered ends like that
 TRACKED = {
     "invocations": ("invocations-per-instance", "SageMakerVariantInvocationsPerInstance"),
@@ -180,12 +183,12 @@ def target_tracking(scaling: Scaling, metric: str, target: float, *, scale_in: b
 
 
 def action(config: ModelConfig, entry: ScheduledBounds, raised: Raised, now: datetime) -> Request:
-    """A scheduled action. What stands raised is in its bounds, so that it survives the time at which it runs.
+    """A scheduled action. What is raised beyond the time at which it runs next is in its bounds, so that it survives that.
 
     A start in the past is left out, for AWS may refuse it; rate(...) counts from its next time.
     """
     base = Bounds(*config.scaling.bounds_of(entry))
-    then = raised_over(base, raised.standing(now).raises, config.scaling.limit)
+    then = raised_over(base, _still_raised(entry, raised, now), config.scaling.limit)
     body: dict[str, Any] = {
         "Schedule": entry.at,
         "Timezone": entry.time_zone,
@@ -197,6 +200,18 @@ def action(config: ModelConfig, entry: ScheduledBounds, raised: Raised, now: dat
     if entry.ends:
         body["EndTime"] = entry.ends.astimezone(UTC)
     return body
+
+
+def _still_raised(entry: ScheduledBounds, raised: Raised, now: datetime) -> list[Raise]:
+    """What stands raised when an entry is due next. What ends before that is not in it: the sweep, which takes it back,
+    may come after the entry."""
+    found = []
+    for each in raised.standing(now).raises:
+        end = each.until - timedelta.resolution
+        last = cron.last_time(entry.expression, end, entry.zone, entry.begins, entry.ends)
+        if last and last > now - RUNS_WITHIN:
+            found.append(each)
+    return found
 
 
 def stepping(policy: StepPolicy) -> Request:

@@ -142,6 +142,24 @@ def test_a_raised_floor_survives_a_scheduled_action():
         assert body["ScalableTargetAction"] == {"MinCapacity": least, "MaxCapacity": 8}
 
 
+@pytest.mark.parametrize(
+    ("until", "now", "least"),
+    [
+        pytest.param("20:30", "19:30", 5, id="it is due while the floor stands"),
+        pytest.param("19:45", "19:30", 1, id="it is due after the floor has ended"),
+        pytest.param("20:00", "19:30", 1, id="it is due as the floor ends"),
+        pytest.param("20:30", "20:01", 5, id="it was due a moment ago, and perhaps runs yet"),
+        pytest.param("20:30", "20:10", 1, id="it was due, and is again tomorrow"),
+    ],
+)
+def test_a_scheduled_action_raises_nothing_that_has_ended_by_then(until, now, least):
+    """An entry that is due between a floor's end and the sweep that takes it back sets what is configured."""
+    settings = config(scaling={"min": 1, "max": 8, "schedule": DAY})
+    floor = by_order(settings.scaling, Raised(), "floor", 5, at(until), at("19:00"), "ada").raised
+    body = wanted(settings, "e", floor, at(now)).actions["e-schedule-evening"]
+    assert body["ScalableTargetAction"] == {"MinCapacity": least, "MaxCapacity": 8}
+
+
 BOUNDS = st.tuples(st.integers(1, 9), st.integers(0, 9)).map(lambda pair: Bounds(pair[0], sum(pair)))
 RAISES = st.lists(
     st.builds(
