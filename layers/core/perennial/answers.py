@@ -8,6 +8,7 @@ from typing import Any
 
 from perennial.decision import Decision
 from perennial.events import ActionDetail
+from perennial.notifications.slack import escaped, mrkdwn
 
 Replacement = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ _ASKED = {
 }
 # What was decided about a version leaves no question open; the rest settles its own button only.
 _SETTLES = {"approve": {"approve", "reject"}, "reject": {"approve", "reject"}}
-LONGEST = 2000
+LONGEST = 2000  # characters of an answer
 
 
 def is_done(decision: Decision) -> bool:
@@ -38,12 +39,12 @@ def is_done(decision: Decision) -> bool:
 def line(asked: ActionDetail, decision: Decision, now: datetime) -> str:
     """Who did what, when; or what was asked for and why it was not done. Slack's mrkdwn."""
     at = f"{now:%H:%M} UTC"
-    by = escape(asked.by)
-    reason = escape(decision.reason)
-    if not is_done(decision):
-        return f"{by} asked {_ASKED[asked.action]} at {at}: {reason}"[:LONGEST]
-    done = f"{_DONE[decision.outcome]} by {by} at {at}"
-    return (done if decision.outcome in ("approved", "rejected") else f"{done}: {reason}")[:LONGEST]
+    if is_done(decision):
+        words = f"{_DONE[decision.outcome]} by {asked.by} at {at}"
+    else:
+        words = f"{asked.by} asked {_ASKED[asked.action]} at {at}"
+    told_by_itself = decision.outcome in ("approved", "rejected")
+    return escaped(words if told_by_itself else f"{words}: {decision.reason}", LONGEST)
 
 
 def settled(asked: ActionDetail, text: str) -> Replacement:
@@ -61,7 +62,7 @@ def settled(asked: ActionDetail, text: str) -> Replacement:
         for block in blocks
         if (left := _without(block, gone) if block.get("block_id", "") == row else block)
     ]
-    context = {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+    context = {"type": "context", "elements": [mrkdwn(text)]}
     return {"replace_original": True, "text": text, "blocks": [*kept[:49], context]}
 
 
@@ -69,11 +70,6 @@ def whisper(asked: ActionDetail, text: str) -> Replacement:
     """A message for the person alone, in the message's thread."""
     thread = {"thread_ts": asked.message.ts} if asked.message and asked.message.ts else {}
     return {"response_type": "ephemeral", "replace_original": False, "text": text, **thread}
-
-
-def escape(text: str) -> str:
-    """Slack's three control characters as text."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _without(block: Mapping[str, Any], gone: set[str]) -> Mapping[str, Any] | None:

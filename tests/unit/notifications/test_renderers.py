@@ -87,6 +87,13 @@ class TestSlack:
         assert ">" not in escaped
         assert escaped.count("&") == sum(escaped.count(entity) for entity in ("&amp;", "&lt;", "&gt;"))
 
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_nothing_is_made_a_link_or_a_mention(self, name):
+        """Slack parses no word by itself: a column may be called @here or like a channel."""
+        texts = list(_texts(slack.render(sample(name), signed)))
+        assert texts
+        assert all(text["verbatim"] for text in texts)
+
     def test_dangerous_buttons_ask_first(self):
         """Rolling back and rejecting stop what serves: Slack asks whether that is meant."""
         blocks = slack.render(sample("quality_lost"), signed)["blocks"]
@@ -135,6 +142,15 @@ def _check(message):
                     assert 1 <= len(button["value"]) <= 2000
                     assert "confirm" not in button or len(button["confirm"]["title"]["text"]) <= 100
     assert len(json.dumps(message)) < 100_000
+
+
+def _texts(part):
+    """Every text object with markup, however deep."""
+    if isinstance(part, dict) and part.get("type") == "mrkdwn":
+        yield part
+    below = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+    for each in below:
+        yield from _texts(each)
 
 
 class TestMail:

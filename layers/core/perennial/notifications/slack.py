@@ -16,7 +16,6 @@ from perennial.words import counted
 MOST_BLOCKS = 50
 LONGEST_HEADER = 150
 LONGEST_SECTION = 3000
-LONGEST_FIELD = 2000
 MOST_FIELDS = 10
 LONGEST_LABEL = 75
 LONGEST_CONFIRMATION = 300
@@ -42,6 +41,11 @@ def render(message: Message, sign: Sign | None = None) -> dict[str, Any]:
         "unfurl_links": False,
         "unfurl_media": False,
     }
+
+
+def mrkdwn(text: str) -> Block:
+    """Verbatim: Slack would make links and mentions of what only looks like one, such as a column called @here."""
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def escaped(text: str, limit: int) -> str:
@@ -113,10 +117,7 @@ def _feature(moved: Moved) -> str:
 
 def _fields(facts: Sequence[Fact]) -> Iterator[Block]:
     texts = [
-        {
-            "type": "mrkdwn",
-            "text": f"*{escaped(one_line(fact.label), 100)}*\n{escaped(one_line(fact.value), 300)}",
-        }
+        mrkdwn(f"*{escaped(one_line(fact.label), 100)}*\n{escaped(one_line(fact.value), 300)}")
         for fact in facts
     ]
     for start in range(0, min(len(texts), 2 * MOST_FIELDS), MOST_FIELDS):
@@ -169,7 +170,7 @@ def _button(button: Button, message: Message, sign: Sign) -> Block:
     if button.confirm:
         block["confirm"] = {
             "title": {"type": "plain_text", "text": escaped(f"{button.label}: {message.model}", 100)},
-            "text": {"type": "mrkdwn", "text": escaped(button.confirm, LONGEST_CONFIRMATION)},
+            "text": mrkdwn(escaped(button.confirm, LONGEST_CONFIRMATION)),
             "confirm": {"type": "plain_text", "text": escaped(button.label, 30)},
             "deny": {"type": "plain_text", "text": "Cancel"},
             **({"style": button.style} if button.style else {}),
@@ -178,8 +179,8 @@ def _button(button: Button, message: Message, sign: Sign) -> Block:
 
 
 def _section(text: str) -> Block:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text or " "}}
+    return {"type": "section", "text": mrkdwn(text or " ")}
 
 
 def _context(text: str) -> Block:
-    return {"type": "context", "elements": [{"type": "mrkdwn", "text": text}]}
+    return {"type": "context", "elements": [mrkdwn(text)]}

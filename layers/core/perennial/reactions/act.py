@@ -9,6 +9,7 @@ from perennial.approvals import ALL_THE_SAME, Approval, rule
 from perennial.decision import Decision
 from perennial.errors import ChannelFailed, TransientError
 from perennial.events import ActionDetail, SlackMessage
+from perennial.notifications.slack import escaped
 from perennial.ports import World
 from perennial.reactions import claims
 from perennial.reactions.retrain import retrain
@@ -20,7 +21,7 @@ MUTE = timedelta(hours=24)
 def act(asked: ActionDetail, event_id: str, world: World) -> Decision | None:
     """None when it was acted on before. What has been done is not done again if only the answer failed."""
     if asked.refused:
-        _tell(asked, answers.escape(asked.refused), world)
+        _tell(asked, escaped(asked.refused, answers.LONGEST), world)
         return None
     begun = claims.begin(asked, event_id, world)
     if begun is None:
@@ -34,7 +35,7 @@ def act(asked: ActionDetail, event_id: str, world: World) -> Decision | None:
         except Exception as error:
             if begun.attempt == 1:
                 told = f"that did not work yet, and is tried again ({error})"
-                _tell(asked, answers.escape(told)[: answers.LONGEST], world)
+                _tell(asked, escaped(told, answers.LONGEST), world)
             raise
         claims.acted(asked, event_id, world, decision)
     _answer(asked, decision, world)
