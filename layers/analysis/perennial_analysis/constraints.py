@@ -45,7 +45,7 @@ FEWEST_PER_CATEGORY = 5
 NOTES: Mapping[Role, str] = {
     "identifier": "It looks like an identifier: its values do not come back, so their distribution is not compared.",
     "timestamp": "It looks like a time: its values do not come back, so their distribution is not compared.",
-    "sequence": "It rises with every row, as a counter does, so its distribution is not compared.",
+    "sequence": "It only moves on with the rows, as a counter does, so its distribution is not compared.",
 }
 
 RHYTHM = "It comes and goes within the baseline, as by the hour or the week: windows may vary as far."

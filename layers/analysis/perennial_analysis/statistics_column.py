@@ -14,7 +14,7 @@ from perennial_analysis.sketch import Sketch, merged, sketch_of_sorted
 from perennial_analysis.statistics_features import Feature, Words
 from perennial_analysis.statistics_moments import Moments
 from perennial_analysis.statistics_rhythm import Rhythm
-from perennial_analysis.statistics_roles import Order, role_of_numbers, role_of_words
+from perennial_analysis.statistics_roles import Order, Runs, role_of_numbers, role_of_words
 from perennial_analysis.statistics_types import DataType, lexical_types, parse_numbers
 
 MOST_CATEGORIES = 120
@@ -58,6 +58,7 @@ class Gathered:
     distinct: int = 0
     hashed: list[Hashed] = field(default_factory=list)
     order: Order = field(default_factory=Order)
+    runs: Runs = field(default_factory=Runs)
     rhythm: Rhythm = field(default_factory=Rhythm)
     places: dict[str, int] = field(default_factory=dict)
 
@@ -74,7 +75,7 @@ class Gathered:
     def _add_numbers(self, column: Column) -> None:
         values = column.present()
         gaps = len(values) < len(column)
-        rows = values.copy() if self.known is None or (self.order.rising and not gaps) else None
+        rows = values.copy() if self.known is None or (self.order.one_way and not gaps) else None
         values.sort()
         values = _finite(values)
         self.missing += len(column) - len(values)
@@ -113,6 +114,8 @@ class Gathered:
         for word, count in counts.items():
             self.counts[word] = self.counts.get(word, 0) + count
         self.distinct = len(self.counts)
+        if self.known is None and self.runs.unbroken:
+            self.runs.add(column, self.distinct)
         if self.distinct > MOST_DISTINCT:
             self.hashed = [hash_words(self.counts, self._known_hashed())]
             self.counts = None
@@ -166,7 +169,8 @@ class Gathered:
             role = role_of_numbers(numbers, self.order, whole=kind == "Integral")
             variation = self.rhythm.variation()
         elif not self.moments.count:
-            role = role_of_words(present, self.distinct, self.counts or ())
+            many = self.distinct > MOST_CATEGORIES
+            role = role_of_words(present, self.distinct, self.counts or (), many, self.runs.unbroken)
             words = self._words(role is None)
             variation = self.rhythm.variation(named=True) if words.counts else 0.0
         else:  # some chunks held numbers, whose texts are gone

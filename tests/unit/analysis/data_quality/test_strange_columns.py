@@ -27,6 +27,10 @@ def second(place):
     return (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=int(place))).isoformat()
 
 
+def clock(second):
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
+
+
 def popular(chance, size, first=0, steepness=1.05):
     shares = 1 / np.arange(1, 5001) ** steepness
     return WORDS[first + chance.choice(5000, size, p=shares / shares.sum())]
@@ -75,6 +79,34 @@ NEVER_BACK = {
     "a running total": (
         lambda c, n: floats(np.cumsum(c.random(n))),
         lambda c, n: floats(10**6 + np.cumsum(c.random(n))),
+    ),
+    "a countdown": (
+        lambda c, n: floats(-np.cumsum(c.random(n))),
+        lambda c, n: floats(-(10**6) - np.cumsum(c.random(n))),
+    ),
+    "numbers of orders of several rows": (
+        lambda c, n: whole(7 * np.repeat(np.arange(n), c.integers(1, 5, n))[:n]),
+        lambda c, n: whole(10**6 + 7 * np.repeat(np.arange(n), 3)[:n]),
+    ),
+    "the same as text": (
+        lambda c, n: words(f"2026-{each:06d}" for each in np.repeat(np.arange(n), c.integers(1, 5, n))[:n]),
+        lambda c, n: words(f"2027-{each:06d}" for each in np.repeat(np.arange(n), 3)[:n]),
+    ),
+    "years that pass": (
+        lambda c, n: whole(2020 + np.arange(n) * 5 // n),
+        lambda c, n: whole(np.full(n, 2026)),
+    ),
+    "years that pass, by the day": (
+        lambda c, n: floats(2020 + np.floor(np.arange(n) * 700 / n) / 365),
+        lambda c, n: floats(np.full(n, 2026.5)),
+    ),
+    "numbers of messages with their time in them": (
+        lambda c, n: whole((10**17 + c.permutation(n) * 2**32) // 128 * 128),
+        lambda c, n: whole(10**18 + np.arange(n) * 2**32),
+    ),
+    "times of the day": (
+        lambda c, n: words(clock(each) for each in np.repeat(c.integers(0, DAY, n), 2)[:n]),
+        lambda c, n: words(clock(each) for each in np.repeat(c.integers(0, DAY, n), 4)[:n]),
     ),
     "random identifiers": (
         lambda c, n: words(f"{each:x}" for each in c.integers(0, 2**62, n)),
