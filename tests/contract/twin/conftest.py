@@ -57,6 +57,39 @@ def job_role(twin: Twin, bucket: str) -> str:
     )
 
 
+@pytest.fixture
+def train(twin: Twin, bucket: str, job_role: str) -> Callable[..., str]:
+    """Start a training job whose container does what `behaviour` says; its name."""
+
+    def start(behaviour: str = "train", *, at: Twin = twin, **more: Any) -> str:
+        name = unique("job")
+        channel = {
+            "ChannelName": "training",
+            "DataSource": {
+                "S3DataSource": {"S3DataType": "ManifestFile", "S3Uri": f"s3://{bucket}/manifest.json"}
+            },
+        }
+        request = {
+            "TrainingJobName": name,
+            "RoleArn": job_role,
+            "AlgorithmSpecification": {
+                "TrainingImage": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/perennial:1",
+                "TrainingInputMode": "File",
+                "MetricDefinitions": [{"Name": "holdout:auc", "Regex": r"metric holdout:auc=(\S+)"}],
+            },
+            "HyperParameters": {"behaviour": behaviour, "num_leaves": "31"},
+            "InputDataConfig": [channel],
+            "OutputDataConfig": {"S3OutputPath": f"s3://{bucket}/trainings"},
+            "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+            "Tags": [{"Key": "model", "Value": "mortgage"}],
+        }
+        twin.client("sagemaker").create_training_job(**{**request, **more})
+        return name
+
+    return start
+
+
 @pytest.fixture(scope="session")
 def endpoints(twin: Twin) -> Endpoints:
     """What it takes to put servers that misbehave on demand behind endpoints."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from running_twin import REGION, Twin, allow, eventually, unique
+from running_twin import ACCOUNT, REGION, Twin, allow, eventually, unique
 
 VARIANT = "AllTraffic"
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/perennial:1"
@@ -26,6 +26,11 @@ def artefact(**behaviour: Any) -> bytes:
         member.size = len(text)
         tar.addfile(member, io.BytesIO(text))
     return packed.getvalue()
+
+
+def arn(kind: str, name: str) -> str:
+    """Of a model, an endpoint-config or an endpoint."""
+    return f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:{kind}/{name}"
 
 
 @dataclass

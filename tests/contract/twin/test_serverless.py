@@ -1,20 +1,17 @@
 """Serverless endpoints on the twin: cold starts, limits, idleness, provisioned concurrency, changes of kind."""
 
-import json
 import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from running_twin import REGION, Twin, answering, eventually, free_port, launch, unique
+from running_twin import Twin, answering, eventually, free_port, launch, unique
+from serverless_requests import alive, statistics, together
 from serving_endpoints import IMAGE, VARIANT, Endpoints
 
 IDLE = 1.0  # seconds; 60 of AWS's
@@ -42,55 +39,6 @@ def kept_warm(endpoints: Endpoints) -> Iterator[None]:
         yield
     finally:
         endpoints.twin.admin("POST", "serverless", idle_seconds=60 * IDLE)
-
-
-def together(endpoints: Endpoints, name: str, count: int) -> list[int | str]:
-    """So many requests at once, each without a retry: the server's pid, or the error's code and status."""
-    seen: list[int | str] = []
-    runtime = boto3.client(
-        "sagemaker-runtime",
-        endpoint_url=endpoints.twin.url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        config=Config(retries={"total_max_attempts": 1}, max_pool_connections=count),
-    )
-    ready = threading.Barrier(count)
-
-    def ask() -> None:
-        ready.wait()
-        try:
-            answer = runtime.invoke_endpoint(EndpointName=name, Body=b"1")
-            seen.append(json.loads(answer["Body"].read())["pid"])
-        except ClientError as error:
-            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-            seen.append(f"{error.response['Error']['Code']} {status}")
-
-    threads = [threading.Thread(target=ask) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return seen
-
-
-def statistics(endpoints: Endpoints, name: str, metric: str, *wanted: str) -> dict[str, float]:
-    """Statistics of the last ten minutes, or nothing."""
-    now = datetime.now(UTC)
-    points = endpoints.twin.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/SageMaker",
-        MetricName=metric,
-        Dimensions=[{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": VARIANT}],
-        StartTime=now - timedelta(minutes=10),
-        EndTime=now + timedelta(minutes=1),
-        Period=86400,
-        Statistics=list(wanted),
-    )["Datapoints"]
-    return {key: points[-1][key] for key in wanted} if points else {}
-
-
-def alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists()
 
 
 def test_an_idle_endpoint_sleeps_and_a_request_wakes_it(endpoints: Endpoints) -> None:
