@@ -7,8 +7,9 @@ import pytest
 from rendered import PLACE, sample, signed
 
 from perennial.decision import Decision
+from perennial.names import Names
 from perennial.notifications import generic, html, pagerduty, plain, slack, teams
-from perennial.notifications.compose import compose
+from perennial.notifications.compose import collect, compose
 from perennial.notifications.kinds import KINDS
 from perennial_cli.samples import AT, SAMPLES
 
@@ -54,6 +55,18 @@ class TestFacts:
         machine = channel in ("generic", "pagerduty")
         assert ("endpointOutput_score" if machine else "the score") in text
         assert "other_0" not in text
+
+    def test_commands_name_another_stack(self):
+        """Whoever copies a command asks the stack that the message came from."""
+        message = compose(SAMPLES["analysis_failed"], replace(PLACE, names=Names("fraud")), AT)
+        assert "perennial --stack fraud analyze mortgage" in message.ask
+        digest = collect([message, message], "quiet hours", AT, left_out=3)
+        for channel in ("slack", "plain", "html"):
+            assert "perennial --stack fraud ledger mortgage" in RENDERINGS[channel](digest)
+
+    def test_a_models_name_is_no_markup(self):
+        """Also one that no model.yaml could have, in whose folder somebody put something."""
+        assert "<i>" not in html.render(replace(sample("configuration_refused"), model="<i>", stack="<i>"))
 
     def test_a_window_that_was_given_up_is_not_promised(self):
         """analysis_failed is told once nothing tries it again: what is said is how a person has it analysed."""

@@ -97,7 +97,7 @@ def compose(decision: Decision, place: Place, at: datetime, summary: Summary | N
         facts=(*_window(summary), *_facts(details))[:MOST_FACTS],
         log=details.get("log", ""),
         links=_links(decision, place),
-        commands=_commands(buttons, decision.model, place.names.prefix),
+        commands=_commands(buttons, decision.model, place.names),
         buttons=buttons,
     )
 
@@ -149,6 +149,7 @@ def _words(decision: Decision, place: Place) -> Mapping[str, str]:
         "Version": version.capitalize(),
         "endpoint": _endpoint(decision, place),
         "data": place.bucket,
+        "command": place.names.command,
     }
 
 
@@ -262,9 +263,8 @@ _COMMANDS: Mapping[Action, str] = {
 }
 
 
-def _commands(buttons: Sequence[Button], model: str, stack: str) -> tuple[str, ...]:
-    """What the buttons do, for channels that have none. The command assumes a stack called as itself."""
-    prefix = "perennial" if stack == "perennial" else f"perennial --stack {stack}"
+def _commands(buttons: Sequence[Button], model: str, names: Names) -> tuple[str, ...]:
+    """What the buttons do, for channels that have none."""
     commands = []
     for button in buttons:
         leaving = f" --version {button.version}" if button.version is not None else ""
@@ -274,5 +274,5 @@ def _commands(buttons: Sequence[Button], model: str, stack: str) -> tuple[str, .
             "subject": quote(button.subject),
             "leaving": leaving,
         }
-        commands.append(f"{prefix} {_COMMANDS[button.action].format_map(words)}")
+        commands.append(f"{names.command} {_COMMANDS[button.action].format_map(words)}")
     return tuple(commands)

@@ -92,7 +92,9 @@ def _rows(message: Message) -> Iterator[str]:
             f'<div class="soon" style="{_FONT};font-size:14px;line-height:1.45;color:{_COLOURS["soon"]}">{_safe(note, 700)}</div>',
             top=16,
         )
-    footer = f"{message.stack} &middot; {message.model} &middot; {message.at:%Y-%m-%d %H:%M} UTC"
+    footer = _safe(
+        f"{message.stack} \N{MIDDLE DOT} {message.model} \N{MIDDLE DOT} {message.at:%Y-%m-%d %H:%M} UTC", 200
+    )
     yield _row(
         f'<div class="soft line" style="{_FONT};font-size:12px;color:{_SOFT};border-top:1px solid {_LINE};padding-top:12px">{footer}</div>',
         top=20,
@@ -176,7 +178,7 @@ def _digest(message: Message) -> Iterator[str]:
     yield _row(_table("".join(_part(part) for part in message.parts[:MOST_PARTS])), top=8)
     left_out = message.left_out + max(len(message.parts) - MOST_PARTS, 0)
     if left_out:
-        yield _row(_told("And", f"{left_out} more, in the ledger: perennial ledger {message.model}"), top=10)
+        yield _row(_told("And", f"{left_out} more, in the ledger: {message.ledger}"), top=10)
 
 
 def _part(part: Message) -> str:

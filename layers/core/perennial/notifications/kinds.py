@@ -1,6 +1,6 @@
 """A row for each outcome that people hear of: its title, whether to act, and what the buttons may do.
 
-`{model}`, `{version}` ("version 3"), `{endpoint}`, `{alarm}` and `{data}` (the data bucket) are filled in.
+`{model}`, `{version}` ("version 3"), `{endpoint}`, `{data}` (the data bucket) and `{command}` (ours) are filled in.
 `did` is what the system did, unless the decision itself says so in its `action`. A row's name may end in a detail's
 value: `version_registered/Rejected`, and in `alarm` where one still rings for which it was done.
 """
@@ -142,7 +142,7 @@ KINDS: Mapping[str, Kind] = {
     "window_empty": Kind("No traffic to analyse", "none", "", "An empty report was written."),
     "analysis_failed": Kind(
         "Traffic could not be analysed", "soon",
-        "Mend the cause, see the log of analyze_traffic; then have the window analysed: perennial analyze {model}.",
+        "Mend the cause, see the log of analyze_traffic; then have the window analysed: {command} analyze {model}.",
         "The window is passed by; those after it have their turn.", topic="analysis",
     ),
     "schema_broken": Kind(

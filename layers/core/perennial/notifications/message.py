@@ -8,6 +8,7 @@ from typing import Literal
 
 from perennial.decision import Severity
 from perennial.intents import Action
+from perennial.names import Names
 
 Urgency = Literal["now", "soon", "none"]
 MARKS: dict[Urgency, str] = {
@@ -88,6 +89,11 @@ class Message:
     notes: tuple[str, ...] = ()
     parts: tuple[Message, ...] = ()
     left_out: int = 0
+
+    @property
+    def ledger(self) -> str:
+        """The command that shows everything, told or not."""
+        return f"{Names(self.stack).command} ledger {self.model}"
 
     @property
     def headline(self) -> str:

@@ -65,7 +65,7 @@ def _digest(message: Message) -> Iterator[str]:
         yield f"{flag} {one_line(line_of(part)).partition(' ')[2]}\n{why}{ask}"
     left_out = message.left_out + max(len(message.parts) - MOST_PARTS, 0)
     if left_out:
-        yield f"{left_out} more are in the ledger: perennial ledger {message.model}"
+        yield f"{left_out} more are in the ledger: {message.ledger}"
 
 
 def _features(message: Message) -> str:

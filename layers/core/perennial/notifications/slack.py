@@ -147,7 +147,7 @@ def _digest(message: Message, sign: Sign | None) -> Iterator[Block]:
             yield {"type": "actions", "elements": buttons}
     left_out = message.left_out + max(len(message.parts) - MOST_PARTS, 0)
     if left_out:
-        yield _context(f"{left_out} more are in the ledger: `perennial ledger {escaped(message.model, 100)}`")
+        yield _context(f"{left_out} more are in the ledger: `{escaped(message.ledger, 200)}`")
 
 
 def _at(message: Message) -> datetime:
