@@ -37,15 +37,10 @@ from perennial.alarms.intent import (
 )
 from perennial.config import ModelConfig
 from perennial.kinds import Route, first
-from perennial.monitoring.monitors import MonitorName, is_captured, schedule_name
+from perennial.monitoring.monitors import NAMESPACES, MonitorName, is_captured, schedule_name
 from perennial.names import Names
 from perennial.words import counted
 
-NAMESPACES: Mapping[MonitorName, str] = {
-    "data_quality": "aws/sagemaker/Endpoints/data-metrics",
-    "model_quality": "aws/sagemaker/Endpoints/model-metrics",
-    "bias": "aws/sagemaker/Endpoints/bias-metrics",
-}
 HOUR = timedelta(hours=1)
 ANALYSIS_TAKES = timedelta(minutes=15)  # from a window being due to its datapoint: the sweep looks every ten
 FEW_REQUESTS = 20  # a minute with fewer has no error rate worth waking anybody

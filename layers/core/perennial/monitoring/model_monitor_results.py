@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from perennial.monitoring.analysis import Datapoint, Request
-from perennial.monitoring.monitors import MonitorName
+from perennial.monitoring.monitors import NAMESPACES
 from perennial.monitoring.summary import Kind, Summary, Violation, WindowTimes
 
 VIOLATIONS = "constraint_violations.json"
@@ -20,11 +20,6 @@ KINDS: Mapping[str, Kind] = {
     "categorical_values_check": "domain",
     "baseline_drift_check": "drift",
     "bias_drift_check": "bias",
-}
-NAMESPACES: Mapping[MonitorName, str] = {
-    "data_quality": "aws/sagemaker/Endpoints/data-metrics",
-    "model_quality": "aws/sagemaker/Endpoints/model-metrics",
-    "bias": "aws/sagemaker/Endpoints/bias-metrics",
 }
 
 

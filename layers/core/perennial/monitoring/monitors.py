@@ -12,6 +12,12 @@ from perennial.sections_watching import BiasMonitor, DataQualityMonitor, ModelQu
 
 MonitorName = Literal["data_quality", "model_quality", "bias"]
 MONITORS: tuple[MonitorName, ...] = get_args(MonitorName)
+# Of CloudWatch's metrics, as Model Monitor's own containers call them.
+NAMESPACES: Mapping[MonitorName, str] = {
+    "data_quality": "aws/sagemaker/Endpoints/data-metrics",
+    "model_quality": "aws/sagemaker/Endpoints/model-metrics",
+    "bias": "aws/sagemaker/Endpoints/bias-metrics",
+}
 MonitorSection = DataQualityMonitor | ModelQualityMonitor | BiasMonitor
 
 
