@@ -229,7 +229,7 @@ def job_request(
 
 def _tag_value(value: str) -> str:
     """A tag takes letters, digits, spaces and a few signs; a drop's folder may be called anything."""
-    return re.sub(r"[^\w\s.:/=+\-@]", "_", value)[:256]
+    return re.sub(r"[^\w .:/=+\-@]", "_", value)[:256]
 
 
 def _base(name: str) -> str:

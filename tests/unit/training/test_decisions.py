@@ -144,11 +144,11 @@ def test_retries_share_their_checkpoints():
 
 def test_tags_take_any_drop_name():
     """A drop's folder may be called anything; a tag's value may not."""
-    odd = Dataset("c" * 12, "March, 2026 (final)!", "csv", NOW, NOW)
+    odd = Dataset("c" * 12, "March,\t2026 (final)!\n", "csv", NOW, NOW)
     tags = {
         tag["Key"]: tag["Value"] for tag in job_request("job", odd, CONFIG, None, PLATFORM, NAMES)["Tags"]
     }
-    assert "March_ 2026 _final__" == tags["perennial:drop"]
+    assert "March__2026 _final___" == tags["perennial:drop"]
 
 
 def test_mlflow_where_the_model_asks():
