@@ -69,3 +69,7 @@ class TestConfigureModel:
             world.bucket.write(KEY, YAML + b"notify: {email: [ann@example.org]}\n" + extra)
             configure_model(KEY, world)
         assert ["ann@example.org"] == world.topic.addresses
+        [asked] = [
+            each.details["subscribed"] for each in world.ledger.decisions if "subscribed" in each.details
+        ]
+        assert asked == "ann@example.org: each must confirm the mail that AWS sends"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from perennial import layout
 from perennial.config import ModelConfig
 from perennial.config_file import read_config
@@ -92,11 +94,13 @@ def _refusal(model: str, key: str, error: ConfigError, kept: bool) -> Decision:
     )
 
 
-def _acceptance(config: ModelConfig, before: ModelConfig | None, key: str, subscribed: object) -> Decision:
+def _acceptance(
+    config: ModelConfig, before: ModelConfig | None, key: str, subscribed: Sequence[str]
+) -> Decision:
     fact = f"{key} uploaded"
     details = {"config-hash": config.whole_hash, "endpoint-hash": config.endpoint_hash}
     if subscribed:
-        details["subscribed"] = f"{subscribed}: each must confirm the mail that AWS sends"
+        details["subscribed"] = f"{', '.join(subscribed)}: each must confirm the mail that AWS sends"
     if before is None:
         return Decision(
             config.model,
