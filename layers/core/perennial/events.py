@@ -126,6 +126,7 @@ class AlarmStateDetail(BaseModel):
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
     value: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]
+    timestamp: AwareDatetime | None = None
     reason: str = ""
     reason_data: str = ""
 

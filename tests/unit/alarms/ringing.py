@@ -33,20 +33,20 @@ def model_in_service(**changes):
     return world
 
 
-def event(intent, value="ALARM", previous="OK", reason_data=""):
+def event(intent, value="ALARM", previous="OK", reason_data="", since=None):
     return AlarmDetail.model_validate(
         {
             "alarmName": f"{ENDPOINT}-{intent}",
             "state": {"value": value, "reason": "crossed", "reasonData": reason_data},
-            "previousState": {"value": previous},
+            "previousState": {"value": previous, "timestamp": since},
         }
     )
 
 
-def ring(world, intent, number=1, value="ALARM", previous="OK"):
-    """CloudWatch changes the alarm's state, and its event arrives."""
+def ring(world, intent, number=1, value="ALARM", previous="OK", since=None):
+    """CloudWatch changes the alarm's state, which was another since then, and its event arrives."""
     world.alarms.become(f"{ENDPOINT}-{intent}", value, world.time, "crossed")
-    return on_alarm(event(intent, value, previous), f"event-{intent}-{number}", world)
+    return on_alarm(event(intent, value, previous, since=since), f"event-{intent}-{number}", world)
 
 
 def started(world):

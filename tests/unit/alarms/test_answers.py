@@ -3,6 +3,7 @@
 import json
 from datetime import timedelta
 
+import pytest
 from alarms.ringing import event, in_service, model_in_service, ring, started
 from alarms.samples import AT, HOUR, document, drifted, lost, put
 from fakes import NOW
@@ -152,6 +153,26 @@ class TestEachIntent:
         told = ring(world, "silence", 2, "INSUFFICIENT_DATA", "OK")
         assert ("no_data", "error") == (told.outcome, told.news)
         assert "the analysis itself is not running" in told.reason
+
+    @pytest.mark.parametrize(
+        ("fed", "reported", "later", "outcome"),
+        [
+            pytest.param(-HOUR, None, HOUR, "nothing", id="no window ended yet"),
+            pytest.param(-HOUR, -HOUR, HOUR, "nothing", id="the last window was of before"),
+            pytest.param(-HOUR, HOUR / 2, HOUR, "no_data", id="a window was reported, and then none"),
+            pytest.param(HOUR / 2, None, HOUR, "no_data", id="it had data since"),
+            pytest.param(-HOUR, None, 5 * HOUR, "no_data", id="it must have had data by now"),
+        ],
+    )
+    def test_an_alarm_that_was_put_anew_waits_for_its_data(self, world, fed, reported, later, outcome):
+        """A change of kind puts the alarm on another endpoint: that this has no data yet is no failure of the analysis."""
+        put_at = world.time
+        if reported is not None:
+            put(world, document(start=put_at + reported - HOUR))
+        world.time += later
+        told = ring(world, "silence", 1, "INSUFFICIENT_DATA", "OK", since=put_at + fed)
+        assert outcome == told.outcome
+        assert (outcome == "nothing") is ("it was put anew" in told.reason)
 
     def test_nobody_is_told_when_on_alarm_is_empty(self):
         """The ledger has it all the same."""

@@ -84,12 +84,33 @@ def without_data(
         request = wanted.requests.get(parsed.intent) if parsed else None
         if parsed is None or request is None or request["TreatMissingData"] == "notBreaching":
             continue
-        period, lag = cadence(config, parsed.intent)
-        windows = request["EvaluationPeriods"] + UNDER_WAY  # it looks back over those on their way, too
-        monitor = monitor_of(config, parsed.intent)
-        labels = label_delay(config, monitor) if monitor else timedelta(0)
-        due = windows * period + lag % period + labels + ANALYSIS_TAKES
+        due = data_due(alarm, request["EvaluationPeriods"], parsed.intent, config)
         never = alarm.state == "INSUFFICIENT_DATA" and alarm.since <= alarm.put_at + A_MOMENT
-        if never and now - alarm.put_at > due:
+        if never and now > due:
             silent[parsed.intent] = alarm
     return silent
+
+
+def data_due(alarm: Alarm, periods: int, intent: Intent, config: ModelConfig) -> datetime:
+    """When an alarm has had data at the latest since it was put, for so many evaluation periods."""
+    period, lag = cadence(config, intent)
+    windows = periods + UNDER_WAY  # it looks back over those on their way, too
+    monitor = monitor_of(config, intent)
+    labels = label_delay(config, monitor) if monitor else timedelta(0)
+    return alarm.put_at + windows * period + lag % period + labels + ANALYSIS_TAKES
+
+
+def not_yet_fed(
+    alarm: Alarm,
+    fed_at: datetime | None,
+    reported_until: datetime | None,
+    intent: Intent,
+    config: ModelConfig,
+) -> str | None:
+    """Why an alarm that lost its data says nothing yet, if so: what it watches was changed, as to another endpoint, and
+    neither data (`fed_at`) nor a report of a window's end came since, nor must they have."""
+    due = data_due(alarm, alarm.definition["EvaluationPeriods"], intent, config)
+    times = (fed_at or alarm.since, reported_until or alarm.put_at)
+    if max(times) > alarm.put_at or alarm.since > due:
+        return None
+    return f"it was put anew at {alarm.put_at:%Y-%m-%d %H:%M} UTC, and must have data by {due:%Y-%m-%d %H:%M} UTC"

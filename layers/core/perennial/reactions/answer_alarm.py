@@ -22,11 +22,11 @@ from perennial.alarms.diagnosis import (
     what_follows,
 )
 from perennial.alarms.intent import AlarmName, Intent, alarm_name, cadence, parse_alarm
-from perennial.alarms.standing import Alarm
+from perennial.alarms.standing import Alarm, not_yet_fed
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.errors import Conflict
-from perennial.events import AlarmDetail
+from perennial.events import AlarmDetail, AlarmStateDetail
 from perennial.ports import World
 from perennial.reactions import roll_back as rolling_back
 from perennial.reactions.adjust_scaling import adjust_scaling
@@ -45,13 +45,14 @@ def on_alarm(detail: AlarmDetail, event_id: str, world: World) -> Decision | Non
     config = world.catalog.get(parsed.model) if parsed else None
     if parsed is None or config is None:
         return None
+    before = detail.previous_state
     went_quiet = (
         parsed.intent == "silence"
         and detail.state.value == "INSUFFICIENT_DATA"
-        and detail.previous_state is not None
-        and detail.previous_state.value != "INSUFFICIENT_DATA"
+        and before is not None
+        and before.value != "INSUFFICIENT_DATA"
     )
-    return _answer(parsed, config, event_id, world, went_quiet=went_quiet)
+    return _answer(parsed, config, event_id, world, before if went_quiet else None)
 
 
 def answer_hint(model: str, subject: str, event_id: str, world: World) -> Decision | None:
@@ -62,18 +63,29 @@ def answer_hint(model: str, subject: str, event_id: str, world: World) -> Decisi
     if subject == WITHOUT_DATA:
         return tell_without_data(config, world)
     parsed = parse_alarm(world.names, f"{world.names.endpoint(model)}-{subject}")
-    return _answer(parsed, config, event_id, world, went_quiet=False) if parsed else None
+    return _answer(parsed, config, event_id, world) if parsed else None
 
 
 def _answer(
-    parsed: AlarmName, config: ModelConfig, event_id: str, world: World, *, went_quiet: bool
+    parsed: AlarmName,
+    config: ModelConfig,
+    event_id: str,
+    world: World,
+    fed: AlarmStateDetail | None = None,
 ) -> Decision | None:
+    """`fed` is the state with data that an alarm on silence left, if it went quiet."""
     name = alarm_name(world.names, parsed.model, parsed.intent)
     alarm = next(iter(world.alarms.get([name])), None)
     if alarm is None:
         return Decision(parsed.model, f"alarm {name}", "nothing", "there is no such alarm any more")
     known = world.state.get(parsed.model, episode.key(parsed.intent))
-    if alarm.state == "ALARM" or (went_quiet and alarm.state == "INSUFFICIENT_DATA"):
+    quiet = fed if alarm.state == "INSUFFICIENT_DATA" else None
+    if quiet:
+        last = reports_for(parsed.intent, config, world).newest()
+        until = last.summary.window.end if last else None
+        if too_early := not_yet_fed(alarm, quiet.timestamp, until, parsed.intent, config):
+            return Decision(parsed.model, _fact(alarm), "nothing", too_early)
+    if alarm.state == "ALARM" or quiet:
         case = _Case(alarm, parsed.intent, config, _serving(parsed.model, world))
         return _ringing(case, known, event_id, world)
     return _at_rest(alarm, parsed, known, world)
