@@ -162,7 +162,7 @@ def _target(link: Path) -> str:
 
 def test_an_environment_that_outgrows_its_memory_is_ended(endpoints: Endpoints) -> None:
     """MemorySizeInMB is a limit: the process is killed and the log says so; the next request is served."""
-    name = endpoints.serving_serverless({"hold_mb": 1200, "delay": 2.0}, MemorySizeInMB=1024)
+    name = endpoints.serving_serverless({"hold_mb": 1200, "delay": 30.0}, MemorySizeInMB=1024)
     with pytest.raises(ClientError, match="model process exited"):
         endpoints.invoke(name)
     logs, group = endpoints.twin.client("logs"), f"/aws/sagemaker/Endpoints/{name}"

@@ -38,7 +38,8 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if body == b"die":
             os.kill(os.getpid(), signal.SIGKILL)
-        held = b"x" * (behaviour["hold_mb"] << 20)
+        # Piece by piece: one large allocation would keep a busy machine from answering pings meanwhile.
+        held = [b"x" * (1 << 20) for _ in range(behaviour["hold_mb"])]
         for line in behaviour["say"]:
             print(line if isinstance(line, str) else json.dumps(line), flush=True)
         time.sleep(behaviour["delay"])
