@@ -8,18 +8,23 @@ from typing import Any
 
 from perennial import components, losses, route, scaling
 from perennial.config import ModelConfig
-from perennial.decision import Decision, Severity
+from perennial.decision import Decision
 from perennial.deployment import BROKEN, DeploymentPlan, EndpointState, PackageVersion, Rollout
 from perennial.endpoint_config import config_request, deployment_config, keeps_counts, traffic_plan
 from perennial.ports import World
 from perennial.prediction.invocation import VERSION_VARIABLE
 from perennial.prediction_shift import environment
 from perennial.reactions import component_steps, guards, set_aside, shadow_tests
+from perennial.reactions.owed import BEGUN, WAITS, told, untold_rollout, with_line
 from perennial.reactions.retire import unscale
 from perennial.reactions.settle_scaling import remove as remove_scaling
 from perennial.route import Place
 
-_WAITS = "deployment_waits"  # the state document: what a person was told to decide
+_LINES = {
+    "deployment_waits": WAITS,
+    "endpoint_creation_started": BEGUN,
+    "endpoint_update_started": BEGUN,
+}
 
 
 def deploy_model(
@@ -42,6 +47,9 @@ def deploy_model(
     if known and approved is not None:
         known = _forgive(known, approved, approved_at, model, world)
     place = route.look(config, world)
+    if late := untold_rollout(model, place.at(known, world) if known else None, known, world):
+        world.ledger.record(late[1])
+        told(model, late[0], world)
     if known and route.abandoned(place, known, world):
         decision = _abandon(known, model, world, because)
     else:
@@ -50,6 +58,8 @@ def deploy_model(
             return shadowed
         decision = _carry_out(plan, place, known, config, world, because)
     world.ledger.record(decision)
+    if decision.news and decision.outcome in _LINES:
+        told(model, _LINES[decision.outcome], world)
     return decision
 
 
@@ -83,10 +93,10 @@ def _carry_out(
 ) -> Decision:
     model = config.model
     details = {"version": str(plan.version.version), "config": plan.config_name or ""} if plan.version else {}
-    news = _for_a_person(plan, model, world)
+    outcome = "deployment_waits" if plan.action == "wait" or plan.needs_person else "nothing"
+    waits = _for_a_person(plan, Decision(model, because, outcome, plan.reason, None, details), world)
     if plan.action in ("nothing", "wait") or plan.version is None or plan.config_name is None:
-        outcome = "deployment_waits" if plan.action == "wait" or plan.needs_person else "nothing"
-        return Decision(model, because, outcome, plan.reason, news, details)
+        return waits
     name = place.aimed
     lost = known.lost if known else ()
     starting = Rollout(
@@ -119,6 +129,13 @@ def _carry_out(
         return Decision(model, because, "endpoint_adopted", plan.reason, "info", details | {"endpoint": name})
     _prepare(plan.version, plan.config_name, config, world)
     world.state.put_rollout(model, starting, expected=known)
+    current = place.endpoint or EndpointState(name, "InService", "")
+    if plan.action == "update":
+        details |= components.traffic(config, current) if current.host_config else _traffic(config, current)
+    kind = "endpoint_creation_started" if plan.action == "create" else "endpoint_update_started"
+    line = Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
+    began = {"began": starting.started_at.isoformat()}
+    world.state.put(model, BEGUN, with_line(began, line, world.now()))
     if plan.action == "create":
         # Known before it exists: what a handler leaves when it is killed is found again.
         route.put(model, place.route.building(name) if place.moves else place.route, world)
@@ -126,8 +143,6 @@ def _carry_out(
             name, plan.config_name, model
         )
     else:
-        current = place.endpoint or EndpointState(name, "InService", "")
-        details |= components.traffic(config, current) if current.host_config else _traffic(config, current)
         accepted = _update(current, plan.config_name, config, world)
     if not accepted:
         if known:  # what changes the endpoint from now on is no rollout of ours
@@ -136,20 +151,23 @@ def _carry_out(
             model, because, "deployment_waits", "SageMaker is busy with another rollout", None, details
         )
     world.state.put_rollout(model, replace(starting, status="started"), expected=starting)
-    kind = "endpoint_creation_started" if plan.action == "create" else "endpoint_update_started"
-    return Decision(model, because, kind, plan.reason, "info", details | {"endpoint": name})
+    return line
 
 
-def _for_a_person(plan: DeploymentPlan, model: str, world: World) -> Severity | None:
+def _for_a_person(plan: DeploymentPlan, decision: Decision, world: World) -> Decision:
     """What waits for a person is told once, until something else is the matter."""
     if plan.action == "wait":
-        return None
-    known = world.state.get(model, _WAITS)
-    waits = {"for": plan.reason if plan.needs_person else ""}
-    if (known or {"for": ""}) == waits:
-        return None
-    world.state.put(model, _WAITS, waits, expected=known)
-    return "warning" if plan.needs_person else None
+        return decision
+    known = world.state.get(decision.model, WAITS)
+    waits = plan.reason if plan.needs_person else ""
+    if (known["for"] if known else "") == waits:
+        return decision
+    warned = replace(decision, news="warning") if plan.needs_person else decision
+    document = {"for": waits}
+    if plan.needs_person:
+        document = with_line(document, warned, world.now())
+    world.state.put(decision.model, WAITS, document, expected=known)
+    return warned
 
 
 def _prepare(version: PackageVersion, config_name: str, config: ModelConfig, world: World) -> None:

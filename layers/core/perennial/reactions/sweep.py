@@ -22,7 +22,7 @@ from perennial.reactions import (
 from perennial.reactions.configure_model import unseen
 from perennial.reactions.datasets import pinned
 from perennial.reactions.drops import undecided_drops
-from perennial.reactions.owed import untold_start
+from perennial.reactions.owed import untold_rollout, untold_start
 from perennial.reactions.settle_endpoint import UNTOLD
 from perennial.reactions.waiting import is_due
 from perennial.reactions.watch_alarms import overdue_alarms
@@ -83,6 +83,8 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     due = overdue(drops, training, jobs, judged, deployment, settlement)
     if started := untold_start(model, jobs, world):
         due.append(Due("start_training", f"the ledger does not say that {started.details['job']} started"))
+    if begun := untold_rollout(model, place.at(rollout, world) if rollout else endpoint, rollout, world):
+        due.append(Due("deploy_model", f"the ledger does not say yet: {begun[1].reason}"))
     if route.abandoned(place, rollout, world):
         due.append(Due("deploy_model", "a change of kind was taken back"))
     if left := route.left_over(place, rollout, deployment, world):
