@@ -1,5 +1,6 @@
 """What does not go out at once: quiet hours, floods and mutes lose nothing and say nothing twice."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -68,6 +69,18 @@ class TestWaiting:
             next(line for line in text.splitlines() if "reason" in line).split(":")[-1].strip()
             for _, text, *_ in night.topic.published
         ]
+
+    def test_long_messages_that_wait_fit_the_table(self, night):
+        """What does not fit a document of the table is counted; what was kept before is told all the same."""
+        details = {f"problem-{number}": "\u5217" * 1000 for number in range(20)}
+        for number in range(8):
+            assert "waits" == notify(notice(number, details=details), str(number), night)
+        assert len(json.dumps(night.state.get("mortgage", "waiting"))) < 400_000
+        night.time += timedelta(hours=8)
+        assert "sent" == tell_waiting("mortgage", night)
+        text = night.topic.published[-1][1]
+        assert "8 messages in one" in text
+        assert "6 more are in the ledger" in text
 
     def test_quiet_hours_that_are_taken_back_hold_nothing(self, night):
         """Who changes model.yaml in the night does not wait for a morning that is no longer meant."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,7 +16,8 @@ from perennial.ports import World
 from perennial.sections_watching import Notify
 
 WAITING = "waiting"
-MOST = 50  # kept with their words; a document of the table has 400 KB
+MOST = 50  # kept with their words
+LARGEST = 350_000  # bytes of all of it as JSON; a document of the table has 400 KB
 CLAIM_HOLDS = timedelta(minutes=5)  # longer than the function that sends may run
 
 _EMPTY: Mapping[str, Any] = {"kept": [], "left_out": 0, "sending": None}
@@ -36,9 +38,9 @@ def keep(decision: Decision, key: str, verdict: Verdict, world: World) -> None:
         kept = document["kept"]
         if key in {other["key"] for other in kept}:
             return
-        full = len(kept) >= MOST
-        left_out = document["left_out"] + (1 if full else 0)
-        changed = {**document, "kept": kept if full else [*kept, item], "left_out": left_out}
+        changed = {**document, "kept": [*kept, item]}
+        if len(kept) >= MOST or len(json.dumps(changed)) > LARGEST:
+            changed = {**document, "left_out": document["left_out"] + 1}
         try:
             world.state.put(decision.model, WAITING, changed, expected=known)
         except Conflict:
