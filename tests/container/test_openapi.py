@@ -4,6 +4,7 @@ import pytest
 import schemathesis
 from container_jobs import Job, Server
 from hypothesis import HealthCheck, given, settings
+from jsonschema_rs import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -43,9 +44,11 @@ def test_the_document_is_the_models(document: dict, loans: Job) -> None:
     """The document names the model's features, classes and version."""
     artefact = Artefact.load(loans.model, threads=1)
     assert document == describe(artefact.schema, artefact.encodings, artefact.description["sha256"][:12])
-    listed, named = document["components"]["schemas"]["Row"]["anyOf"]
-    assert listed["minItems"] == 4
-    assert named["required"] == ["ratio", "score", "group", "first"]
+    schemas, names = document["components"]["schemas"], ["ratio", "score", "group", "first"]
+    _, named = schemas["Row"]["anyOf"]
+    assert schemas["Cells"]["minItems"] == len(names)
+    assert named["required"] == names
+    assert schemas["Split"]["properties"]["columns"]["const"] == names
     operation = document["paths"]["/invocations"]["post"]
     assert set(operation["requestBody"]["content"]) == set(BODIES)
 
@@ -55,9 +58,26 @@ def test_the_document_tells_the_bounds(document: dict) -> None:
     operation = document["paths"]["/invocations"]["post"]
     told = operation["responses"]["413"]["description"]
     assert [number for number in (MOST_ROWS, MOST_CELLS, MOST_VALUES) if str(number) not in told] == []
-    rows, *named = operation["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
+    rows, *named, split, _ = operation["requestBody"]["content"]["application/json"]["schema"]["anyOf"]
     assert rows["maxItems"] == MOST_ROWS
     assert {form["properties"][form["required"][0]]["maxItems"] for form in named} == {MOST_ROWS}
+    assert split == {"$ref": "#/components/schemas/Split"}
+    assert document["components"]["schemas"]["Split"]["properties"]["data"]["maxItems"] == MOST_ROWS
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("index", [True, False])
+def test_every_form_of_a_split_table_is_in_the_document(
+    fuzzed: Server, document: dict, named: bool, index: bool
+) -> None:
+    """A split table, bare or named, with pandas' index or without, is one the document allows, and is answered."""
+    names = document["components"]["schemas"]["Split"]["properties"]["columns"]["const"]
+    table = {"columns": names, "data": [[None] * len(names)] * 2} | ({"index": [0, "b"]} if index else {})
+    body = {"dataframe_split": table} if named else table
+    schema = document["paths"]["/invocations"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    Draft202012Validator({**schema, "components": document["components"]}).validate(body)
+    answer = fuzzed.client.post("/invocations", json=body)
+    assert (answer.status_code, len(answer.json()["predictions"])) == (200, 2)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from perennial_container.encoding import FeatureEncoding
 from perennial_container.schema import Schema
 from perennial_container.serving.bounds import MOST_CELLS, MOST_ROWS, MOST_VALUES
 from perennial_container.serving.media import BODIES, FORMS
-from perennial_container.serving.rows import ROWS_KEYS
+from perennial_container.serving.rows import ROWS_KEYS, SPLIT_KEY
 from perennial_container.serving.wishes import KEY, PARTS
 
 Document = dict[str, Any]
@@ -36,6 +36,11 @@ TYPES: Mapping[str, Document] = {
     "bool": {"type": ["boolean", "null"]},
     "string": {"type": ["string", "null"]},
 }
+INDEX: Document = {
+    "type": ["string", "integer"],
+    "minimum": -LARGEST_WHOLE,
+    "maximum": LARGEST_WHOLE,
+}
 
 
 def describe(schema: Schema, encodings: Sequence[FeatureEncoding], version: str) -> Document:
@@ -59,7 +64,13 @@ def describe(schema: Schema, encodings: Sequence[FeatureEncoding], version: str)
             },
         },
         "components": {
-            "schemas": {"Error": ERROR, "Row": _row(encodings), "Prediction": _prediction(schema)}
+            "schemas": {
+                "Error": ERROR,
+                "Row": _row(encodings),
+                "Cells": _cells(encodings),
+                "Split": _split(encodings),
+                "Prediction": _prediction(schema),
+            }
         },
     }
 
@@ -96,36 +107,49 @@ def _body(form: str) -> Document:
         return {"type": "string", "format": "binary"}
     if form != "json":
         return {"type": "string"}
-    rows = {
-        "type": "array",
-        "items": {"$ref": "#/components/schemas/Row"},
-        "minItems": 1,
-        "maxItems": MOST_ROWS,
+    rows, split = _many({"$ref": "#/components/schemas/Row"}), {"$ref": "#/components/schemas/Split"}
+    named = [_object({key: rows}) for key in ROWS_KEYS]
+    return {"anyOf": [rows, *named, split, _object({SPLIT_KEY: split})]}
+
+
+def _many(row: Document) -> Document:
+    return {"type": "array", "items": row, "minItems": 1, "maxItems": MOST_ROWS}
+
+
+def _object(required: Document, optional: Document | None = None) -> Document:
+    return {
+        "type": "object",
+        "properties": required | (optional or {}),
+        "required": list(required),
+        "additionalProperties": False,
     }
-    named = [
-        {"type": "object", "properties": {key: rows}, "required": [key], "additionalProperties": False}
-        for key in ROWS_KEYS
-    ]
-    return {"anyOf": [rows, *named]}
 
 
 def _row(encodings: Sequence[FeatureEncoding]) -> Document:
-    cells = [TYPES[encoding.feature.type] for encoding in encodings]
-    names = [encoding.feature.name for encoding in encodings]
-    listed = {
+    named = {encoding.feature.name: TYPES[encoding.feature.type] for encoding in encodings}
+    return {"anyOf": [{"$ref": "#/components/schemas/Cells"}, _object(named)]}
+
+
+def _cells(encodings: Sequence[FeatureEncoding]) -> Document:
+    """A row by position."""
+    return {
         "type": "array",
-        "prefixItems": cells,
+        "prefixItems": [TYPES[encoding.feature.type] for encoding in encodings],
         "items": False,
-        "minItems": len(cells),
-        "maxItems": len(cells),
+        "minItems": len(encodings),
+        "maxItems": len(encodings),
     }
-    named = {
-        "type": "object",
-        "properties": dict(zip(names, cells, strict=True)),
-        "required": names,
-        "additionalProperties": False,
+
+
+def _split(encodings: Sequence[FeatureEncoding]) -> Document:
+    """As pandas writes it with `orient="split"`. JSON Schema cannot tie the cells of a row to names in another list."""
+    names: Document = {
+        "const": [encoding.feature.name for encoding in encodings],
+        "description": "in any order, with others among them: each row of data has its cells in the same order",
     }
-    return {"anyOf": [listed, named]}
+    rows = _many({"$ref": "#/components/schemas/Cells"})
+    index = {"type": "array", "items": INDEX, "description": "not read"}
+    return _object({"columns": names, "data": rows}, {"index": index})
 
 
 def _prediction(schema: Schema) -> Document:
