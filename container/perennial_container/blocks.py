@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from perennial_container.cpu import give_way
+
 BLOCK = 512  # rows
 SMALLEST = 256  # fewer cost more to hand over than to run
 
@@ -33,7 +35,7 @@ class BlockSession:
     def __init__(self, session: Run, threads: int) -> None:
         self._session = session
         self._helpers = threads - 1
-        self._pool = ThreadPoolExecutor(self._helpers, thread_name_prefix="blocks")
+        self._pool = ThreadPoolExecutor(self._helpers, thread_name_prefix="blocks", initializer=give_way)
 
     def run(self, names: Sequence[str], inputs: Inputs) -> list[Any]:
         """The named outputs for all rows, in their order."""

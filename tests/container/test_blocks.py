@@ -1,11 +1,14 @@
 """A graph runs on many rows in blocks, and gives what it gives for all at once."""
 
+import os
+import sys
 import threading
 
 import numpy as np
 import pytest
 
 from perennial_container.blocks import BLOCK, SMALLEST, BlockSession, blocks
+from perennial_container.cpu import LOWER
 
 
 class Doubling:
@@ -25,8 +28,10 @@ class Meeting:
 
     def __init__(self):
         self.both = threading.Barrier(2, timeout=10)
+        self.priorities = set()
 
     def run(self, _, inputs):
+        self.priorities.add(os.getpriority(os.PRIO_PROCESS, 0))
         self.both.wait()
         return [inputs["x"]]
 
@@ -68,6 +73,13 @@ def test_blocks_run_at_the_same_time():
     """Two blocks are under way at once."""
     [found] = BlockSession(Meeting(), 2).run(["y"], {"x": column(2 * BLOCK)})
     assert len(found) == 2 * BLOCK
+
+
+def test_helpers_give_way():
+    """Whoever helps with blocks has a lower priority than the main thread, where the system knows one of threads."""
+    own, meeting = os.getpriority(os.PRIO_PROCESS, 0), Meeting()
+    BlockSession(meeting, 2).run(["y"], {"x": column(2 * BLOCK)})
+    assert meeting.priorities == {own, min(own + LOWER, 19) if sys.platform == "linux" else own}
 
 
 def test_a_block_that_fails():

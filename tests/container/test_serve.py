@@ -1,6 +1,7 @@
 """The serve command, spoken to over HTTP."""
 
 import json
+import os
 import shutil
 import socket
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 from container_jobs import DEADLINE_SECONDS, Job, Server, serving, stop
+
+from perennial_container.cpu import LOWER
 
 FOUR = "0.5,3,a,true\n"
 
@@ -189,6 +192,16 @@ def test_large_batch(server: Server):
     response = server.invoke(FOUR * 20_000)
     assert response.status_code == 200
     assert response.text == server.invoke(FOUR).text * 20_000
+
+
+def test_large_bodies_give_way(server: Server):
+    """Threads that answer large bodies have a lower priority than the one that answers everything else."""
+    assert server.invoke(FOUR * 20_000).status_code == 200
+    tasks = Path(f"/proc/{server.process.pid}/task")
+    nice = {int(task.name): os.getpriority(os.PRIO_PROCESS, int(task.name)) for task in tasks.iterdir()}
+    own = nice.pop(server.process.pid)
+    assert min(own + LOWER, 19) in nice.values()
+    assert min(nice.values()) >= own
 
 
 def test_batch_is_rowwise(server: Server, loans: Job):

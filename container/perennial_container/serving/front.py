@@ -12,7 +12,7 @@ from typing import cast
 
 import orjson
 
-from perennial_container.cpu import available_cpus
+from perennial_container.cpu import available_cpus, give_way
 from perennial_container.errors import RequestError
 from perennial_container.predictor import Predictions
 from perennial_container.serving.admission import RETRY_AFTER_SECONDS, Admission, Ticket
@@ -54,7 +54,9 @@ class Front:
         self._batcher: Batcher | None = None
         self._in_flight = 0
         self._closing = False
-        self._threads = ThreadPoolExecutor(available_cpus(), thread_name_prefix="large-body")
+        self._threads = ThreadPoolExecutor(
+            available_cpus(), thread_name_prefix="large-body", initializer=give_way
+        )
 
     def close(self) -> None:
         """No more requests will come; those in flight are still answered, and the last of them ends the threads."""

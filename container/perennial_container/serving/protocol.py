@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from perennial_container.errors import RequestError
@@ -30,6 +31,7 @@ class BoundedHeads(HttpToolsProtocol):
     _offered = False
     _earlier: RequestResponseCycle
     _patience: TimerHandle | None = None
+    flow: "Flow"
     head_seconds = 10.0
     """From the first piece of a request's headers to their end."""
 
@@ -81,6 +83,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = Flow(transport, turns_of(self.loop))
         self._be_patient(SILENT_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -141,6 +144,7 @@ class BoundedHeads(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_head, self._head, self._begun = False, 0, False
+        self.flow.wanted = True
         if self._patience is not None:
             self._be_patient(None)
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
@@ -174,12 +178,13 @@ class BoundedHeads(HttpToolsProtocol):
 
     def _rest_later(self) -> None:
         if not self.transport.is_closing():
+            self.flow.wanted = False
             self.flow.pause_reading()
-            drain_of(self.loop).add(self)
+            self.flow.resume_reading()
 
 
-class Drain:
-    """Lets one connection a turn of the event loop send a piece of what nobody reads.
+class Turns:
+    """Lets one connection a turn of the event loop send a piece of its body, and one a piece of what nobody reads.
 
     A client that sends its whole body before it looks for an answer has to be heard out. Left to libuv, a hundred of
     them are, each to the end of its body, before anything else gets a turn.
@@ -187,25 +192,50 @@ class Drain:
 
     def __init__(self, loop: AbstractEventLoop) -> None:
         self._call_soon = loop.call_soon
-        self._waiting: deque[BoundedHeads] = deque()
+        self._wanted: deque[Flow] = deque()
+        self._unwanted: deque[Flow] = deque()
 
-    def add(self, connection: BoundedHeads) -> None:
+    def add(self, flow: "Flow") -> None:
         """Its reading is paused; it comes back with the next piece."""
-        if not self._waiting:
+        if not self._wanted and not self._unwanted:
             self._call_soon(self._next)
-        self._waiting.append(connection)
+        (self._wanted if flow.wanted else self._unwanted).append(flow)
 
     def _next(self) -> None:
-        connection = self._waiting.popleft()
-        if not connection.transport.is_closing():
-            connection.flow.resume_reading()
-        if self._waiting:
+        for waiting in (self._wanted, self._unwanted):
+            if waiting:
+                waiting.popleft().read_on()
+        if self._wanted or self._unwanted:
             self._call_soon(self._next)
 
 
-_drains: WeakKeyDictionary[AbstractEventLoop, Drain] = WeakKeyDictionary()
+class Flow(FlowControl):
+    """A connection whose reading, once it was paused, goes on when it is its turn; `wanted` while somebody reads it."""
+
+    def __init__(self, transport: Transport, turns: Turns) -> None:
+        super().__init__(transport)
+        self._turns = turns
+        self._waits = False
+        self.wanted = True
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self._waits:
+            self._waits = True
+            self._turns.add(self)
+
+    def read_on(self) -> None:
+        """It is its turn."""
+        self._waits = False
+        if not self._transport.is_closing():
+            super().resume_reading()
 
 
-def drain_of(loop: AbstractEventLoop) -> Drain:
-    """The one of an event loop."""
-    return _drains.setdefault(loop, Drain(loop))
+_turns: WeakKeyDictionary[AbstractEventLoop, Turns] = WeakKeyDictionary()
+
+
+def turns_of(loop: AbstractEventLoop) -> Turns:
+    """Those of an event loop."""
+    turns = _turns.get(loop)
+    if turns is None:
+        turns = _turns[loop] = Turns(loop)
+    return turns
