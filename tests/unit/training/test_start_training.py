@@ -207,6 +207,16 @@ def test_the_schema_of_the_first_drop_is_pinned(world):
     assert ("drop_refused", True) == (decision.outcome, "extra" in decision.reason)
 
 
+def test_the_schema_of_many_columns_fits_the_table(world):
+    """The table keeps which dataset was pinned; its schema lies in the bucket, however wide it is."""
+    header = ",".join([*(f"column_{number}" for number in range(3000)), "deny"])
+    rows = [f"{number},{'1,' * 2999}{'yes' if number % 3 else 'no'}" for number in range(300)]
+    assert "training_started" == drop(world, "monday", {"a.csv": csv(rows, header)}).outcome
+    assert all(len(json.dumps(body)) < 400_000 for body in world.state.all("mortgage", "").values())
+    narrower = drop(world, "tuesday", {"a.csv": csv(rows, header.replace("column_7,", "column_seven,"))})
+    assert ("drop_refused", True) == (narrower.outcome, "column_7" in narrower.reason)
+
+
 def test_a_drop_before_its_configuration_waits(world):
     """The person is told, and the drop is taken in when model.yaml comes."""
     world.catalog.configs.clear()

@@ -133,17 +133,25 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
 
 
 def _inspect(seen: Completeness, config: ModelConfig, world: World) -> Inspection:
-    known = world.state.get(config.model, "schema")
     return inspect(
         seen.parts,
         world.bucket.open,
         problem=config.problem,
         target=config.target,
         declared=config.schema_,
-        pinned=Schema.from_json(known["schema"]) if known else None,
+        pinned=_pinned_schema(config.model, world),
         settings=config.intake,
         open_ranged=world.bucket.open_ranged,
     )
+
+
+def _pinned_schema(model: str, world: World) -> Schema | None:
+    """Of the dataset that was pinned last. It lies in the bucket: of thousands of columns it is too large for the table."""
+    known = world.state.get(model, "schema")
+    body = (
+        world.bucket.read(layout.dataset_prefix(model, known["dataset"]) + "schema.json") if known else None
+    )
+    return Schema.from_json(body) if body else None
 
 
 def _refuse(
@@ -192,8 +200,7 @@ def _pin(
     model, folder = config.model, layout.dataset_prefix(config.model, found.version)
     dataset = Dataset(found.version, drop, found.schema.format, dropped_at, world.now())
     before = pinned(config, world.state).get(found.version)
-    schema = schema_json(found.schema)
-    world.bucket.write(folder + "schema.json", schema)
+    world.bucket.write(folder + "schema.json", schema_json(found.schema))
     world.bucket.write(
         folder + "manifest.json", manifest_json(world.bucket.name, [part.key for part in found.parts])
     )
@@ -208,7 +215,7 @@ def _pin(
         created=world.now(),
     )
     world.bucket.write(folder + "dataset.json", body)
-    world.state.put(model, "schema", {"schema": schema.decode(), "dataset": found.version})
+    world.state.put(model, "schema", {"dataset": found.version})
     remember(config, dataset, world.state)
     outcome = {
         "fingerprint": seen.fingerprint,
