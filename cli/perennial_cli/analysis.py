@@ -7,7 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -17,13 +17,14 @@ from perennial_cli.stack import Stack
 MONITORS = ("data_quality", "model_quality", "bias")
 FAILED = ("analysis_failed", "analysis_refused")
 ENDED = ("window_analyzed", "window_empty", *FAILED)
+A_MOMENT = timedelta(minutes=1)  # that clocks may differ
 PAUSE = 0.5  # seconds between two looks at the ledger
 
 
 def analyze(stack: Stack, options: argparse.Namespace) -> None:
     """Analyse a window of traffic at once: until now, the last complete one, or from --start to --end."""
     stack.require(options.model)
-    order = send(stack, options.model, f"{options.monitor}@{wanted(options)}")
+    order = send(stack, options.model, f"{options.monitor}@{wanted(options, datetime.now(UTC))}")
     entry = follow(stack, options.model, order, options.wait * 60)
     if entry["decision"] in FAILED:
         raise SystemExit(f"perennial: {entry['reason']}")
@@ -32,7 +33,7 @@ def analyze(stack: Stack, options: argparse.Namespace) -> None:
     print(f"report: s3://{stack.outputs['DataBucket']}/{details['report']}")
 
 
-def wanted(options: argparse.Namespace) -> str:
+def wanted(options: argparse.Namespace, now: datetime) -> str:
     """What the hint says after the monitor: `now`, `last`, or both times in UTC."""
     if bool(options.start) != bool(options.end) or (options.last and options.start):
         raise SystemExit(
@@ -42,8 +43,10 @@ def wanted(options: argparse.Namespace) -> str:
         return "last" if options.last else "now"
     start, end = _time(options.start), _time(options.end)
     if start >= end:
-        raise SystemExit(f"perennial: the window does not end after its start: {start} to {end}")
-    return f"{start}/{end}"
+        raise SystemExit(f"perennial: the window does not end after its start: {_utc(start)} to {_utc(end)}")
+    if end > now + A_MOMENT:
+        raise SystemExit(f"perennial: the window ends at {_utc(end)}, which is to come: it is {_utc(now)}")
+    return f"{_utc(start)}/{_utc(end)}"
 
 
 def send(stack: Stack, model: str, subject: str) -> str:
@@ -151,10 +154,13 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
-def _time(text: str) -> str:
+def _time(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
         raise SystemExit(f"perennial: {text!r} is no time such as 2026-11-23T04:00") from error
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _utc(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -160,7 +160,7 @@ def send(stack: Stack, method: str, path: str, data: bytes, headers: Mapping[str
 
 def add_commands(command: Callable[[str, object], argparse.ArgumentParser]) -> None:
     """`command` makes the parser of a command by its name and function."""
-    because = "asked for with the perennial command"
+    because = "with the perennial command"
     retraining, going_back = command("retrain", retrain), command("roll-back", roll_back)
     going_back.add_argument("--version", type=int, help="the version to leave; the one in service by default")
     for made in (retraining, going_back):

@@ -1,9 +1,13 @@
 """`perennial analyze`: what it asks for, and what it refuses before it asks."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from perennial_cli.__main__ import parser
 from perennial_cli.analysis import wanted
+
+NOW = datetime(2026, 11, 23, 12, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +23,7 @@ from perennial_cli.analysis import wanted
 )
 def test_what_it_asks_for(line, expected):
     """Until now, the last complete window, or the times given, in UTC."""
-    assert expected == wanted(parser().parse_args(line.split()))
+    assert expected == wanted(parser().parse_args(line.split()), NOW)
 
 
 @pytest.mark.parametrize(
@@ -34,4 +38,17 @@ def test_what_it_asks_for(line, expected):
 def test_what_it_refuses(line):
     """Half a window, two at once, none at all: a sentence, and nothing is asked for."""
     with pytest.raises(SystemExit, match="perennial: "):
-        wanted(parser().parse_args(line.split()))
+        wanted(parser().parse_args(line.split()), NOW)
+
+
+def test_a_window_that_has_not_ended_is_refused():
+    """It would be called empty, and its report would stand where that of the whole window belongs."""
+    asked = parser().parse_args(["analyze", "m", "--start", "2026-11-23T12:00", "--end", "2026-11-23T13:00"])
+    told = (
+        r"^perennial: the window ends at 2026-11-23T13:00:00Z, which is to come: it is 2026-11-23T12:30:00Z$"
+    )
+    with pytest.raises(SystemExit, match=told):
+        wanted(asked, NOW)
+    assert "2026-11-23T12:00:00Z/2026-11-23T13:00:00Z" == wanted(
+        asked, NOW + timedelta(minutes=29, seconds=30)
+    )
