@@ -13,6 +13,10 @@ from perennial.reactions.answer_alarm import answer_hint, on_alarm
 from perennial.reactions.sweep import sweep
 
 
+class Killed(BaseException):
+    """What a handler does not see coming."""
+
+
 class TestOnce:
     def test_a_replayed_event(self, world):
         """Duplicates and replays of an episode change nothing and tell nobody."""
@@ -178,6 +182,28 @@ class TestOnce:
         cleared = ring(world, "data-quality", 2, "OK", "ALARM")
         assert ("alarm_cleared", "info") == (cleared.outcome, cleared.news)
         assert "nothing" == on_alarm(event("data-quality", "OK", "ALARM"), "again", world).outcome
+
+    @pytest.mark.parametrize("how", ["its event is lost", "its handler dies"])
+    def test_an_end_that_nobody_told(self, world, how):
+        """The sweep sees that an alarm is well again whose end was not told, and has it told once."""
+        put(world, drifted())
+        ring(world, "data-quality")
+        world.time += HOUR
+        if how == "its event is lost":
+            world.alarms.become(f"{ENDPOINT}-data-quality", "OK", world.time)
+        else:
+            record = world.ledger.record
+            world.ledger.record = lambda decision: (_ for _ in ()).throw(Killed)
+            with pytest.raises(Killed):
+                ring(world, "data-quality", 2, "OK", "ALARM")
+            world.ledger.record = record
+        assert "data-quality" not in [item.subject for _, item in sweep(world).due], "it may be told still"
+        world.time += timedelta(minutes=10)
+        assert "data-quality" in [item.subject for _, item in sweep(world).due]
+        cleared = answer_hint("mortgage", "data-quality", "sweep-1", world)
+        assert ("alarm_cleared", "info") == (cleared.outcome, cleared.news)
+        assert "data-quality" not in [item.subject for _, item in sweep(world).due]
+        assert 1 == world.ledger.outcomes.count("alarm_cleared")
 
     def test_a_new_alarm_pages_nobody(self, world):
         """From INSUFFICIENT_DATA to OK is no news."""

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from alarms.ringing import in_service
 from fakes import NOW, InMemoryWorld, config
 from served_model import ENDPOINT
@@ -46,6 +47,20 @@ class TestWatching:
         assert "data-quality" in told.reason
         assert answer_hint("mortgage", "without-data", "sweep", world) is None
         assert [] == [item for _, item in sweep(world).due if item.subject == "without-data"]
+
+    def test_alarms_without_data_are_told_though_the_handler_dies(self, world):
+        """It dies between remembering that it told and telling: the sweep has it told, once."""
+        world.time += timedelta(hours=6)
+        record = world.ledger.record
+        world.ledger.record = lambda decision: (_ for _ in ()).throw(TimeoutError)
+        with pytest.raises(TimeoutError):
+            answer_hint("mortgage", "without-data", "sweep", world)
+        world.ledger.record = record
+        world.time += timedelta(minutes=10)
+        assert "without-data" in [item.subject for _, item in sweep(world).due]
+        assert "alarm_without_data" == answer_hint("mortgage", "without-data", "sweep", world).outcome
+        assert [] == [item for _, item in sweep(world).due if item.subject == "without-data"]
+        assert 1 == world.ledger.outcomes.count("alarm_without_data")
 
     def test_what_cannot_be_watched_is_told_once(self):
         """An alarm that cannot be is no secret."""

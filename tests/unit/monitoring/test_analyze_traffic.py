@@ -11,6 +11,7 @@ from monitoring.watched_model import HOUR, MINUTE, REPORT_NOON, REPORTS, analyze
 from perennial.errors import Conflict
 from perennial.monitoring.windows import iso
 from perennial.reactions.analyze_traffic import analyze_traffic
+from perennial.reactions.sweep import sweep
 
 
 def test_a_window_is_analysed_when_it_is_due():
@@ -62,6 +63,22 @@ def test_an_outage_is_caught_up():
     assert ["warning"] == [decision.news for decision in late]
     tick(world, NOW + 21 * HOUR)
     assert 1 == len([d for d in world.ledger.decisions if d.outcome == "analysis_late"])
+
+
+def test_late_analysis_is_told_though_the_sweep_dies():
+    """The next sweep tells what the one before did not come to tell, in its words."""
+    world = watched()
+    world.time = NOW + 20 * HOUR
+    record = world.ledger.record
+    world.ledger.record = lambda decision: (_ for _ in ()).throw(TimeoutError)
+    assert ("mortgage",) == sweep(world).failed
+    world.ledger.record = record
+    for _ in range(3):
+        world.time += 10 * MINUTE
+        sweep(world)
+    [late] = [d for d in world.ledger.decisions if d.outcome == "analysis_late"]
+    assert late.reason.startswith("19 windows of data_quality waiting since 2026-03-01T12:00:00Z: ")
+    assert f"see `{world.names.command} dead-letters`" in late.reason
 
 
 def test_after_a_very_long_outage():

@@ -24,6 +24,7 @@ from perennial.alarms.intent import ON_ENDPOINT, Intent, cadence
 from perennial.config import ModelConfig
 
 Document = Mapping[str, Any]
+PREFIX = "alarm#"
 CLAIM_HOLDS = timedelta(minutes=3)  # a function lives two
 AGAIN_ON_ENDPOINT = timedelta(hours=1)
 
@@ -37,7 +38,7 @@ class Step:
 
 
 def key(intent: Intent) -> str:
-    return f"alarm#{intent}"
+    return f"{PREFIX}{intent}"
 
 
 def next_step(
@@ -58,6 +59,11 @@ def next_step(
     if status == "claimed" and known["event"] != event and now - _time(known["at"]) < CLAIM_HOLDS:
         return Step("leave", "another event is answering it")
     return Step("answer", "it waits for its answer")
+
+
+def unended(known: Document | None, since: datetime, now: datetime) -> bool:
+    """Whether an alarm is OK for so long that the event of its end was lost, or its handler died."""
+    return known is not None and known["status"] != "cleared" and now - since >= CLAIM_HOLDS
 
 
 def lasts(known: Document | None, since: datetime) -> bool:

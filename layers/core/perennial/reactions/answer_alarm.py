@@ -30,6 +30,7 @@ from perennial.events import AlarmDetail, AlarmStateDetail
 from perennial.ports import World
 from perennial.reactions import roll_back as rolling_back
 from perennial.reactions.adjust_scaling import adjust_scaling
+from perennial.reactions.owed import owed, told, with_line
 from perennial.reactions.reports import newest_folder, reports_for
 from perennial.reactions.retrain import AGAIN_AT, retrain
 from perennial.reactions.watch_alarms import WITHOUT_DATA, tell_without_data
@@ -164,11 +165,11 @@ def _act(case: _Case, diagnosis: Diagnosis, world: World) -> Decision:
     done = [_react(reaction, case, diagnosis, world) for reaction in asked if reaction != "notify"]
     words = [f"{_spoken(each.outcome)}: {each.reason}" for each in done] + ([instead] if instead else [])
     action = "; ".join(words) or ("nothing but telling" if asked else "nothing")
-    told = diagnosis.severity if "notify" in asked or diagnosis.outcome == "alarm_ignored" else None
+    news = diagnosis.severity if "notify" in asked or diagnosis.outcome == "alarm_ignored" else None
     reason = f"{diagnosis.reason}. {_sentence(action)}"
     again = [each.details[AGAIN_AT] for each in done if AGAIN_AT in each.details]
     details = _details(case, diagnosis) | {"action": action} | ({AGAIN_AT: min(again)} if again else {})
-    return Decision(case.model, case.fact, diagnosis.outcome, reason, told, details)
+    return Decision(case.model, case.fact, diagnosis.outcome, reason, news, details)
 
 
 def _react(reaction: Reaction, case: _Case, diagnosis: Diagnosis, world: World) -> Decision:
@@ -220,18 +221,25 @@ def _at_rest(
     """OK again. Who heard of the trouble hears of its end."""
     model, now = parsed.model, world.now()
     fact = _fact(alarm)
+    if late := owed(known, now):
+        return _end_told(late, parsed.intent, world)
     if alarm.state != "OK" or known is None or known["status"] == "cleared":
         return Decision(model, fact, "nothing", "nobody was told of any trouble")
-    cleared = episode.ended(known, "cleared", now)
+    heard = known["told"] and known.get("outcome") != "alarm_ignored"
+    reason = f"{parsed.intent} is well again: {alarm.reason}"
+    details = {"alarm": alarm.name, "intent": parsed.intent, "cleared": known.get("outcome", "")}
+    decision = Decision(model, fact, "alarm_cleared", reason, "info" if heard else None, details)
+    cleared = with_line(episode.ended(known, "cleared", now), decision, now)
     try:
         world.state.put(model, episode.key(parsed.intent), cleared, expected=known)
     except Conflict:
         return Decision(model, fact, "nothing", "another event is telling it")
-    told = known["told"] and known.get("outcome") != "alarm_ignored"
-    reason = f"{parsed.intent} is well again: {alarm.reason}"
-    details = {"alarm": alarm.name, "intent": parsed.intent, "cleared": known.get("outcome", "")}
-    decision = Decision(model, fact, "alarm_cleared", reason, "info" if told else None, details)
+    return _end_told(decision, parsed.intent, world)
+
+
+def _end_told(decision: Decision, intent: Intent, world: World) -> Decision:
     world.ledger.record(decision)
+    told(decision.model, episode.key(intent), world)
     return decision
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from perennial.config import ModelConfig
 from perennial.decision import Decision
@@ -11,7 +12,9 @@ from perennial.errors import Conflict
 from perennial.monitoring import windows
 from perennial.overdue import Due
 from perennial.ports import World
+from perennial.reactions.owed import owed, told, with_line
 from perennial.reactions.traffic import Watch, in_service_since, through_of, watches_of
+from perennial.words import counted
 
 
 def due_monitors(config: ModelConfig, endpoint: EndpointState | None, world: World) -> list[Due]:
@@ -39,17 +42,29 @@ def _tell_when_late(watch: Watch, through: datetime, world: World) -> None:
     """Once an outage: a person hears that analysis does not keep up."""
     late = windows.badly_late(through, watch.every, watch.delay, world.now())
     known = world.state.get(watch.model, f"late#{watch.monitor}")
+    if line := owed(known, world.now()):
+        _told(line, watch, world)
     if late == bool(known and known["late"]):
         return
-    try:
-        world.state.put(watch.model, f"late#{watch.monitor}", {"late": late}, expected=known)
-    except Conflict:
-        return  # another sweep tells it
+    document: dict[str, Any] = {"late": late}
+    line = None
     if late:
         waiting = len(windows.due(through, watch.every, watch.delay, world.now(), 1000))
         reason = (
-            f"{waiting} windows of {watch.monitor} wait, since {windows.iso(through)}: they are analysed one after "
-            "the other, oldest first; if this stays so, see `{world.names.command} dead-letters` and the functions' log"
+            f"{counted(waiting, 'window')} of {watch.monitor} waiting since {windows.iso(through)}: they are analysed one after "
+            f"the other, oldest first; if this stays so, see `{world.names.command} dead-letters` and the functions' log"
         )
         fact = f"analysis of {watch.monitor} is late"
-        world.ledger.record(Decision(watch.model, fact, "analysis_late", reason, "warning"))
+        line = Decision(watch.model, fact, "analysis_late", reason, "warning")
+        document = with_line(document, line, world.now())
+    try:
+        world.state.put(watch.model, f"late#{watch.monitor}", document, expected=known)
+    except Conflict:
+        return  # another sweep tells it
+    if line:
+        _told(line, watch, world)
+
+
+def _told(line: Decision, watch: Watch, world: World) -> None:
+    world.ledger.record(line)
+    told(watch.model, f"late#{watch.monitor}", world)
