@@ -12,19 +12,7 @@ from pathlib import Path
 from processes import Running, megabytes
 
 REQUESTS = 100
-
-PINGS = """
-import http.client, select, sys, time
-connection = http.client.HTTPConnection(sys.argv[1], timeout=10)
-connection.connect()
-slowest = 0.0
-while not select.select([sys.stdin], [], [], 0.005)[0]:
-    began = time.perf_counter()
-    connection.request("GET", "/ping")
-    assert connection.getresponse().read() == b""
-    slowest = max(slowest, time.perf_counter() - began)
-print(slowest)
-"""
+PINGS = Path(__file__).with_name("pings.py")
 
 
 def overload(server: Running, body: Path) -> tuple[float, float]:
@@ -44,16 +32,21 @@ def overload(server: Running, body: Path) -> tuple[float, float]:
         answer.read()
         return answer.status
 
-    command = [sys.executable, "-c", PINGS, host]
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    watcher = threading.Thread(target=watch, daemon=True)
     with (
         # A session of its own: Linux gives it its own share of the CPU, beside the clients' hundred threads.
         subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, PINGS, *host.split(":")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         ) as pings,
         ThreadPoolExecutor(REQUESTS) as clients,
     ):
+        if pings.stdout is None or pings.stdout.readline() != "begun\n":
+            raise RuntimeError("/ping was not answered before the bodies came")
+        watcher.start()
         answers = list(clients.map(ask, range(REQUESTS)))
         slowest = float(pings.communicate("enough")[0])
     done.set()
