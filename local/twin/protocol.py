@@ -5,7 +5,6 @@ its `Gate` who calls and whether IAM allows it, validates the request, calls the
 writes the answer or AWS's error. Handlers see plain dicts: `handler(request, call) -> dict | None`.
 """
 
-import base64
 import inspect
 import json
 import re
@@ -22,7 +21,7 @@ from botocore.model import OperationModel, ServiceModel, StructureShape
 from twin.errors import AccessDenied, AwsError, validation
 from twin.shapes import parse, render
 
-__all__ = ["AccessDenied", "AwsError", "Call", "Gate", "RawResponse", "Service", "paginate", "validation"]
+__all__ = ["AccessDenied", "AwsError", "Call", "Gate", "RawResponse", "Service", "validation"]
 
 Request = dict[str, Any]
 Response = tuple[int, dict[str, str], Any]
@@ -282,35 +281,3 @@ def _write_error(error: AwsError) -> Response:
     body = {"__type": error.code, "message": error.message, **error.members}
     headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": error.code}
     return error.status, headers, json.dumps(body).encode()
-
-
-def paginate(
-    items: list[dict[str, Any]], request: Request, key: str, *, default: int = 10, maximum: int = 100
-) -> dict[str, Any]:
-    """One page of `items` as `{key: [...], "NextToken": ...}`.
-
-    The token remembers the last item shown, so items that appear or vanish between two pages
-    neither repeat nor hide others.
-    """
-    size = min(int(request.get("MaxResults") or default), maximum)
-    start = _after(items, request["NextToken"]) if request.get("NextToken") else 0
-    page = items[start : start + size]
-    answer: dict[str, Any] = {key: page}
-    if start + size < len(items):
-        token = json.dumps([start + size, _identity(page[-1])])
-        answer["NextToken"] = base64.urlsafe_b64encode(token.encode()).decode()
-    return answer
-
-
-def _after(items: list[dict[str, Any]], token: str) -> int:
-    try:
-        offset, identity = json.loads(base64.urlsafe_b64decode(token.encode()))
-    except ValueError as error:
-        raise validation("Invalid or expired NextToken.") from error
-    found = [index for index, item in enumerate(items) if identity and _identity(item) == identity]
-    # Gone: what followed it has moved up to its place.
-    return found[0] + 1 if found else max(int(offset) - 1, 0)
-
-
-def _identity(item: Mapping[str, Any]) -> str | None:
-    return next((value for name, value in item.items() if name.endswith(("Arn", "ARN"))), None)

@@ -7,7 +7,8 @@ from twin import seams_cloudwatch as cloudwatch
 from twin.autoscaling.decide import refusal
 from twin.autoscaling.scaler import Scaler
 from twin.autoscaling.state import Policy, Record, Target, not_found, selected
-from twin.protocol import Call, Service, paginate, validation
+from twin.pages import paginate
+from twin.protocol import Call, Service, validation
 
 CONFIGURATIONS = {
     "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",

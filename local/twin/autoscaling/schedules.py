@@ -12,7 +12,8 @@ from twin import seams
 from twin import seams_cloudwatch as clockwork
 from twin.autoscaling.scaler import Scaler
 from twin.autoscaling.state import Activity, Record, ScheduledAction, Target, not_found, selected
-from twin.protocol import Call, Service, paginate, validation
+from twin.pages import paginate
+from twin.protocol import Call, Service, validation
 
 _AT = re.compile(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")

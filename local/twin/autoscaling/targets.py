@@ -5,7 +5,8 @@ from uuid import uuid4
 
 from twin.autoscaling.scaler import Scaler
 from twin.autoscaling.state import Activity, Record, Target, selected
-from twin.protocol import Call, Service, paginate, validation
+from twin.pages import paginate
+from twin.protocol import Call, Service, validation
 
 LINKED_ROLE = "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
 SERVICE = "sagemaker.application-autoscaling.amazonaws.com"

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from twin.protocol import Request, paginate
+from twin.pages import paginate
+from twin.protocol import Request
 
 # SortBy's values and the summary's members they mean; {} is the resource's own prefix.
 _SORT_KEYS = {"Name": "{}Name", "Status": "{}Status", "CreationTime": "CreationTime"}

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from twin.protocol import Call, Request, paginate, validation
+from twin.pages import paginate
+from twin.protocol import Call, Request, validation
 from twin.sagemaker.trials import Record, Trials
 from twin.tags import Tags
 

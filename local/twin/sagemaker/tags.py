@@ -1,6 +1,7 @@
 """AddTags, ListTags, DeleteTags for every SageMaker resource."""
 
-from twin.protocol import Call, Request, Service, paginate
+from twin.pages import paginate
+from twin.protocol import Call, Request, Service
 from twin.world import World
 
 

@@ -9,7 +9,8 @@ import botocore.session
 import pytest
 
 from twin.errors import AwsError
-from twin.protocol import Call, RawResponse, Service, paginate
+from twin.pages import paginate
+from twin.protocol import Call, RawResponse, Service
 from twin.shapes import pattern
 
 OURS = ("sagemaker", "sagemaker-runtime", "application-autoscaling")
