@@ -11,13 +11,13 @@ import numpy as np
 
 from perennial_analysis.bias.check import Comparison, compare, identity
 from perennial_analysis.bias.report import VERSION, BiasReport
-from perennial_analysis.model_quality.labels import spell
+from perennial_analysis.model_quality.labels import encode, spell
 from perennial_analysis.window.documents import document, written
 from perennial_analysis.window.findings import Findings
 from perennial_analysis.window.groups import groups_report
 from perennial_analysis.window.html.bias import sections
 from perennial_analysis.window.judged import unjudged
-from perennial_analysis.window.labelled import Labelled, labelled
+from perennial_analysis.window.labelled import Labelled, Texts, labelled
 from perennial_analysis.window.part import Part
 from perennial_analysis.window.request import Request
 from perennial_analysis.window.summary import BiasFigure, Labels, Status, Violation, listed, rounded
@@ -45,7 +45,9 @@ def bias(request: Request, baseline: Mapping[str, bytes], parts: Sequence[Part],
     compared = _compare(request, report, known, document(baseline, "errors.json"))
     tripped = [] if not_judged else [each for each in compared if each.violated]
     figures = _figures(request, report, compared, tripped)
-    status, reason = not_judged or _verdict(_too_small(report, compared), report, tripped, found)
+    status, reason = not_judged or _verdict(
+        _too_small(rows.facet[usable], report, compared), report, tripped, found
+    )
     violations = tuple(Violation(each.metric, "bias_drift_check", "bias", _told(each)) for each in tripped)
     labels = Labels(with_label, found - with_label, rows.joined.unmatched, rows.joined.late)
     return Findings(
@@ -166,9 +168,9 @@ def _told(each: Comparison) -> str:
     )
 
 
-def _too_small(report: BiasReport, compared: Sequence[Comparison]) -> list[str]:
-    """Groups with too few rows, and those of training that have none; all of them if the privileged one has none."""
-    there = {identity(group.value) for group in report.groups}
+def _too_small(facet: Texts, report: BiasReport, compared: Sequence[Comparison]) -> list[str]:
+    """Groups with too few rows, and those of training that have none."""
+    there = {identity(name) for name in encode(facet).names}
     absent = {each.facet_value for each in compared if identity(each.facet_value) not in there}
     return sorted({*(group.value for group in report.groups if group.note), *absent})
 

@@ -14,6 +14,8 @@ from perennial_analysis.window.request import LABEL, OUTPUT, SCORE, MonitorName
 
 VERSION = 1
 FIGURES = 6
+LONGEST = 80
+"""What of a name stands in a sentence."""
 Status = Literal["ok", "violations", "empty", "too_few", "no_baseline"]
 JUDGED: tuple[Status, ...] = ("ok", "violations")
 ViolationKind = Literal["schema", "drift", "missing", "domain", "quality", "bias"]
@@ -160,8 +162,8 @@ def rounded(value: float | None) -> float | None:
 
 
 def listed(names: Sequence[str], most: int = 3) -> str:
-    """`a, b, c and 4 more`."""
-    shown = ", ".join(names[:most])
+    """`a, b, c and 4 more`; of a name that would fill the page only its beginning."""
+    shown = ", ".join(name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in names[:most])
     more = len(names) - most
     return f"{shown} and {more} more" if more > 0 else shown
 

@@ -92,6 +92,17 @@ def test_names_of_columns_and_values_are_text():
     assert b"<svg/onload" not in content
 
 
+def test_a_name_does_not_fill_the_sentence():
+    """The verdict names a column of thousands of letters by its beginning; the table has it whole."""
+    name = "n" * 5000
+    made = baseline({name: numbers(name, np.zeros(500))}, None, problem="regression", target="y")
+    lines = [captured_record(side("1.5"), None, f"e{k}", asked((name,)).start) for k in range(200)]
+    found = analyze(asked((name,)), made, [source(lines)], [])
+    assert found.summary.status == "violations"
+    assert len(found.summary.reason) < 200
+    assert name in Page(found.files["report.html"]).text
+
+
 def test_a_hundred_features_make_a_small_page():
     """A page of a hundred features that all moved is under 600 kB."""
     random = np.random.default_rng(0)
