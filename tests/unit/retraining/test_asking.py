@@ -14,6 +14,7 @@ from perennial.reactions.datasets import remember
 from perennial.reactions.retrain import retrain
 from perennial.reactions.roll_back import roll_back
 from perennial.reactions.start_training import start_training
+from perennial.reactions.sweep import sweep
 
 TRAFFIC = {"retraining": {"data": "traffic", "traffic_days": 2}, "intake": {"min_rows": 10}}
 
@@ -134,6 +135,28 @@ class TestTraffic:
         told = ask(world)
         assert ("retraining_started", "retraining-20260301T120000") == (told.outcome, told.details["drop"])
         assert [("mortgage", "collect_traffic", "retraining-20260301T120000")] == world.hints.sent
+
+    @pytest.mark.parametrize(
+        ("happens", "minutes", "again"),
+        [
+            pytest.param("", 10, False, id="its function may be at it"),
+            pytest.param("", 20, True, id="nobody has collected it"),
+            pytest.param("written", 20, False, id="it is there"),
+            pytest.param("withdrawn", 20, False, id="there was too little of it"),
+            pytest.param("", 40, False, id="nobody waits for it any more"),
+        ],
+    )
+    def test_a_hint_that_was_lost_is_given_again(self, happens, minutes, again):
+        """Whoever asked died before he handed on, or the function did: the sweep has the traffic collected."""
+        world = model_in_service(**TRAFFIC)
+        drop = ask(world).details["drop"]
+        if happens == "written":
+            world.bucket.write(f"models/mortgage/drops/{drop}/manifest.json", b"{}")
+        if happens == "withdrawn":
+            collect(world)
+        world.time += timedelta(minutes=minutes)
+        due = [item.subject for _, item in sweep(world).due if item.reaction == "collect_traffic"]
+        assert ([drop] if again else []) == due
 
     def test_what_did_not_help_is_not_repeated_before_new_traffic(self):
         """The version trained for this reason serves, and the alarm is still there."""

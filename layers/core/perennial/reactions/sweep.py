@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from perennial import layout, route
 from perennial.config import ModelConfig
 from perennial.deployment import BROKEN, IN_PROGRESS, settle
+from perennial.intake.completeness import MANIFEST
 from perennial.overdue import Due, overdue
 from perennial.ports import World
 from perennial.reactions import (
@@ -27,6 +28,7 @@ from perennial.reactions.settle_endpoint import UNTOLD
 from perennial.reactions.waiting import is_due
 from perennial.reactions.watch_alarms import overdue_alarms
 from perennial.reactions.watching import due_monitors
+from perennial.retraining import history
 from perennial.training import plan
 
 logger = logging.getLogger(__name__)
@@ -81,6 +83,8 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
     drops: Mapping[str, str] = undecided_drops(config, world)
     settlement = settle(place.at(rollout, world) if rollout else endpoint, rollout, now)
     due = overdue(drops, training, jobs, judged, deployment, settlement)
+    if wish := _uncollected(model, world):
+        due.append(Due("collect_traffic", wish.because, wish.drop))
     if started := untold_start(model, jobs, world):
         due.append(Due("start_training", f"the ledger does not say that {started.details['job']} started"))
     if begun := untold_rollout(model, place.at(rollout, world) if rollout else endpoint, rollout, world):
@@ -106,3 +110,11 @@ def _overdue(config: ModelConfig, world: World) -> list[Due]:
         why = what_scales.is_due(config, endpoint.name, world)
         due += [Due("settle_endpoint", why)] if why else []
     return due + due_monitors(config, endpoint, world) + (overdue_alarms(config, world) if served else [])
+
+
+def _uncollected(model: str, world: World) -> history.Asked | None:
+    """A training that was asked for on traffic, which nobody has collected."""
+    wish = history.to_collect(history.read(world.state.get(model, history.DOCUMENT)), world.now())
+    if wish is None or wish.drop is None:
+        return None
+    return None if world.bucket.list(layout.drop_prefix(model, wish.drop) + MANIFEST) else wish

@@ -12,6 +12,7 @@ KEPT = timedelta(days=62)  # a calendar month and the one before
 MOST_KEPT = 200
 # A training that was asked for and has no job by then will have none.
 STARTS_WITHIN = timedelta(minutes=30)
+COLLECTS_WITHIN = timedelta(minutes=15)  # a function lives no longer
 
 Status = Literal["asked", "withdrawn"]
 
@@ -52,3 +53,11 @@ def written(asked: Sequence[Asked], now: datetime) -> dict[str, Any]:
 def withdrawn(asked: Sequence[Asked], drop: str) -> list[Asked]:
     """Without the training that a drop of traffic was to feed, which did not come about."""
     return [replace(item, status="withdrawn") if item.drop == drop else item for item in asked]
+
+
+def to_collect(asked: Sequence[Asked], now: datetime) -> Asked | None:
+    """The training whose traffic should be collected by now, unless its handler died or its hint was lost."""
+    last = asked[-1] if asked else None
+    if last is None or last.drop is None or last.status != "asked":
+        return None
+    return last if COLLECTS_WITHIN <= now - last.at < STARTS_WITHIN else None
