@@ -45,56 +45,40 @@ def requests(
     endpoint: str | None = None,
 ) -> list[Mapping[str, Any]]:
     """The PutMetricAlarm requests. None without a bake, in which alone SageMaker looks at alarms, nor for serverless
-    endpoints, which have no guardrails. `before` is what the version in service predicted lately;
-    `endpoint` where it is not the model's first one. The metrics of an inference component know no versions, so it is watched as a whole."""
+    endpoints, which have no guardrails. `before` is what the version in service predicted lately; `endpoint` where it is
+    not the model's first one. The metrics of an inference component know no versions: it is watched as a whole."""
     minutes, limits = config.endpoint.rollout.bake_minutes, config.endpoint.rollback_on
     if not minutes or config.endpoint.serverless:
         return []
-    of, model = dimensions(endpoint or names.endpoint(config.model), config_name), config.model
-    if component:
-        of = of_component(component)
+    place = endpoint or names.endpoint(config.model)
+    of = of_component(component) if component else dimensions(place, config_name)
     watched = min(JUDGED, minutes)
-    common = {
-        "EvaluationPeriods": watched,
-        "DatapointsToAlarm": min(2, watched),
-        "ComparisonOperator": "GreaterThanThreshold",
-        "TreatMissingData": "missing",
-        "Tags": [
-            {"Key": "perennial:model", "Value": model},
-            {"Key": "perennial:rollout", "Value": config_name},
-        ],
-    }
-    found: list[Mapping[str, Any]] = []
-    if limits.error_percent is not None:
-        found.append(
-            {
-                "AlarmName": alarm_name(names, config_name, ERRORS),
-                "AlarmDescription": f"{model}: undoes the rollout of {config_name} when more than {limits.error_percent:g} % "
-                "of its requests end in an error of the model (5xx).",
-                **error_share(of, limits.error_percent, FEW_REQUESTS, ""),
-                **common,
-            }
-        )
-    if limits.p99_ms is not None:
-        found.append(
-            {
-                "AlarmName": alarm_name(names, config_name, LATENCY),
-                "AlarmDescription": f"{model}: undoes the rollout of {config_name} when one of its requests in a hundred "
-                f"takes longer than {limits.p99_ms:g} ms in the model.",
-                **slowest(of, limits.p99_ms),
-                **common,
-            }
-        )
-    if limits.prediction_shift is not None and before is not None:
-        found.append(
-            {
-                "AlarmName": alarm_name(names, config_name, SHIFT),
-                "AlarmDescription": f"{model}: undoes the rollout of {config_name} when its mean prediction lies more than "
-                f"{limits.prediction_shift:g} standard deviations from that of {before.config_name}.",
-                **shift(config_name, before, limits.prediction_shift),
-                **common,
-            }
-        )
+
+    def alarm(what: str, when: str, measured: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {
+            "AlarmName": alarm_name(names, config_name, what),
+            "AlarmDescription": f"{config.model}: undoes the rollout of {config_name} when {when}.",
+            **measured,
+            "EvaluationPeriods": watched,
+            "DatapointsToAlarm": min(2, watched),
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "missing",
+            "Tags": [
+                {"Key": "perennial:model", "Value": config.model},
+                {"Key": "perennial:rollout", "Value": config_name},
+            ],
+        }
+
+    found = []
+    if (percent := limits.error_percent) is not None:
+        when = f"more than {percent:g} % of its requests end in an error of the model (5xx)"
+        found.append(alarm(ERRORS, when, error_share(of, percent, FEW_REQUESTS, "")))
+    if (longest := limits.p99_ms) is not None:
+        when = f"one of its requests in a hundred takes longer than {longest:g} ms in the model"
+        found.append(alarm(LATENCY, when, slowest(of, longest)))
+    if (most := limits.prediction_shift) is not None and before is not None:
+        when = f"its mean prediction lies more than {most:g} standard deviations from that of {before.config_name}"
+        found.append(alarm(SHIFT, when, shift(config_name, before, most)))
     return found
 
 
