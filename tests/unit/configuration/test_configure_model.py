@@ -6,6 +6,7 @@ import pytest
 from configured_model import KEY, YAML, configured
 from fakes import config
 
+from perennial.config_file import read_config
 from perennial.reactions.configure_model import MOST_TOLD, configure_model
 from perennial.reactions.sweep import sweep
 
@@ -62,6 +63,26 @@ class TestConfigureModel:
             configure_model(f"models/{model}/model.yaml", world)
         assert ["configuration_changed", "configuration_refused"] == world.ledger.outcomes
         assert () == sweep(world).due
+
+    def test_of_two_files_that_meet_the_newer_one_ends_in_force(self, world):
+        """The older file's handler writes last: the sweep sees that the newer one is not in force, and has it put."""
+        older, newer = YAML + b"gate: {minimum: 0.5}\n", YAML + b"gate: {minimum: 0.6}\n"
+        put = world.catalog.put
+
+        def late(settings, now):
+            """The newer file's own handler is between its two writes when the older one's comes to write."""
+            world.catalog.put = put
+            put(settings, now)
+            put(read_config(older.decode(), model="mortgage"), now)
+
+        world.bucket.write(KEY, newer)
+        world.catalog.put = late
+        configure_model(KEY, world)
+        assert world.catalog.get("mortgage").gate.minimum == 0.5
+        assert "configure_model" in [due.reaction for _, due in sweep(world).due]
+        configure_model(KEY, world)
+        assert world.catalog.get("mortgage").gate.minimum == 0.6
+        assert "configure_model" not in [due.reaction for _, due in sweep(world).due]
 
     def test_readers_are_subscribed_once(self, world):
         """Each address is asked to confirm one subscription, however often the file changes."""

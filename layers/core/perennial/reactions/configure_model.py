@@ -22,8 +22,10 @@ def configure_model(key: str, world: World) -> Decision | None:
     body = world.bucket.read(key) if model else None
     if model is None or body is None:
         return None
-    decision = _decide(model, key, body, world)
-    world.state.put(model, SEEN, {"etag": etag})
+    decision, config = _decide(model, key, body, world)
+    # Of two files at once the older may have come into force last: what is not seen is looked at again.
+    if config is None or world.catalog.get(model) == config:
+        world.state.put(model, SEEN, {"etag": etag})
     return decision
 
 
@@ -40,13 +42,14 @@ def unseen(model: str, world: World) -> bool:
     return etag is not None and (seen is None or seen["etag"] != etag)
 
 
-def _decide(model: str, key: str, body: bytes, world: World) -> Decision:
+def _decide(model: str, key: str, body: bytes, world: World) -> tuple[Decision, ModelConfig | None]:
+    """The configuration is None when it was refused."""
     try:
         config = _read(body, model, world)
     except ConfigError as error:
         decision = _refusal(model, key, error, kept=world.catalog.get(model) is not None)
         world.ledger.record(decision)
-        return decision
+        return decision, None
     before = world.catalog.get(model)
     world.registry.ensure_group(model, f"Versions of {model}: {config.problem} of {config.target}")
     subscribed = world.topic.subscribe(config.notify.email)
@@ -61,7 +64,7 @@ def _decide(model: str, key: str, body: bytes, world: World) -> Decision:
         # The endpoint may need other settings.
         world.hints.send(model, "deploy_model", "its configuration changed")
         world.hints.send(model, "settle_endpoint", "its configuration changed")
-    return decision
+    return decision, config
 
 
 def _read(body: bytes, model: str, world: World) -> ModelConfig:
