@@ -1,5 +1,6 @@
 """A private twin with the stack deployed, for all tests of the loop."""
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,8 +20,26 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack on a twin of its own; people listen to its notices from the start."""
     with running.stack(tmp_path_factory.mktemp("twin")) as deployed:
         found = Stack(deployed.twin.endpoint, deployed.outputs)
-        found.listen()
+        found.inbox = listen(found)
         yield found
+
+
+def listen(stack: Stack) -> str:
+    """Subscribe a queue to the alerts topic, as a team's tool would; its URL."""
+    sqs, topic = stack.client("sqs"), stack.outputs["AlertsTopic"]
+    inbox = str(sqs.create_queue(QueueName="inbox")["QueueUrl"])
+    found = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": found["QueueArn"],
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=inbox, Attributes={"Policy": policy})
+    stack.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=found["QueueArn"])
+    return inbox
 
 
 @pytest.fixture(autouse=True)

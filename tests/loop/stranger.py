@@ -46,7 +46,7 @@ class Entry:
 
 @dataclass
 class Stack:
-    """A running stack: clients for its account, its outputs, and the notices that people got so far."""
+    """A running stack: clients for its account, its outputs, the notices' queue, and those that people got so far."""
 
     endpoint_url: str
     outputs: Mapping[str, str]
@@ -120,27 +120,8 @@ class Stack:
         )
         return [json.loads(message["Body"]) for message in got.get("Messages", [])]
 
-    def listen(self) -> None:
-        """Subscribe a queue to the alerts topic, as a team's tool would."""
-        sqs = self.client("sqs")
-        self.inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-        queue = sqs.get_queue_attributes(QueueUrl=self.inbox, AttributeNames=["QueueArn"])["Attributes"][
-            "QueueArn"
-        ]
-        topic = self.outputs["AlertsTopic"]
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": "sns.amazonaws.com"},
-            "Action": "sqs:SendMessage",
-            "Resource": queue,
-            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
-        }
-        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-        sqs.set_queue_attributes(QueueUrl=self.inbox, Attributes={"Policy": policy})
-        self.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
-
     def heard(self) -> Sequence[dict[str, Any]]:
-        """Every notice since `listen`, as SNS wrapped it."""
+        """Every notice that came to the inbox, as SNS wrapped it."""
         sqs = self.client("sqs")
         while batch := sqs.receive_message(QueueUrl=self.inbox, MaxNumberOfMessages=10).get("Messages"):
             for message in batch:
@@ -190,9 +171,24 @@ class Model:
 
     def configure(self, **changes: Any) -> "Model":
         """Upload model.yaml, small and quick unless a test wants otherwise, and wait until it is in force."""
-        self.put("model.yaml", self.yaml(**changes))
-        self.wait_for("model_created")
+        self._configure("model_created", changes)
         return self
+
+    def reconfigure(self, **changes: Any) -> None:
+        """Upload another model.yaml, and wait until it is in force."""
+        self._configure("configuration_changed", changes)
+
+    def _configure(self, decision: str, changes: Mapping[str, Any]) -> None:
+        before = len(self.decided(decision))
+        self.put("model.yaml", self.yaml(**changes))
+        self.wait_for(decision, times=before + 1)
+        self.wait_until("model.yaml to be in force", self.is_configured)  # which follows after it is told
+
+    def is_configured(self) -> bool:
+        """Whether all that follows from the model.yaml in the bucket was done."""
+        key = f"models/{self.model}/model.yaml"
+        found = self.stack.client("s3").head_object(Bucket=self.bucket, Key=key)
+        return self.state("configuration") == {"etag": found["ETag"].strip('"')}
 
     def yaml(self, **changes: Any) -> bytes:
         config = {
@@ -213,7 +209,14 @@ class Model:
         if marker:
             self.put(f"drops/{name}/{marker}")
 
-    # --- the ledger ---
+    # --- the ledger's table ---
+
+    def state(self, name: str) -> dict[str, Any] | None:
+        """A state document."""
+        key = {"pk": {"S": f"state#{self.model}"}, "sk": {"S": name}}
+        table = self.stack.outputs["LedgerTable"]
+        found = self.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True)
+        return json.loads(found["Item"]["body"]["S"]) if "Item" in found else None
 
     def ledger(self) -> list[Entry]:
         """Every decision, oldest first."""

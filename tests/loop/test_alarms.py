@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from load import bounds
 from stranger import FEW_ROWS, SMALL, Entry, Model, Stack, wait_for
-from watched import HOUR, Captured, alarm_state, put_state, serve, stamp, state, this_hour, usual
+from watched import HOUR, Captured, alarm_state, put_state, serve, stamp, this_hour, usual
 
 from stack.places import ROOT
 
@@ -90,6 +90,7 @@ def measure(model: Model, monitor: str, values: Mapping[str, float], windows: in
 
 def clear(model: Model, intent: str) -> Entry:
     """Set an alarm to OK until that was answered: CloudWatch, which looks by itself, may have it ring before."""
+    wait_for("its answer, which is kept after it is told", lambda: answered(model, intent))
 
     def look() -> list[Entry]:
         model.stack.client("cloudwatch").set_alarm_state(
@@ -99,6 +100,10 @@ def clear(model: Model, intent: str) -> Entry:
 
     entry: Entry = model.wait_until(f"the end of {intent}", look)[-1]
     return entry
+
+
+def answered(model: Model, intent: str) -> bool:
+    return (model.state(f"alarm#{intent}") or {}).get("status") in ("answered", "cleared")
 
 
 def sample(model: Model, intent: str, state: str = "ALARM") -> dict[str, Any]:
@@ -227,7 +232,7 @@ def test_alarms_raise_the_least_number_of_instances_for_a_while(stack: Stack) ->
     again = model.wait_for("scaling_adjusted", times=2)
     assert again.details["instances"] == "2"
     assert "stays 2 until" in again.reason
-    [raised] = (state(model, "scaling_adjustments") or {})["raises"]
+    [raised] = (model.state("scaling_adjustments") or {})["raises"]
     assert datetime.fromisoformat(raised["until"]) > datetime.now(UTC) + timedelta(minutes=50)
     model.stack.sweep()
     assert bounds(model) == (2, 4)
@@ -244,7 +249,7 @@ def test_alarms_raise_the_least_number_of_instances_for_a_while(stack: Stack) ->
 
 def ends_in(model: Model, left: timedelta) -> None:
     """Of what is raised, the time that is left."""
-    document = state(model, "scaling_adjustments") or {}
+    document = model.state("scaling_adjustments") or {}
     until = (datetime.now(UTC) + left).isoformat()
     put_state(
         model, "scaling_adjustments", {"raises": [{**each, "until": until} for each in document["raises"]]}

@@ -9,11 +9,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from stranger import Entry, Model, Stack, wait_for
-from watched import HOUR, Captured, analyze, put_state, serve, stamp, state, this_hour, usual
+from watched import HOUR, Captured, analyze, put_state, serve, stamp, this_hour, usual
 
 from stack.places import ROOT
 
@@ -101,7 +100,7 @@ def test_a_window_on_request(watch: Model) -> None:
 def test_an_outage_is_caught_up(watch: Model) -> None:
     """Windows that nobody analysed come oldest first, each once, and a person is told once."""
     watch.stack.sweep()
-    known = wait_for("the monitor to begin", lambda: state(watch, "monitor#data_quality"))
+    known = wait_for("the monitor to begin", lambda: watch.state("monitor#data_quality"))
     back = datetime.now(UTC) - 12 * EVERY
     start = back - (back - datetime(1970, 1, 1, tzinfo=UTC)) % EVERY
 
@@ -124,7 +123,7 @@ def test_an_outage_is_caught_up(watch: Model) -> None:
     assert found[: len(expected)] == expected
     for begun, times in Counter(found).items():
         # A run that failed after its word was kept, as on a machine too busy to answer, says it again.
-        assert times <= state(watch, f"window#data_quality#{begun}")["attempts"]
+        assert times <= watch.state(f"window#data_quality#{begun}")["attempts"]
     [late] = [entry for entry in watch.decided("analysis_late") if "data_quality" in entry.fact]
     assert late.news == "warning"
 
@@ -139,30 +138,19 @@ def test_late_labels(watch: Model) -> None:
     assert first["labels"] == {"joined": 300, "missing": 100, "unmatched": 0, "late": 0}, first
     assert first["label_coverage"] == 0.75
     traffic.label(rows)
-    analyze(watch, "model_quality", hour)
-
-    def judged_again() -> Any:
-        folder = f"reports/model_quality/{hour:%Y/%m/%d/%H%M}/"
-        found = watch.document(folder + "summary.json")
-        return found if found["label_coverage"] == 1 else None
-
-    second = wait_for("the second report", judged_again)
-    assert second["labels"]["joined"] == 400
+    second = analyze(watch, "model_quality", hour)
+    assert (second["label_coverage"], second["labels"]["joined"]) == (1, 400)
     assert 0.5 < second["quality"]["auc"]["value"] <= 1
 
 
 def test_a_large_window_is_a_jobs(watch: Model) -> None:
     """Above `processing_above_mb` two instances analyse their shards, and the parts make one report."""
     limits = {**MONITORS, "data_quality": {**MONITORS["data_quality"], "processing_above_mb": 1}}
-    watch.put(
-        "model.yaml",
-        watch.yaml(
-            monitors=limits,
-            capture={"delay_minutes": 0},
-            gate={"metric": "auc", "minimum": 0.5, "approval": "automatic"},
-        ),
+    watch.reconfigure(
+        monitors=limits,
+        capture={"delay_minutes": 0},
+        gate={"metric": "auc", "minimum": 0.5, "approval": "automatic"},
     )
-    watch.wait_for("configuration_changed")
     hour = this_hour() - 6 * HOUR
     for part in range(4):
         Captured(watch, hour).write(usual(3600, seed=part) * 2)
@@ -215,8 +203,7 @@ def test_model_monitor_where_the_account_has_it(stack: Stack) -> None:
         )
         distances = constraints["monitoring_config"]["distribution_constraints"]
         assert distances["comparison_method"] == "Robust"
-        model.put("model.yaml", model.yaml(monitors=hourly, engine="built-in"))
-        model.wait_for("configuration_changed")
+        model.reconfigure(monitors=hourly, engine="built-in")
         stack.sweep()
         model.wait_for("schedule_removed")
         assert (

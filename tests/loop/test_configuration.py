@@ -49,7 +49,7 @@ def test_scaling_changes_without_a_rollout(served: dict[str, Model]) -> None:
     """A changed `scaling` section changes target and policy, and nothing else."""
     model = served["settings"]
     before = model.endpoint()["EndpointConfigName"]
-    model.put("model.yaml", model.yaml(scaling={"min": 1, "max": 3, "invocations_per_instance": 77}))
+    model.reconfigure(scaling={"min": 1, "max": 3, "invocations_per_instance": 77})
     model.wait_for("scaling_changed")
     assert scaling(model) == ([(1, 3)], [77.0])
     assert model.endpoint()["EndpointConfigName"] == before
@@ -60,7 +60,7 @@ def test_another_instance_type_is_rolled_out(served: dict[str, Model]) -> None:
     """Other endpoint settings are the same version under another config; scaling makes way and comes back."""
     model = served["settings"]
     before = model.endpoint()["EndpointConfigName"]
-    model.put("model.yaml", model.yaml(endpoint={**SMALL, "instance": "ml.c5.large"}))
+    model.reconfigure(endpoint={**SMALL, "instance": "ml.c5.large"})
     model.wait_for("version_in_service", times=2, version="1")
     config = model.endpoint()["EndpointConfigName"]
     assert config != before
@@ -73,10 +73,7 @@ def test_another_instance_type_is_rolled_out(served: dict[str, Model]) -> None:
 def test_other_training_settings_train_with_the_next_drop(served: dict[str, Model]) -> None:
     """Changed hyperparameters wait for the next drop; the same data again is one."""
     model = served["settings"]
-    model.put(
-        "model.yaml", model.yaml(training=HYPERPARAMETERS, endpoint={**SMALL, "instance": "ml.c5.large"})
-    )
-    model.wait_for("configuration_changed", times=3)
+    model.reconfigure(training=HYPERPARAMETERS, endpoint={**SMALL, "instance": "ml.c5.large"})
     model.put("drops/one/_SUCCESS")
     registered = model.wait_for("version_registered", version="2")
     assert registered.details["dataset"] == model.decided("version_registered")[0].details["dataset"]

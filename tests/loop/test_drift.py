@@ -33,17 +33,13 @@ def model(stack: Stack, request: pytest.FixtureRequest) -> Model:
     """A model in service with every monitor; a person approves its next version."""
     name = request.node.originalname.removeprefix("test_").replace("_", "-")[:24].strip("-")
     served = serve(stack, name, monitors=MONITORS, notify=SAYS_NOTHING, retraining={"data": "traffic"})
-    served.put(
-        "model.yaml",
-        served.yaml(
-            monitors=MONITORS,
-            notify=SAYS_NOTHING,
-            retraining={"data": "traffic"},
-            endpoint=SMALL,
-            gate={"metric": "auc", "minimum": 0.5, "minimum_gain": -1.0, "approval": "manual"},
-        ),
+    served.reconfigure(
+        monitors=MONITORS,
+        notify=SAYS_NOTHING,
+        retraining={"data": "traffic"},
+        endpoint=SMALL,
+        gate={"metric": "auc", "minimum": 0.5, "minimum_gain": -1.0, "approval": "manual"},
     )
-    served.wait_for("configuration_changed")
     return served
 
 

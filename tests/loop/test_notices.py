@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stranger import Model, Stack, drop_of, wait_for
-from watched import Inbox, state
+from watched import Inbox
 
 
 def arm(stack: Stack, fault: str, name: str, times: int) -> None:
@@ -33,15 +33,10 @@ def test_people_hear_of_everything_once(stack: Stack) -> None:
     model = stack.model("heard").configure(notify={"email": ["reader@example.com"]})
     model.drop("empty", {"part.csv": b"income,ratio,region,deny\n"})
     model.wait_for("drop_refused")
-    model.put(
-        "model.yaml",
-        model.yaml(training={"hyperparameters": {"misspelt": 1}}, notify={"email": ["reader@example.com"]}),
-    )
-    model.wait_for("configuration_changed")
+    model.reconfigure(training={"hyperparameters": {"misspelt": 1}}, notify={"email": ["reader@example.com"]})
     model.drop("one", drop_of(120))
     model.wait_for("training_failed")
-    model.put("model.yaml", model.yaml(notify={"email": ["reader@example.com"]}))
-    model.wait_for("configuration_changed", times=2)
+    model.reconfigure(notify={"email": ["reader@example.com"]})
     model.wait_for("version_registered")
     model.approve(1)
     model.wait_until_serving(1)
@@ -125,15 +120,12 @@ def test_quiet_hours(stack: Stack) -> None:
     now = datetime.now(UTC)
     quiet = f"{now - timedelta(hours=2):%H:%M}-{now + timedelta(hours=2):%H:%M} UTC"
     model.configure(notify={"quiet_hours": quiet})
-    model.put("model.yaml", model.yaml(notify={"quiet_hours": quiet}, gate={"minimum_gain": -0.5}))
-    model.wait_for("configuration_changed")
-    wait_for(
-        "two messages to be put aside", lambda: len((state(model, "waiting") or {}).get("kept", ())) == 2
-    )
+    model.reconfigure(notify={"quiet_hours": quiet}, gate={"minimum_gain": -0.5})
+    wait_for("two messages to be put aside", lambda: len((model.state("waiting") or {}).get("kept", ())) == 2)
     model.drop("empty", {"part.csv": b"income,ratio,region,deny\n"})
     wait_for("the error", model.notices)
     assert [notice["outcome"] for notice in model.notices()] == ["drop_refused"]
-    model.put("model.yaml", model.yaml())
+    model.reconfigure()
     wait_for("what waited and what ended it", lambda: len(model.notices()) == 3)
     digest = next(notice for notice in model.notices() if notice["outcome"] == "digest")
     assert "Model created" in digest["message"]

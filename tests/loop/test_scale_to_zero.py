@@ -162,7 +162,7 @@ def test_what_stands_is_what_is_documented(model: Model) -> None:
 def test_instances_that_stay_are_another_kind_of_endpoint(trained: Model) -> None:
     """With scaling.min 1 another endpoint takes the route; then component, endpoint and what scaled them are gone."""
     other = f"{trained.name}-realtime"
-    trained.put("model.yaml", trained.yaml(endpoint=SMALL, scaling={"min": 1, "max": 2}))
+    trained.reconfigure(endpoint=SMALL, scaling={"min": 1, "max": 2})
     swept_until(trained, lambda: trained.decided("version_in_service", endpoint=other))
     # Two minutes long somebody may still ask the endpoint that the route has left.
     assert trained.endpoint() is not None

@@ -25,7 +25,7 @@ from load import (
     until,
 )
 from stranger import SMALL, Model, Stack, drop_of, wait_for
-from watched import put_state, state
+from watched import put_state
 
 QUICK = {"scale_in_cooldown_seconds": 60, "scale_out_cooldown_seconds": 60}
 TEN_A_SECOND = {"min": 1, "max": 3, "invocations_per_instance": 600, **QUICK}
@@ -53,19 +53,15 @@ def model(served: Model) -> Iterator[Model]:
     configure(served)
     wait_for("the bounds of before", lambda: bounds(served) == (1, 3))
     wait_for("the policy of before", lambda: policies(served) == [f"{served.name}-invocations-per-instance"])
-    assert actions(served) == []
+    wait_for("no scheduled action", lambda: actions(served) == [])
     alarms = served.stack.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{served.name}-step-")
-    assert alarms["MetricAlarms"] == []
+    assert alarms["MetricAlarms"] == [], "the alarm goes before its policy"
 
 
 def configure(model: Model, scaling: Any = IDLE, endpoint: Any = SMALL) -> None:
     """Upload it, and wait until it is in force."""
-    before = len(model.decided("configuration_changed")) + len(model.decided("nothing"))
     model.put("model.yaml", model.yaml(endpoint=endpoint, scaling=scaling, on_alarm=BY_HAND))
-    wait_for(
-        "the configuration",
-        lambda: len(model.decided("configuration_changed")) + len(model.decided("nothing")) > before,
-    )
+    model.wait_until("the configuration to be in force", model.is_configured)
 
 
 def order(model: Model, method: str, body: Any = None) -> dict[str, Any]:
@@ -118,6 +114,7 @@ def test_concurrency_in_high_resolution(model: Model) -> None:
 
 def test_an_order_that_expires(model: Model) -> None:
     """A raised floor brings an instance at once, holds against scale-in, and the sweep has it taken back."""
+    changed = len(model.decided("scaling_changed"))
     with Load(model, SLOWLY) as load:
         told = order(model, "POST", {"bound": "floor", "instances": 2, "hours": 1})
         assert (told["status"], told.get("outcome")) == (200, "scaling_adjusted"), told
@@ -125,7 +122,7 @@ def test_an_order_that_expires(model: Model) -> None:
         until(load, lambda: instances(model) == 2, 120, "two instances")
         model.stack.sweep()
         assert bounds(model) == (2, 3)
-        [raised] = (state(model, "scaling_adjustments") or {})["raises"]
+        [raised] = (model.state("scaling_adjustments") or {})["raises"]
         over = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
         put_state(model, "scaling_adjustments", {"raises": [{**raised, "until": over}]})
 
@@ -137,7 +134,7 @@ def test_an_order_that_expires(model: Model) -> None:
     assert load.failures == []
     assert model.decided("scaling_adjusted")[-1].details["by"] == told["details"]["by"]
     assert told["details"]["by"].startswith("arn:aws:")
-    assert "is over" in model.decided("scaling_changed")[-1].reason
+    assert "is over" in model.wait_for("scaling_changed", times=changed + 2).reason  # told after it is done
 
 
 def test_an_order_above_the_limit_is_refused(model: Model) -> None:

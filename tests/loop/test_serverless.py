@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 from stranger import HEADER, SMALL, Model, Stack, drop_of, table, wait_for
-from watched import analyze, long_ago, richer, state, usual
+from watched import analyze, long_ago, richer, usual
 
 SERVERLESS = {
     **SMALL,
@@ -112,14 +112,12 @@ def scaled(model: Model) -> dict[str, str]:
 
 
 def change(model: Model, endpoint: Any) -> None:
-    before = len(model.decided("configuration_changed"))
-    model.put("model.yaml", model.yaml(endpoint=endpoint, scaling=SCALING, monitors=MONITORS))
-    model.wait_for("configuration_changed", times=before + 1)
+    model.reconfigure(endpoint=endpoint, scaling=SCALING, monitors=MONITORS)
 
 
 def until_alone(model: Model, name: str) -> None:
     """Until sweeps have removed whatever else there was; it stays as long as somebody may still ask it."""
-    if (state(model, "route") or {}).get("since"):
+    if (model.state("route") or {}).get("since"):
         model.stack.sweep()
         assert len(endpoints(model)) == 2, "two minutes long nothing goes"
         long_ago(model, "route", "since")

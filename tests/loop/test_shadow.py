@@ -68,7 +68,7 @@ def model(trained: Model) -> Iterator[Model]:
     for config in trained.sagemaker.list_endpoint_configs(NameContains=trained.name)["EndpointConfigs"]:
         found = trained.sagemaker.describe_endpoint_config(EndpointConfigName=config["EndpointConfigName"])
         assert not found.get("ShadowProductionVariants"), found["EndpointConfigName"]
-    assert set(suspended(trained).values()) <= {False}
+    wait_for("scaling to resume", lambda: set(suspended(trained).values()) <= {False})
 
 
 def compared(model: Model, version: int, outcome: str) -> tuple[Varied, Entry]:

@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from botocore.exceptions import ClientError
 from stranger import HEADER, SMALL, Model, Stack, applications, drop_of, table
 
 HOUR = timedelta(hours=1)
@@ -122,7 +121,7 @@ def ask(model: Model, rows: Sequence[Row]) -> None:
 
 
 def analyze(model: Model, monitor: str, start: datetime, end: datetime | None = None) -> dict[str, Any]:
-    """Asks for the analysis of a window; its summary."""
+    """Asks for the analysis of a window, and waits until all of it is done; its summary."""
     subject = f"{monitor}@{stamp(start)}/{stamp(end or start + HOUR)}"
     hint = {
         "model": model.model,
@@ -136,28 +135,17 @@ def analyze(model: Model, monitor: str, start: datetime, end: datetime | None = 
         "DetailType": "Model Due",
         "Detail": json.dumps(hint),
     }
-    model.stack.client("events").put_events(Entries=[entry])
-    summary: dict[str, Any] = model.wait_until(
-        f"the {monitor} report of {start:%H:%M}", lambda: summary_of(model, monitor, start)
+    [sent] = model.stack.client("events").put_events(Entries=[entry])["Entries"]
+
+    def done() -> dict[str, Any] | None:
+        window = model.state(f"asked#{subject.replace('@', '#')}") or {}
+        return window if (window.get("request"), window.get("status")) == (sent["EventId"], "done") else None
+
+    window = model.wait_until(f"the {monitor} report of {start:%H:%M}", done)
+    summary: dict[str, Any] = model.document(
+        window["folder"].partition(f"models/{model.model}/")[2] + "summary.json"
     )
     return summary
-
-
-def summary_of(model: Model, monitor: str, start: datetime) -> Any:
-    try:
-        return model.document(f"reports/{monitor}/{start:%Y/%m/%d/%H%M}/summary.json")
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return None
-        raise
-
-
-def state(model: Model, name: str) -> dict[str, Any] | None:
-    """A state document, as the ledger's table holds it."""
-    key = {"pk": {"S": f"state#{model.model}"}, "sk": {"S": name}}
-    table = model.stack.outputs["LedgerTable"]
-    item = model.stack.client("dynamodb").get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")
-    return json.loads(item["body"]["S"]) if item else None
 
 
 def put_state(model: Model, name: str, document: Mapping[str, Any]) -> None:
@@ -171,7 +159,7 @@ def put_state(model: Model, name: str, document: Mapping[str, Any]) -> None:
 
 def long_ago(model: Model, name: str, key: str, ago: timedelta = HOUR) -> None:
     """Dates a moment in a state document back, so that nobody has to wait for what follows from it."""
-    document = state(model, name) or {}
+    document = model.state(name) or {}
     assert document.get(key), f"{name} has no {key}: {document}"
     put_state(model, name, {**document, key: (datetime.now(UTC) - ago).isoformat()})
 
