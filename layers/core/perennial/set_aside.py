@@ -38,7 +38,7 @@ class SetAside:
 
     @classmethod
     def read(cls, document: Mapping[str, Any] | None) -> Self | None:
-        if not document:
+        if not document or "resource" not in document:
             return None
         return cls(**{**document, "suspended": tuple(document["suspended"])})
 

@@ -119,6 +119,27 @@ def test_a_person_is_told_of_alarms_that_trigger_nothing_any_more(world):
     }
 
 
+def test_a_person_is_told_of_these_though_the_handler_dies(world):
+    """It dies between giving them back and telling: the sweep has it told, once."""
+    standing = world.scaling.standing(TARGET)
+    triggered = {**standing.policies["their-steps"], "Alarms": [{"AlarmName": "their-steps-scaling"}]}
+    world.scaling.targets[TARGET] = replace(standing, policies={"their-steps": triggered})
+    deploy_model("mortgage", world, because="another instance type")
+    record = world.ledger.record
+    world.ledger.record = lambda decision: (_ for _ in ()).throw(TimeoutError)
+    with pytest.raises(TimeoutError):
+        end(world)
+    world.ledger.record = record
+    end(world)
+    assert "policy_detached" not in world.ledger.outcomes, "its handler may be at it still"
+    for _ in range(2):
+        world.time += timedelta(minutes=10)
+        for _, due in sweep(world).due:
+            if due.reaction == "settle_endpoint":
+                settle_endpoint("mortgage", world, because=due.because)
+    assert world.ledger.outcomes.count("policy_detached") == 1
+
+
 def test_of_two_handlers_that_meet_one_tells_it(world):
     """Both put everything back; the slower one's retry finds nothing to do."""
     standing = world.scaling.standing(TARGET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from perennial import component_scaling, scaling, set_aside
 from perennial.decision import Decision
 from perennial.ports import World
+from perennial.reactions.owed import owed, told, with_line
 from perennial.scaling import Resource
 from perennial.set_aside import DOCUMENT, SetAside
 
@@ -42,11 +43,31 @@ def put_back(resource: Resource, model: str, world: World) -> str | None:
         world.scaling.put_action(resource, name, body)
     if kept.suspended:
         world.scaling.suspend(resource, dict.fromkeys(kept.suspended, True))
-    world.state.put(model, DOCUMENT, {}, expected=known)  # first: of two handlers that meet only one tells it
-    if renamed := {name: arns[name] for name, before in kept.triggers.items() if arns[name] != before}:
-        world.ledger.record(_detached(model, resource, renamed))
+    renamed = {name: arns[name] for name, before in kept.triggers.items() if arns[name] != before}
+    line = _detached(model, resource, renamed) if renamed else None
+    empty = with_line({}, line, world.now()) if line else {}
+    world.state.put(
+        model, DOCUMENT, empty, expected=known
+    )  # first: of two handlers that meet only one tells it
+    if line:
+        _record(line, world)
     words = ", ".join([*arns, *actions, *(f"{each} as before" for each in kept.suspended)])
     return f"put back what others had set: {words}" if words else None
+
+
+def untold(model: str, world: World) -> Decision | None:
+    """What a person has to do, and a handler died before it said so."""
+    return owed(world.state.get(model, DOCUMENT), world.now())
+
+
+def tell_late(model: str, world: World) -> None:
+    if line := untold(model, world):
+        _record(line, world)
+
+
+def _record(line: Decision, world: World) -> None:
+    world.ledger.record(line)
+    told(line.model, DOCUMENT, world)
 
 
 def forget(endpoint: str, model: str, world: World) -> None:

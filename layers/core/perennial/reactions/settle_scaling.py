@@ -11,7 +11,7 @@ from perennial import component_scaling, scaling
 from perennial.alarms.standing import same
 from perennial.config import ModelConfig
 from perennial.ports import World
-from perennial.reactions.set_aside import put_back
+from perennial.reactions.set_aside import put_back, tell_late, untold
 from perennial.scaling import Changes, Request, Resource, Standing, Wanted
 from perennial.scaling_bounds import DOCUMENT, Raised
 
@@ -23,6 +23,7 @@ def settle_scaling(config: ModelConfig, endpoint: str, world: World) -> str | No
     """
     document = world.state.get(config.model, DOCUMENT)
     raised, now = Raised.read(document), world.now()
+    tell_late(config.model, world)
     done = apply(_wish(config, endpoint, raised, now), config.model, world)
     over = raised.over(now)
     if over:
@@ -36,6 +37,8 @@ def is_due(config: ModelConfig, endpoint: str, world: World) -> str | None:
     raised, now = Raised.read(world.state.get(config.model, DOCUMENT)), world.now()
     if raised.over(now):
         return "what was raised for a while is over"
+    if line := untold(config.model, world):
+        return f"nobody was told: {line.reason}"
     wish = _wish(config, endpoint, raised, now)
     standing = world.scaling.standing(wish.resource)
     if scaling.changes(wish, standing) or _alarms_to_put(wish, _arns(standing), world):
