@@ -222,7 +222,7 @@ def test_a_killed_handler_is_redriven(stack: Stack) -> None:
     model = stack.model("killed").configure()
     functions, name = stack.client("lambda"), stack.resource("StartTraining")
     patience = functions.get_function_configuration(FunctionName=name)["Timeout"]
-    functions.update_function_configuration(FunctionName=name, Timeout=3)
+    functions.update_function_configuration(FunctionName=name, Timeout=6)
     try:
         # It tries CreateTrainingJob for longer than it may live.
         with stack.fault("throttling", f"{model.name}-*", times=1000):
