@@ -8,7 +8,7 @@ from typing import Any
 import fakes
 import pytest
 from running_twin import Twin, allow, eventually, unique
-from serving_endpoints import VARIANT, Endpoints
+from serving_endpoints import Endpoints
 
 from perennial.aws.metrics import CloudWatch
 from perennial.aws.model_monitor import SageMakerModelMonitor
@@ -86,24 +86,9 @@ def on_twin(twin: Twin) -> World:
 
     def serve(model: str) -> None:
         """An endpoint of the model that captures its traffic."""
-        variant = {
-            "VariantName": VARIANT,
-            "ModelName": endpoints.model(answer="v1"),
-            "InitialInstanceCount": 1,
-            "InstanceType": "ml.m5.large",
-        }
-        name = NAMES.endpoint(model)
-        sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ProductionVariants=[variant],
-            DataCaptureConfig={
-                "EnableCapture": True,
-                "InitialSamplingPercentage": 100,
-                "DestinationS3Uri": f"s3://{endpoints.bucket}/capture",
-                "CaptureOptions": [{"CaptureMode": "Input"}],
-            },
-        )
-        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+        name, made = NAMES.endpoint(model), endpoints.model(answer="v1")
+        config = endpoints.config(made, capture=endpoints.capture())
+        sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
         endpoints.settled(name)
 
     def scheduled(name: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from running_twin import ACCOUNT, REGION, Events, Twin, allow, answering, free_port, launch, policy, unique
+from running_twin import ACCOUNT, REGION, Events, Twin, allow, answering, free_port, launch, unique
 from serving_endpoints import Endpoints
 
 
@@ -99,14 +99,7 @@ def endpoints(twin: Twin) -> Endpoints:
 @pytest.fixture(scope="session")
 def events(twin: Twin) -> Events:
     """Every event of `aws.sagemaker` on the default bus."""
-    sqs, rules, name = twin.client("sqs"), twin.client("events"), unique("events")
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-    rules.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
-    send = {**allow("sqs:SendMessage", arn), "Principal": {"Service": "events.amazonaws.com"}}
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy(send)})
-    rules.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    return Events(twin, queue)
+    return Events.of(twin, "aws.sagemaker")
 
 
 @pytest.fixture(params=["twin", "moto"])

@@ -170,6 +170,18 @@ class Events:
     queue: str
     caught: list[dict[str, Any]] = field(default_factory=list)
 
+    @classmethod
+    def of(cls, twin: Twin, source: str) -> "Events":
+        """Every event of a source on the default bus, from now on."""
+        sqs, rules, name = twin.client("sqs"), twin.client("events"), unique("events")
+        queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
+        rules.put_rule(Name=name, EventPattern=json.dumps({"source": [source]}))
+        send = {**allow("sqs:SendMessage", arn), "Principal": {"Service": "events.amazonaws.com"}}
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy(send)})
+        rules.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+        return cls(twin, queue)
+
     def about(self, arn: str) -> list[dict[str, Any]]:
         """Everything caught so far about a resource, in the order sent."""
         sqs = self.twin.client("sqs")

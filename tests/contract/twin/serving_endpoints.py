@@ -74,7 +74,10 @@ class Endpoints:
         self.sagemaker.create_model(ModelName=name, ExecutionRoleArn=self.role, PrimaryContainer=container)
         return name
 
-    def config(self, model: str, count: int = 1, **variant: Any) -> str:
+    def config(
+        self, model: str, count: int = 1, *, capture: dict[str, Any] | None = None, **variant: Any
+    ) -> str:
+        """A config of one variant on instances, and Data Capture where it is given."""
         name = unique("config")
         described = {
             "VariantName": VARIANT,
@@ -83,8 +86,19 @@ class Endpoints:
             "InstanceType": "ml.m5.large",
             **variant,
         }
-        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[described])
+        more = {"DataCaptureConfig": capture} if capture else {}
+        self.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[described], **more)
         return name
+
+    def capture(self, prefix: str = "capture", **settings: Any) -> dict[str, Any]:
+        """A DataCaptureConfig: every request's input, below a prefix of the bucket."""
+        return {
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 100,
+            "DestinationS3Uri": f"s3://{self.bucket}/{prefix}",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+            **settings,
+        }
 
     def start(self, config: str) -> str:
         """An endpoint that is being created."""

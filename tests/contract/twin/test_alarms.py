@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from running_twin import ACCOUNT, REGION, Twin, allow, eventually, policy, unique
+from running_twin import ACCOUNT, REGION, Events, Twin, eventually, unique
 
 NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
 
@@ -79,23 +79,9 @@ def watched(twin: Twin) -> Watched:
 @pytest.fixture(scope="module")
 def changes(twin: Twin) -> Callable[[str], list[dict[str, Any]]]:
     """The `CloudWatch Alarm State Change` events about an alarm, in the order sent."""
-    sqs, rules, name = twin.client("sqs"), twin.client("events"), unique("changes")
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-    rules.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.cloudwatch"]}))
-    send = {**allow("sqs:SendMessage", arn), "Principal": {"Service": "events.amazonaws.com"}}
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy(send)})
-    rules.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
-    caught: list[dict[str, Any]] = []
-
-    def about(alarm: str) -> list[dict[str, Any]]:
-        while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-            for message in batch:
-                caught.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return [event["detail"] for event in caught if event["detail"]["alarmName"] == alarm]
-
-    return about
+    events = Events.of(twin, "aws.cloudwatch")
+    alarms = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm"
+    return lambda alarm: [event["detail"] for event in events.about(f"{alarms}:{alarm}")]
 
 
 RATE = "IF(n >= 20, 100 * e / n, 0)"

@@ -20,23 +20,10 @@ class Captured:
 
     def __init__(self, endpoints: Endpoints, **settings: Any) -> None:
         self.endpoints, self.prefix = endpoints, unique("capture")
-        config = unique("config")
-        capture = {
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": f"s3://{endpoints.bucket}/{self.prefix}/",
-            "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
-            "CaptureContentTypeHeader": TYPES,
-            **settings,
-        }
-        variant = {
-            "VariantName": VARIANT,
-            "ModelName": endpoints.model(answer="v1"),
-            "InitialInstanceCount": 1,
-            "InstanceType": "ml.m5.large",
-        }
-        endpoints.sagemaker.create_endpoint_config(
-            EndpointConfigName=config, ProductionVariants=[variant], DataCaptureConfig=capture
+        both = [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}]
+        settings = {"CaptureOptions": both, "CaptureContentTypeHeader": TYPES, **settings}
+        config = endpoints.config(
+            endpoints.model(answer="v1"), capture=endpoints.capture(f"{self.prefix}/", **settings)
         )
         self.config = config
         self.name = endpoints.start(config)

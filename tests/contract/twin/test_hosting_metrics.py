@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from running_twin import ACCOUNT, REGION, Events, Twin, allow, eventually, policy, unique
+from running_twin import ACCOUNT, REGION, Events, Twin, eventually, unique
 from serving_endpoints import VARIANT, Endpoints
 
 
@@ -95,16 +95,10 @@ def test_an_alarm_looks_at_its_own_dimensions_only(twin: Twin, alarm: dict[str, 
 def test_an_alarms_change_is_told_to_eventbridge(twin: Twin, alarm: dict[str, Any]) -> None:
     """`CloudWatch Alarm State Change` has both states and the alarm's configuration, dimensions as a map."""
     name = alarm["AlarmName"]
-    sqs, rules = twin.client("sqs"), twin.client("events")
-    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
-    arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
-    rules.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.cloudwatch"]}))
-    send = {**allow("sqs:SendMessage", arn), "Principal": {"Service": "events.amazonaws.com"}}
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy(send)})
-    rules.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": arn}])
+    events = Events.of(twin, "aws.cloudwatch")
     put(twin, alarm, "a", 1)
     put(twin, alarm, "a", 100)
-    events, resource = Events(twin, queue), f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
+    resource = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
     eventually(lambda: len(events.about(resource)) == 2)
     event = events.about(resource)[1]
     assert (event["source"], event["detail-type"]) == ("aws.cloudwatch", "CloudWatch Alarm State Change")

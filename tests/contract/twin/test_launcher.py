@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from running_twin import Twin, allow, answering, eventually, free_port, launch, unique
+from training_jobs import container_process
 
 
 def hanging_job(twin: Twin) -> int:
@@ -27,16 +28,6 @@ def hanging_job(twin: Twin) -> int:
         StoppingCondition={"MaxRuntimeInSeconds": 600},
     )
     return int(eventually(lambda: container_process(name)))
-
-
-def container_process(name: str) -> int | None:
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"TRAINING_JOB_NAME={name}".encode() in path.read_bytes().split(b"\0"):
-                return int(path.parent.name)
-        except OSError:
-            continue
-    return None
 
 
 def gone(pid: int) -> bool:

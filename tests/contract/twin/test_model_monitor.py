@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from running_twin import Twin, allow, eventually, unique
-from serving_endpoints import VARIANT, Endpoints
+from serving_endpoints import Endpoints
 
 IMAGE = "156813124566.dkr.ecr.us-east-1.amazonaws.com/sagemaker-model-monitor-analyzer"
 KINDS = ("data_quality", "model_quality", "model_bias")
@@ -24,23 +24,7 @@ def opened(twin: Twin) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def captured(endpoints: Endpoints) -> str:
     """An endpoint that captures."""
-    config = unique("config")
-    variant = {
-        "VariantName": VARIANT,
-        "ModelName": endpoints.model(answer="v1"),
-        "InitialInstanceCount": 1,
-        "InstanceType": "ml.m5.large",
-    }
-    endpoints.sagemaker.create_endpoint_config(
-        EndpointConfigName=config,
-        ProductionVariants=[variant],
-        DataCaptureConfig={
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 100,
-            "DestinationS3Uri": f"s3://{endpoints.bucket}/capture",
-            "CaptureOptions": [{"CaptureMode": "Input"}],
-        },
-    )
+    config = endpoints.config(endpoints.model(answer="v1"), capture=endpoints.capture())
     name = endpoints.start(config)
     endpoints.settled(name)
     return name

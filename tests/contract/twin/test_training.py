@@ -5,13 +5,12 @@ import os
 import signal
 import tarfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from running_twin import ACCOUNT, Twin, unique
-from training_jobs import describe, ended, keys, log_lines, running
+from training_jobs import container_process, describe, ended, keys, log_lines, running
 
 
 def test_job_completes_with_artifacts_and_metrics(twin: Twin, bucket: str, train: Callable[..., str]) -> None:
@@ -102,20 +101,12 @@ def test_container_killed_from_outside_fails_the_job(twin: Twin, train: Callable
     """A container that the kernel kills ends its job as Failed with exit code 137."""
     name = train("hang")
     running(twin, name)
-    os.kill(container_process(name), signal.SIGKILL)
+    process = container_process(name)
+    assert process
+    os.kill(process, signal.SIGKILL)
     job = ended(twin, name)
     assert job["TrainingJobStatus"] == "Failed"
     assert job["FailureReason"].endswith("exit code: 137")
-
-
-def container_process(name: str) -> int:
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"TRAINING_JOB_NAME={name}".encode() in path.read_bytes().split(b"\0"):
-                return int(path.parent.name)
-        except OSError:
-            continue
-    raise AssertionError(f"no process of {name}")
 
 
 @pytest.mark.parametrize("behaviour", ["save on SIGTERM", "ignore SIGTERM"])

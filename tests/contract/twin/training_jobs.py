@@ -1,5 +1,6 @@
 """What tests see of training jobs."""
 
+from pathlib import Path
 from typing import Any
 
 from running_twin import Twin, eventually
@@ -40,3 +41,14 @@ def running(twin: Twin, name: str) -> None:
 def keys(twin: Twin, bucket: str, prefix: str) -> list[str]:
     found = twin.client("s3").list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
     return [item["Key"].removeprefix(prefix) for item in found]
+
+
+def container_process(name: str) -> int | None:
+    """The id of the process that does the job's work, while it runs."""
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if f"TRAINING_JOB_NAME={name}".encode() in path.read_bytes().split(b"\0"):
+                return int(path.parent.name)
+        except OSError:
+            continue
+    return None

@@ -1,12 +1,11 @@
 """What a shadow test asks of SageMaker and CloudWatch, through the adapters, on a twin with the container's double."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import fakes
 import pytest
-from running_twin import Twin, answering, eventually, free_port, launch, unique
+from running_twin import Twin, eventually, unique
 from serving_endpoints import Endpoints
 
 from perennial import shadow
@@ -20,13 +19,6 @@ NAMES = fakes.NAMES
 CONFIG = fakes.config(
     endpoint={"instances": 1, "shadow": True, "rollout": {"type": "all_at_once", "bake_minutes": 0}}
 )
-
-
-@pytest.fixture(scope="module")
-def twin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twin]:
-    running = answering(launch(tmp_path_factory.mktemp("shadow"), free_port()))
-    yield running
-    assert running.stop() == 0
 
 
 @pytest.fixture(scope="module")
