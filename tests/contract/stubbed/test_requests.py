@@ -2,16 +2,14 @@
 
 from datetime import timedelta
 
-import botocore.session
 import pytest
-from botocore.validate import validate_parameters
 from fakes import NAMES, NOW, config
+from shapes import EVALUATION, check
 
 from perennial import scaling
 from perennial.alarms import rollback
 from perennial.deployment import EndpointState
 from perennial.endpoint_config import config_request, deployment_config
-from perennial.evaluation import Evaluation
 from perennial.gate import Verdict
 from perennial.registration import package_request
 from perennial.scaling_bounds import Raised
@@ -30,24 +28,9 @@ JOB = TrainingJob(
     hyperparameters={"num_leaves": "31"},
     tags={"perennial:drop": "monday"},
 )
-EVALUATION = Evaluation.model_validate(
-    {
-        "problem": "binary_classification",
-        "target": "deny",
-        "estimator": "gradient_boosting",
-        "rows": {"total": 10, "training": 8, "holdout": 2},
-        "metrics": {"auc": 0.9},
-        "bias": {"facet": "afam", "privileged": "no", "metrics": {"DPPL": 0.1}},
-    }
-)
 MLFLOW = "arn:aws:sagemaker:us-east-1:123456789012:mlflow-tracking-server/team"
 TRAININGS = [{}, {"spot": False}, {"mlflow_tracking_server": MLFLOW}, {"hyperparameters": {"depth": 3}}]
 ROLLOUTS = [{"type": kind} for kind in ("canary", "linear", "rolling", "all_at_once")]
-
-
-def check(service, operation, request):
-    model = botocore.session.get_session().get_service_model(service).operation_model(operation)
-    validate_parameters(request, model.input_shape)
 
 
 @pytest.mark.parametrize("training", TRAININGS)

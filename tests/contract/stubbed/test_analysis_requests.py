@@ -1,11 +1,9 @@
 """The requests around the analysis of traffic are such that AWS's own service models accept them."""
 
-import botocore.session
 import pytest
-from botocore.validate import validate_parameters
 from fakes import NAMES, NOW, config
+from shapes import EVALUATION, check
 
-from perennial.evaluation import Evaluation
 from perennial.gate import Verdict
 from perennial.monitoring.baselines import version_of
 from perennial.monitoring.processing import job_request
@@ -20,21 +18,6 @@ PLATFORM = Platform(
     "arn:aws:iam::123456789012:role/p",
 )
 FILES = ("statistics.json", "constraints.json", "model_quality_statistics.json", "bias_analysis.json")
-EVALUATION = Evaluation.model_validate(
-    {
-        "problem": "binary_classification",
-        "target": "deny",
-        "estimator": "gradient_boosting",
-        "rows": {"total": 10, "training": 8, "holdout": 2},
-        "metrics": {"auc": 0.9},
-        "bias": {"facet": "afam", "privileged": "no", "metrics": {"DPPL": 0.1}},
-    }
-)
-
-
-def check(operation, request):
-    model = botocore.session.get_session().get_service_model("sagemaker").operation_model(operation)
-    validate_parameters(request, model.input_shape)
 
 
 @pytest.mark.parametrize("baseline", [None, "s3://data/models/mortgage/trainings/job/baseline/"])
@@ -47,7 +30,7 @@ def test_processing_job(baseline, labels):
     request = job_request(
         name, "window#data_quality#2026-03-01T12:00:00Z", "mortgage", folder, baseline, labels, 2, PLATFORM
     )
-    check("CreateProcessingJob", request)
+    check("sagemaker", "CreateProcessingJob", request)
     given = {item["InputName"] for item in request["ProcessingInputs"]}
     assert given == {"request", "capture"} | ({"labels"} if labels else set()) | (
         {"baseline"} if baseline else set()
@@ -70,7 +53,7 @@ def test_model_package_with_baselines():
     request = package_request(
         job, parsed, EVALUATION, Verdict("Approved", "gate"), config(), "data", NAMES, uris
     )
-    check("CreateModelPackage", request)
+    check("sagemaker", "CreateModelPackage", request)
     assert request["ModelMetrics"]["Bias"]["Report"]["S3Uri"] == folder + "bias_analysis.json"
     found = version_of({**request, "ModelPackageVersion": 1})
     assert uris.items() <= dict(found.files).items()

@@ -2,11 +2,9 @@
 
 import io
 
-import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.response import StreamingBody
-from botocore.stub import Stubber
 from fakes import NAMES
 
 from perennial.aws.endpoints import SageMakerEndpoints
@@ -14,15 +12,6 @@ from perennial.errors import EndpointRefused, TransientError
 from perennial.smoke_test import INFERENCE_ID
 
 BODY = '{"instances": []}'
-
-
-@pytest.fixture
-def runtime():
-    client = boto3.client(
-        "sagemaker-runtime", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    with Stubber(client) as stub:
-        yield client, stub
 
 
 def invoke(client):

@@ -4,26 +4,15 @@ from __future__ import annotations
 
 import io
 
-import boto3
 import pytest
 from botocore.exceptions import ConnectTimeoutError, ReadTimeoutError
 from botocore.response import StreamingBody
-from botocore.stub import Stubber
 
 from perennial.aws.predictions import SageMakerPredictions
 from perennial.errors import EndpointMissing, RequestRefused
 from perennial.prediction.invocation import Invocation, Reply
 
 ASKED = Invocation(b"1,2", "text/csv", "order-4711", "application/json", "trace=7")
-
-
-@pytest.fixture
-def runtime():
-    client = boto3.client(
-        "sagemaker-runtime", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
-    )
-    with Stubber(client) as stub:
-        yield client, stub
 
 
 def invoke(client, asked=ASKED):
