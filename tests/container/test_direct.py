@@ -2,6 +2,9 @@
 
 import asyncio
 import re
+import signal
+from collections import Counter
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
@@ -10,9 +13,10 @@ from container_jobs import Server
 from test_http import GOOD, connected, post
 
 from perennial_container.encoding import FeatureEncoding
+from perennial_container.errors import RequestError
 from perennial_container.predictor import Predictions
 from perennial_container.schema import Feature
-from perennial_container.serving.admission import Admission
+from perennial_container.serving.admission import MOST_BYTES, MOST_REQUESTS, Admission
 from perennial_container.serving.answers import AnswerWriter
 from perennial_container.serving.asked import Limits, answer_headers, answer_lines, read_headers
 from perennial_container.serving.decoder import Decoder
@@ -100,6 +104,22 @@ def test_a_header_that_http_does_not_allow():
         answer_lines(asked, "v1", b"")
 
 
+def test_a_stall(server: Server):
+    """Small requests that came on many connections while the server had no processor are all answered."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connected(server)) for _ in range(250)]
+        for client in clients:
+            client.send(post())
+            assert client.answer().status == 200
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            for client in clients:
+                client.send(post())
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        assert Counter(client.answer().status for client in clients) == {200: len(clients)}
+
+
 class Exchange:
     """A request, and what became of it."""
 
@@ -151,11 +171,12 @@ def test_what_becomes_of_a_batch():
         front = Front(None, Model(), LIMITS, admission, meter)  # type: ignore[arg-type]
         taken = [front.answer_at_once(exchange) for exchange in exchanges]  # type: ignore[arg-type]
         assert all(taken)
-        held = admission.requests
+        held = admission.bytes
         await asyncio.sleep(0)
         return held
 
-    assert asyncio.run(asked()) == len(bodies)
+    cells = 10
+    assert asyncio.run(asked()) == sum(map(len, bodies)) + 4 * cells
     assert [exchange.found for exchange in exchanges] == [
         [b"3.0\n"],
         [b"otherwise"],
@@ -163,3 +184,29 @@ def test_what_becomes_of_a_batch():
         [b"7.0\n11.0\n"],
     ]
     assert (admission.requests, admission.bytes, meter.answers) == (0, 0, {200: 2})
+
+
+def test_small_requests_wait_for_no_place():
+    """However many small requests are there at once, they are answered together; beyond the bound on bytes they are left
+    to the ordinary way, and what waits there keeps its places."""
+    admission = Admission(1000)
+    waiting = [admission.admit(1) for _ in range(MOST_REQUESTS)]
+    small = [Exchange(b"1,2\n") for _ in range(4 * MOST_REQUESTS)]
+
+    async def asked() -> bool:
+        front = Front(None, Model(), LIMITS, admission, Meter())  # type: ignore[arg-type]
+        taken = [front.answer_at_once(exchange) for exchange in small]  # type: ignore[arg-type]
+        assert all(taken)
+        await asyncio.sleep(0)
+        waiting[0].add(MOST_BYTES - admission.bytes)
+        return front.answer_at_once(Exchange(b"1,2\n"))  # type: ignore[arg-type]
+
+    assert not asyncio.run(asked())
+    assert {tuple(exchange.found) for exchange in small} == {(b"3.0\n",)}
+    assert admission.requests == MOST_REQUESTS
+    with pytest.raises(RequestError) as refused:
+        admission.admit(0)
+    assert refused.value.status == 503
+    for ticket in waiting:
+        ticket.give_back()
+    assert (admission.requests, admission.bytes) == (0, 0)

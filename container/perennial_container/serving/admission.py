@@ -10,7 +10,7 @@ MOST_BYTES = 25 * 1024 * 1024
 
 
 class Admission:
-    """Bounds on requests and on bytes of bodies in flight. For one event loop: nothing here is locked.
+    """Bounds on requests that wait and on bytes in flight. For one event loop: nothing here is locked.
 
     A transform job says how many requests of which size it sends at once (`transforms`, `body_limit` in bytes): they
     are let in, however many they are.
@@ -23,19 +23,22 @@ class Admission:
         self.bytes = 0
 
     def admit(self, size: int) -> "Ticket":
-        """Let a request of so many bytes in until its ticket is given back. Raises RequestError 503.
-
-        One request alone is always let in, however large it is.
-        """
+        """Let a request with a body of so many bytes in until its ticket is given back. Raises RequestError 503."""
         if self.requests >= self._most_requests:
             raise self._full()
-        ticket = Ticket(self)
-        self.requests += 1
+        ticket = Ticket(self, 1)
         try:
             ticket.add(size)
         except RequestError:
             ticket.give_back()
             raise
+        return ticket
+
+    def admit_at_once(self, size: int) -> "Ticket":
+        """The same for one that is answered in this turn of the event loop: it waits for nothing, so it is only its
+        bytes that count. Raises RequestError 503."""
+        ticket = Ticket(self, 0)
+        ticket.add(size)
         return ticket
 
     def _full(self) -> RequestError:
@@ -49,22 +52,23 @@ class Admission:
 class Ticket:
     """One admitted request; give it back by leaving its `with`."""
 
-    __slots__ = ("_admission", "_size")
+    __slots__ = ("_admission", "_places", "_size")
 
-    def __init__(self, admission: Admission) -> None:
-        self._admission = admission
+    def __init__(self, admission: Admission, places: int) -> None:
+        self._admission, self._places = admission, places
         self._size = 0
+        admission.requests += places
 
     def add(self, size: int) -> None:
-        """Count more of the request's body. Raises RequestError 503 when all bodies together are too large."""
+        """Count more of the request's bytes. Raises RequestError 503 when all together are too many."""
         admission = self._admission
-        if admission.requests > 1 and admission.bytes + size > admission._most_bytes:
+        if admission.bytes + size > admission._most_bytes:
             raise admission._full()
         admission.bytes += size
         self._size += size
 
     def give_back(self) -> None:
-        self._admission.requests -= 1
+        self._admission.requests -= self._places
         self._admission.bytes -= self._size
         self._size = 0
 

@@ -94,7 +94,7 @@ class Front:
             rows = served.decoder.quick(exchange.body, asked.kind)
             if rows is None:
                 return False
-            ticket = self._admission.admit(len(exchange.body))
+            ticket = self._admission.admit_at_once(len(exchange.body) + rows.nbytes)
         except Exception:  # noqa: BLE001 - it comes again the ordinary way, where it is told
             return False
         self._in_flight += 1
