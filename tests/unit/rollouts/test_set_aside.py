@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes import NOW, InMemoryWorld, config
-from rollouts.under_way import ENDPOINT, TARGET, end
+from fakes import NOW, config
+from rollouts.under_way import ENDPOINT, TARGET, end, first_in_service
 
 from perennial import set_aside
 from perennial.errors import Conflict
@@ -32,11 +32,7 @@ NIGHT = {
 @pytest.fixture
 def world():
     """Version 1 serves; somebody has a step policy, an alarm for it and a schedule on it, and holds scaling in."""
-    made = InMemoryWorld()
-    made.catalog.put(config(), NOW)
-    made.registry.add("mortgage", "Approved")
-    deploy_model("mortgage", made, because="v1")
-    end(made)
+    made = first_in_service()
     made.scaling.put_policy(TARGET, "their-steps", STEPS)
     made.scaling.put_action(TARGET, "their-night", NIGHT)
     made.scaling.suspend(TARGET, {"DynamicScalingInSuspended": True})

@@ -3,22 +3,17 @@
 from datetime import timedelta
 
 import pytest
-from fakes import NAMES, NOW, InMemoryWorld, config
+from fakes import NAMES, NOW, config
+from rollouts.under_way import ENDPOINT, first_in_service
 
 from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
-
-ENDPOINT = NAMES.endpoint("mortgage")
 
 
 @pytest.fixture
 def world():
     """Version 1 is in service, version 2 is approved."""
-    made = InMemoryWorld()
-    made.catalog.put(config(), NOW)
-    made.registry.add("mortgage", "Approved")
-    deploy_model("mortgage", made, because="v1")
-    end(made, 1)
+    made = first_in_service()
     made.registry.add("mortgage", "Approved")
     made.time = NOW + timedelta(hours=1)
     return made

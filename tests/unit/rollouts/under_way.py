@@ -14,15 +14,27 @@ TARGET = variant(ENDPOINT)
 LATER = NOW + timedelta(minutes=5)
 
 
-def approved_again():
-    """Version 1 is in service, version 2 is approved."""
+def first_in_service(**settings):
+    """Version 1 is in service."""
     made = InMemoryWorld()
-    made.catalog.put(config(), NOW)
+    made.catalog.put(config(**settings), NOW)
     made.registry.add("mortgage", "Approved")
     deploy_model("mortgage", made, because="v1")
     end(made)
+    return made
+
+
+def settled_in_service(**settings):
+    """Version 1 is in service, and SageMaker has been done with it for a minute."""
+    made = first_in_service(**settings)
     made.endpoints.endpoints[ENDPOINT] = replace(made.endpoints.endpoints[ENDPOINT], modified_at=NOW)
     made.time = NOW + timedelta(minutes=1)
+    return made
+
+
+def approved_again():
+    """Version 1 is in service, version 2 is approved."""
+    made = settled_in_service()
     made.registry.add("mortgage", "Approved")
     return made
 

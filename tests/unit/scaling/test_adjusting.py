@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from fakes import NAMES, NOW, InMemoryWorld, config
+from fakes import NOW, InMemoryWorld, config
+from rollouts.under_way import ENDPOINT, TARGET, end, settled_in_service
 
 from perennial.monitoring.summary import Summary
 from perennial.reactions.adjust_scaling import adjust_scaling, order_scaling, restore_scaling
@@ -12,11 +13,8 @@ from perennial.reactions.deploy_model import deploy_model
 from perennial.reactions.settle_endpoint import settle_endpoint
 from perennial.reactions.sweep import sweep
 from perennial.reactions.watch_requests import watch_requests
-from perennial.scaling import variant
 from perennial.scaling_bounds import Bounds
 
-ENDPOINT = NAMES.endpoint("mortgage")
-TARGET = variant(ENDPOINT)
 ADA = "arn:aws:iam::123456789012:user/ada"
 CPU = {"name": "cpu", "metric": "CPUUtilization", "above": {70: 1}}
 STEP = f"{ENDPOINT}-step-cpu"
@@ -24,19 +22,7 @@ STEP = f"{ENDPOINT}-step-cpu"
 
 def serving(**scaling):
     """Version 1 is in service."""
-    world = InMemoryWorld()
-    world.catalog.put(config(scaling=scaling), NOW)
-    world.registry.add("mortgage", "Approved")
-    deploy_model("mortgage", world, because="v1")
-    end(world)
-    world.endpoints.endpoints[ENDPOINT] = replace(world.endpoints.endpoints[ENDPOINT], modified_at=NOW)
-    world.time = NOW + timedelta(minutes=1)
-    return world
-
-
-def end(world):
-    world.endpoints.become(ENDPOINT, "InService", world.state.rollout("mortgage").config_name)
-    settle_endpoint("mortgage", world, because="endpoint changed")
+    return settled_in_service(scaling=scaling)
 
 
 def look(world):
