@@ -7,6 +7,7 @@ from fakes import NOW, InMemoryWorld, config
 from training.drops import DROPS, ROWS, csv, drop
 
 from perennial.errors import Conflict
+from perennial.reactions.owed import is_untold, told
 from perennial.reactions.start_training import on_object, start_training
 from perennial.reactions.sweep import sweep
 
@@ -161,6 +162,27 @@ def test_a_drop_that_grew_while_it_was_read_is_not_remembered_as_it_was(world):
     assert "301" == pinned.details["rows"]
     on_object(f"{DROPS}monday/_SUCCESS", world)
     assert 1 == world.ledger.outcomes.count("dataset_pinned")
+
+
+def test_an_answer_takes_nothing_back_that_was_written_meanwhile(world):
+    """One event remembers that people were answered as another one remembers that the line is recorded: both count."""
+    put, record = world.state.put, world.ledger.record
+
+    def other_first(model, name, value, **expected):
+        if name == "drop#monday" and "answered" in value:
+            world.state.put = put
+            told(model, name, world)
+        put(model, name, value, **expected)
+
+    def pause(decision):
+        record(decision)
+        if decision.outcome == "dataset_pinned":
+            on_object(f"{DROPS}monday/_SUCCESS", world)
+
+    world.state.put, world.ledger.record = other_first, pause
+    drop(world, "monday", {"a.csv": csv()})
+    known = world.state.get("mortgage", "drop#monday")
+    assert ("answered" in known, is_untold(known)) == (True, False)
 
 
 def test_two_drops_at_once_train_one_at_a_time(world):

@@ -79,9 +79,14 @@ def _answered(drop: str, model: str, world: World) -> bool:
 
 
 def _remember_answer(drop: str, model: str, world: World) -> None:
-    known = world.state.get(model, f"drop#{drop}")
-    if known and known["outcome"] == "pinned":
-        world.state.put(model, f"drop#{drop}", {**known, "answered": world.now().isoformat()})
+    """Whatever another event of it writes at the same time stays."""
+    name = f"drop#{drop}"
+    while (known := world.state.get(model, name)) and known["outcome"] == "pinned":
+        try:
+            world.state.put(model, name, {**known, "answered": world.now().isoformat()}, expected=known)
+        except Conflict:
+            continue
+        return
 
 
 def _stray(key: str, found: layout.DropObject) -> Decision:
