@@ -144,6 +144,23 @@ def test_a_handler_that_dies_is_done_again():
     assert "window_empty" == analyze_traffic("mortgage", world, subject="data_quality").outcome
 
 
+def test_who_asks_for_what_another_asked_for_is_answered():
+    """The first order is at work: the second one ends with the reason, and the first one's repeated event does nothing."""
+    world = watched()
+    analyze, answers = world.analyst.analyze, []
+
+    def meanwhile(*arguments):
+        answers.extend(analyze_traffic("mortgage", world, subject=ASKED, request=each) for each in "ab")
+        return analyze(*arguments)
+
+    world.analyst.analyze = meanwhile
+    assert "window_empty" == analyze_traffic("mortgage", world, subject=ASKED, request="a").outcome
+    assert ["nothing", "analysis_refused"] == [answer.outcome for answer in answers]
+    told = [(made.outcome, made.details["request"]) for made in world.ledger.decisions]
+    assert [("analysis_refused", "b"), ("window_empty", "a")] == told
+    assert "ask again when that is done" in answers[1].reason
+
+
 def test_a_window_that_kills_its_lambdas_becomes_a_jobs():
     """Time or memory did not suffice twice: a Processing job has more of both."""
     world = watched()

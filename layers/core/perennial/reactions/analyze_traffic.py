@@ -145,12 +145,12 @@ def _take(turn: Turn, world: World) -> Decision | None:
     model, known = turn.watch.model, world.state.get(turn.watch.model, turn.name)
     step = claims.next_step(known, world.now(), turn.request, turn.attempts)
     if step == "wait":
-        return _nothing(model, turn.fact, "another run analyses it")
+        return _taken(turn, known, "another run analyses it", world)
     if step == "finished":
         return _nothing(model, turn.fact, "it was analysed already")
     job = analysis_jobs.look(known, world) if step == "job" and known else None
     if job and job.in_progress:
-        return _nothing(model, turn.fact, f"job {job.name} analyses it")
+        return _taken(turn, known, f"job {job.name} analyses it", world)
     if step == "give_up" and known:
         return _give_up(turn, known, known["error"] or "its handler died every time", world)
     kept = known if job and known else {}
@@ -158,7 +158,7 @@ def _take(turn: Turn, world: World) -> Decision | None:
     try:
         world.state.put(model, turn.name, claim, expected=known)
     except Conflict:
-        return _nothing(model, turn.fact, "another run analyses it")
+        return _taken(turn, world.state.get(model, turn.name), "another run analyses it", world)
     try:
         return _after_job(turn, claim, job, world) if job else _begin(turn, claim, world)
     except Conflict:
@@ -171,6 +171,15 @@ def _take(turn: Turn, world: World) -> Decision | None:
         if turn.request is not None and claim["attempts"] >= turn.attempts:
             return _give_up(turn, failed, why, world)
         raise
+
+
+def _taken(turn: Turn, known: Document | None, reason: str, world: World) -> Decision:
+    """Somebody else is at it. Whoever asked for the same window meanwhile waits for an answer; a repeated event does not."""
+    if turn.request is None or (known and known["request"] == turn.request):
+        return _nothing(turn.watch.model, turn.fact, reason)
+    decision = turn.decision("analysis_refused", f"{reason}: ask again when that is done")
+    world.ledger.record(decision)
+    return decision
 
 
 def _begin(turn: Turn, claim: Document, world: World) -> Decision:
