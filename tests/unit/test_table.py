@@ -1,10 +1,11 @@
-"""What the ledger's table remembers for ever, and what it lets go."""
+"""What the ledger's table remembers for ever, what it lets go, and what it cannot read any more."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from perennial.aws.table import Table, TableState
+from perennial.aws.table import Table, TableCatalog, TableState
+from perennial.errors import ConfigError
 
 
 class Recorder:
@@ -15,6 +16,15 @@ class Recorder:
 
     def put_item(self, TableName, Item):  # noqa: N803 - boto3's names
         self.items.append(Item)
+
+    def get_item(self, TableName, Key, ConsistentRead):  # noqa: N803
+        return {"Item": {"body": {"S": '{"model": "mortgage", "gone": 1}'}}}
+
+
+def test_a_configuration_of_another_release_is_told():
+    """What this release does not read says so, and how to go on; it is no mistake of ours."""
+    with pytest.raises(ConfigError, match=r"upload models/mortgage/model\.yaml again"):
+        TableCatalog(Table("ledger", Recorder())).get("mortgage")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,9 @@ class Bucket(Protocol):
 class Catalog(Protocol):
     """The models in force: the last valid model.yaml of each."""
 
-    def get(self, model: str) -> ModelConfig | None: ...
+    def get(self, model: str) -> ModelConfig | None:
+        """Raises ConfigError for one of another release that this one does not read."""
+
     def put(self, config: ModelConfig, now: datetime) -> None: ...
     def models(self) -> Sequence[str]: ...
 

@@ -7,7 +7,10 @@ from configured_model import KEY, YAML, configured
 from fakes import config
 
 from perennial.config_file import read_config
+from perennial.errors import ConfigError
+from perennial.events import NoticeDetail
 from perennial.reactions.configure_model import MOST_TOLD, configure_model
+from perennial.reactions.notify import notify
 from perennial.reactions.sweep import sweep
 
 
@@ -34,6 +37,23 @@ class TestConfigureModel:
         assert ("configuration_refused", "error") == (refusal.outcome, refusal.news)
         assert "did you mean 'minimum'?" in refusal.reason
         assert world.catalog.get("mortgage") == config()
+
+    def test_a_configuration_of_another_release_can_be_replaced(self, world):
+        """What is in force and cannot be read any more keeps no new file from coming into force."""
+        present, read = world.catalog.get("mortgage"), world.catalog.get
+
+        def get(model):
+            if world.catalog.configs[model] is present:
+                raise ConfigError(["it is of another release"])
+            return read(model)
+
+        world.catalog.get = get
+        world.bucket.write(KEY, YAML + b"gate: {minimun: 1}\n")
+        assert "no configuration of the model is in force" in configure_model(KEY, world).reason
+        assert "sent" == notify(NoticeDetail(**world.ledger.decisions[-1].as_dict()), "event", world)
+        world.bucket.write(KEY, YAML + b"gate: {minimum: 0.9}\n")
+        assert "model_created" == configure_model(KEY, world).outcome
+        assert world.catalog.get("mortgage").gate.minimum == 0.9
 
     def test_a_refusal_with_a_thousand_problems_fits_an_event(self, world):
         """A wide schema that is wrong in every column is told by its first problems, and how many more there are."""

@@ -17,13 +17,15 @@ from typing import Any
 from uuid import uuid4
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
+from perennial import layout
 from perennial.aws.bus import EventBus
 from perennial.aws.clients import client, code
 from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import Rollout
-from perennial.errors import Conflict
+from perennial.errors import ConfigError, Conflict
 from perennial.losses import Loss
 from perennial.ports import LedgerEntry
 
@@ -95,7 +97,16 @@ class TableCatalog:
 
     def get(self, model: str) -> ModelConfig | None:
         body = self._table.get("models", model)
-        return ModelConfig.model_validate_json(body) if body else None
+        if body is None:
+            return None
+        try:
+            return ModelConfig.model_validate_json(body)
+        except ValidationError as error:
+            told = (
+                f"the configuration of {model} in force is of another release, and this one does not read it "
+                f"({error.errors()[0]['msg']}): upload {layout.config_key(model)} again"
+            )
+            raise ConfigError([told]) from error
 
     def put(self, config: ModelConfig, now: datetime) -> None:
         body = config.model_dump_json(by_alias=True)

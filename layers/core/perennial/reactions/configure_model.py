@@ -24,7 +24,7 @@ def configure_model(key: str, world: World) -> Decision | None:
         return None
     decision, config = _decide(model, key, body, world)
     # Of two files at once the older may have come into force last: what is not seen is looked at again.
-    if config is None or world.catalog.get(model) == config:
+    if config is None or _in_force(model, world) == config:
         world.state.put(model, SEEN, {"etag": etag})
     return decision
 
@@ -47,10 +47,10 @@ def _decide(model: str, key: str, body: bytes, world: World) -> tuple[Decision, 
     try:
         config = _read(body, model, world)
     except ConfigError as error:
-        decision = _refusal(model, key, error, kept=world.catalog.get(model) is not None)
+        decision = _refusal(model, key, error, kept=_in_force(model, world) is not None)
         world.ledger.record(decision)
         return decision, None
-    before = world.catalog.get(model)
+    before = _in_force(model, world)
     world.registry.ensure_group(model, f"Versions of {model}: {config.problem} of {config.target}")
     subscribed = world.topic.subscribe(config.notify.email)
     # Told first: a handler killed in between tells it once more, and notices are sent once.
@@ -65,6 +65,14 @@ def _decide(model: str, key: str, body: bytes, world: World) -> tuple[Decision, 
         world.hints.send(model, "deploy_model", "its configuration changed")
         world.hints.send(model, "settle_endpoint", "its configuration changed")
     return decision, config
+
+
+def _in_force(model: str, world: World) -> ModelConfig | None:
+    """One that this release does not read is none here: it can be replaced."""
+    try:
+        return world.catalog.get(model)
+    except ConfigError:
+        return None
 
 
 def _read(body: bytes, model: str, world: World) -> ModelConfig:
@@ -83,7 +91,9 @@ def _read(body: bytes, model: str, world: World) -> ModelConfig:
 
 
 def _refusal(model: str, key: str, error: ConfigError, kept: bool) -> Decision:
-    rest = "the configuration before it stays in force" if kept else "the model does not exist yet"
+    rest = (
+        "the configuration before it stays in force" if kept else "no configuration of the model is in force"
+    )
     first = error.problems[:MOST_TOLD]
     more = len(error.problems) - len(first)
     told = "; ".join(first) + (f"; and {more:,} more like these" if more else "")

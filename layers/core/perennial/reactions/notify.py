@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from perennial.decision import Decision
-from perennial.errors import Conflict, TransientError
+from perennial.errors import ConfigError, Conflict, TransientError
 from perennial.events import NoticeDetail
 from perennial.monitoring.summary import Summary
 from perennial.notifications.compose import Place, compose, delivery_key
@@ -79,8 +79,12 @@ def delivery_name(decision: Decision) -> str:
 
 
 def settings_of(model: str, world: World) -> Notify:
-    """Who hears of a model. One whose configuration never was valid has nobody of its own: the topic hears."""
-    config = world.catalog.get(model)
+    """Who hears of a model. One whose configuration is not valid has nobody of its own: the topic hears."""
+    try:
+        config = world.catalog.get(model)
+    except ConfigError as error:  # to be told is the last thing that may fail
+        logger.warning("%s", error)
+        config = None
     return config.notify if config else Notify(slack=None)
 
 
