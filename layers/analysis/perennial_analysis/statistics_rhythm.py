@@ -2,8 +2,9 @@
 
 A temperature differs between night and noon, so an hour of it differs from the whole, and nobody wants to be paged for
 that. Where the baseline's rows are in the order of time, consecutive ones show it. Their distributions are compared with
-the whole's; how far they go, and come back from, again and again, windows may go too. Rows in random order show nothing,
-and nothing is allowed then; neither is it for rows that are sorted, which go once and do not come back.
+the whole's; how far they go, and come back from, again and again, windows may go too: most of them, or surely some, as
+at weekends. Rows in random order show nothing, and nothing is allowed then; neither is it for rows that are sorted,
+which go once and do not come back.
 
 What tells the hour or the weekday itself goes round (see `statistics_rounds`): a window may be all of one of them,
 however few rows of the baseline make a day.
@@ -18,14 +19,18 @@ from numpy.typing import NDArray
 
 from perennial_analysis.columns import Floats
 from perennial_analysis.statistics_rounds import Rounds
+from perennial_analysis.statistics_tails import chi2_isf
 
 BINS = 10
 BLOCK_ROWS = 128
 MOST_BLOCKS = 4096
 FEWEST_BLOCKS = 24
 LEAST_VARIATION = 0.02
-"""The mean PSI of blocks, less what chance gives, from which a column varies."""
+"""The mean PSI of blocks, less what chance gives, from which a column varies all the time."""
 FEWEST_RETURNS = 6
+FEWEST_STRETCHES = 3
+DOUBT = 0.02
+"""Of one stretch; three of them are sure."""
 MARGIN = 1.25
 EMPTY_BINS = 1.0
 """From here on blocks leave whole bins empty, and a PSI grows with the rows of a window: to thrice this with millions."""
@@ -79,11 +84,35 @@ class Rhythm:
         if self.held < FEWEST_BLOCKS:
             return 0.0
         blocks = np.concatenate(self.blocks)
-        apart = _psi(blocks) - (blocks.shape[1] - 1) / blocks.sum(axis=1)
-        if apart.mean() < LEAST_VARIATION or _returns(blocks) < FEWEST_RETURNS:
+        apart = _apart(blocks)
+        if _returns(blocks) < FEWEST_RETURNS:
             return 0.0
+        if apart.mean() < LEAST_VARIATION:
+            return MARGIN * _now_and_then(blocks)
         reach = float(apart.max())
         return reach * (MARGIN if reach < EMPTY_BINS else MARGIN_OF_EMPTY_BINS)
+
+
+def _now_and_then(blocks: NDArray[np.int64]) -> float:
+    """How far some blocks go while most do not, as at weekends: surely, in three stretches or more, less what the
+    farthest of so many goes by chance. Longer blocks tell weaker ones."""
+    reach, freedom = 0.0, blocks.shape[1] - 1
+    while freedom and len(blocks) >= FEWEST_BLOCKS:
+        rows = int(blocks[0].sum())
+        apart = _apart(blocks)
+        surely = apart > (chi2_isf(DOUBT / len(blocks), freedom) - freedom) / rows
+        stretches = int(surely[0]) + int(np.count_nonzero(surely[1:] & ~surely[:-1]))
+        if stretches >= FEWEST_STRETCHES and _returns(blocks) >= FEWEST_RETURNS:
+            by_chance = (chi2_isf(1 / len(blocks), freedom) - freedom) / rows
+            reach = max(reach, float(apart.max()) - by_chance)
+        blocks = _paired(blocks)
+    return reach
+
+
+def _apart(blocks: NDArray[np.int64]) -> Floats:
+    """The PSI of each block, less what chance gives."""
+    found: Floats = _psi(blocks) - (blocks.shape[1] - 1) / blocks.sum(axis=1)
+    return found
 
 
 def _paired(blocks: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -84,3 +84,26 @@ def test_a_rhythm_is_found_over_chunks():
     chance = np.random.default_rng(4)
     chunks = [{"x": hours(chance, 720 * place, 720)["temperature"]} for place in range(20)]
     assert profile_chunks(chunks).features["x"].variation > 0.5
+
+
+def days(chance, first, count, moved=0.0):
+    """2,000 rows a day, which lie a third of a deviation higher at weekends, or on Sundays alone."""
+    day = np.repeat(np.arange(first, first + count), 2000)
+    noise = chance.normal(size=(3, len(day))) + moved
+    return {
+        "weekends": numbers("weekends", noise[0] + 0.33 * (day % 7 >= 5)),
+        "sundays": numbers("sundays", noise[1] + 0.33 * (day % 7 == 6)),
+        "timeless": numbers("timeless", noise[2]),
+    }
+
+
+def test_a_weak_rhythm_of_the_week_is_none_that_alarms():
+    """Of most days nothing is told, of weekends neither; and a shift beyond them is told on any day."""
+    statistics = profile(days(np.random.default_rng(1), 0, 56))
+    constraints = suggest(statistics)
+    assert statistics.features["timeless"].variation == 0
+    for day in range(56, 70):
+        for moved, told in ((0.0, set()), (0.5, {"weekends", "sundays", "timeless"})):
+            window = days(np.random.default_rng([2, day]), day, 1, moved)
+            found = check(profile(window, statistics), constraints, statistics).violations
+            assert {each.feature for each in found} == told, (day, moved)
