@@ -7,7 +7,7 @@ from fakes import NOW, InMemoryWorld, config
 from training.drops import DROPS, ROWS, csv, drop
 
 from perennial.errors import Conflict
-from perennial.reactions.owed import is_untold, told
+from perennial.reactions.owed import is_untold, told, with_line
 from perennial.reactions.start_training import on_object, start_training
 from perennial.reactions.sweep import sweep
 
@@ -166,7 +166,11 @@ def test_a_drop_that_grew_while_it_was_read_is_not_remembered_as_it_was(world):
 
 def test_an_answer_takes_nothing_back_that_was_written_meanwhile(world):
     """One event remembers that people were answered as another one remembers that the line is recorded: both count."""
-    put, record = world.state.put, world.ledger.record
+    started = drop(world, "monday", {"a.csv": csv()})
+    world.jobs.finish(started.details["job"], status="Completed")
+    put, known = world.state.put, world.state.get("mortgage", "drop#monday")
+    unanswered = {key: value for key, value in known.items() if key != "answered"}
+    put("mortgage", "drop#monday", with_line(unanswered, world.ledger.decisions[0], world.now()))
 
     def other_first(model, name, value, **expected):
         if name == "drop#monday" and "answered" in value:
@@ -174,15 +178,11 @@ def test_an_answer_takes_nothing_back_that_was_written_meanwhile(world):
             told(model, name, world)
         put(model, name, value, **expected)
 
-    def pause(decision):
-        record(decision)
-        if decision.outcome == "dataset_pinned":
-            on_object(f"{DROPS}monday/_SUCCESS", world)
-
-    world.state.put, world.ledger.record = other_first, pause
-    drop(world, "monday", {"a.csv": csv()})
-    known = world.state.get("mortgage", "drop#monday")
-    assert ("answered" in known, is_untold(known)) == (True, False)
+    world.state.put = other_first
+    world.time += timedelta(seconds=30)
+    on_object(f"{DROPS}monday/_SUCCESS", world)
+    found = world.state.get("mortgage", "drop#monday")
+    assert (world.now().isoformat(), False) == (found["answered"], is_untold(found))
 
 
 def test_two_drops_at_once_train_one_at_a_time(world):
