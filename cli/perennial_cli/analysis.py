@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 
 from perennial_cli.stack import Stack
+from perennial_cli.words import counted
 
 MONITORS = ("data_quality", "model_quality", "bias")
 FAILED = ("analysis_failed", "analysis_refused")
@@ -83,7 +84,7 @@ def follow(stack: Stack, model: str, order: str, seconds: float) -> dict[str, st
                 print(f"{entry['decision']}: {entry['reason']}", file=sys.stderr)
         time.sleep(PAUSE)
     raise SystemExit(
-        f"perennial: nobody answered within {seconds / 60:g} minutes; see `perennial ledger {model}` and "
+        f"perennial: nobody answered within {counted(seconds / 60, 'minute')}; see `perennial ledger {model}` and "
         "`perennial dead-letters`"
     )
 

@@ -19,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from perennial_cli import load, sizing
 from perennial_cli.analysis import at_least_one
 from perennial_cli.stack import Stack
+from perennial_cli.words import counted
 
 SHOWN = 300  # bytes of an answer that is an error
 SECONDS_A_REQUEST = 60.0  # after SageMaker's own limit nobody waits
@@ -105,7 +106,8 @@ def _words(rps: float, service_ms: float, subject: Subject, options: argparse.Na
     needed = sizing.instances(options.traffic, rps, options.safety)
     table = sizing.prices()
     lines.append(
-        f"{options.traffic:g} requests a second during {options.hours:g} hours a day: {needed} instances"
+        f"{counted(options.traffic, 'request')} a second during {counted(options.hours, 'hour')} a day: "
+        f"{counted(needed, 'instance')}"
     )
     for cost in sizing.costs(
         subject.instance, needed, options.traffic, options.hours, service_ms, options.memory

@@ -4,9 +4,10 @@ import pytest
 
 import perennial.words
 import perennial_analysis.words
+import perennial_cli.words
 
 
-@pytest.mark.parametrize("words", [perennial.words, perennial_analysis.words])
+@pytest.mark.parametrize("words", [perennial.words, perennial_analysis.words, perennial_cli.words])
 @pytest.mark.parametrize(
     ("told", "arguments"),
     [
