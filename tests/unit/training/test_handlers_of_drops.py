@@ -121,6 +121,21 @@ def test_what_was_done_is_told_though_its_handler_died(world, outcome, subject):
     assert (1, 1) == (world.ledger.outcomes.count("training_started"), len(world.jobs.requests))
 
 
+def test_a_line_that_is_told_late_has_nothing_read_again(world):
+    """Other rules came in between: what was pinned by the old ones is told, and is not read by the new ones."""
+    record = world.ledger.record
+    world.ledger.record = lambda decision: (_ for _ in ()).throw(TimeoutError)
+    with pytest.raises(TimeoutError):
+        drop(world, "monday", {"a.csv": csv()})
+    world.ledger.record = record
+    world.catalog.put(config(intake={"min_rows": 20}), NOW)
+    world.time += timedelta(minutes=10)
+    for _, due in sweep(world).due:
+        start_training("mortgage", world, drop=due.subject, because=due.because)
+    assert (1, []) == (world.ledger.outcomes.count("dataset_pinned"), world.jobs.requests)
+    assert [] == [due for _, due in sweep(world).due if due.reaction == "start_training"]
+
+
 def test_a_job_that_somebody_else_started_is_not_told_again(world):
     """CreateTrainingJob answers that the job exists, and whoever made it has told: nothing is left to tell."""
     started = drop(world, "monday", {"a.csv": csv()})

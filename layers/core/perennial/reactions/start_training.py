@@ -112,11 +112,14 @@ def _take_in(drop: str, config: ModelConfig, world: World) -> Decision | None:
     objects = world.bucket.list(layout.drop_prefix(model, drop))
     seen = look_at(drop, config, world, objects)
     known = world.state.get(model, f"drop#{drop}")
+    if late := owed(
+        known, world.now()
+    ):  # whatever has become of the drop or the rules since: that is looked at next
+        _recorded(late, world)
+        told(model, f"drop#{drop}", world)
+        return None
     if known and decided(known, seen.fingerprint, config):
         if known["outcome"] == "pinned":
-            if late := owed(known, world.now()):
-                _recorded(late, world)
-                told(model, f"drop#{drop}", world)
             return None
         again = f"refused in this form before: {known['reason']}"
         return _recorded(Decision(model, _fact(drop), "nothing", again), world)
