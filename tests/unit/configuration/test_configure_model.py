@@ -55,14 +55,21 @@ class TestConfigureModel:
         assert "model_created" == configure_model(KEY, world).outcome
         assert world.catalog.get("mortgage").gate.minimum == 0.9
 
-    def test_a_refusal_with_a_thousand_problems_fits_an_event(self, world):
+    def test_a_refusal_with_hundreds_of_problems_fits_an_event(self, world):
         """A wide schema that is wrong in every column is told by its first problems, and how many more there are."""
-        wrong = "".join(f"    column_{number}: {{type: integer}}\n" for number in range(3000))
+        wrong = "".join(f"    column_{number}: {{type: integer}}\n" for number in range(300))
         world.bucket.write(KEY, YAML + f"schema:\n  features:\n{wrong}".encode())
         refusal = configure_model(KEY, world)
         assert refusal.reason.count("did you mean 'int'?") == MOST_TOLD == len(refusal.details)
-        assert "; and 2,980 more like these. Correct the file" in refusal.reason
+        assert "; and 280 more like these. Correct the file" in refusal.reason
         assert len(json.dumps(refusal.as_dict())) < 20_000
+
+    def test_larger_than_the_table_keeps(self, world):
+        """A configuration that does not fit an item of the table is refused, and the one before it stays."""
+        wide = f"schema: {{features: {{town: {{type: string, allowed: [{'x' * 400_000}]}}}}}}\n"
+        world.bucket.write(KEY, YAML + wide.encode())
+        assert "bytes, more than the 380,000 that can be kept" in configure_model(KEY, world).reason
+        assert world.catalog.get("mortgage") == config()
 
     @pytest.mark.parametrize("body", [b"\xff\xfe", YAML.replace(b"mortgage", b"m" * 40)])
     def test_unreadable_or_unnameable(self, world, body):

@@ -11,6 +11,7 @@ from perennial.decision import Decision
 from perennial.errors import ConfigError, NameTooLong, ReservedName
 from perennial.ports import World
 
+LARGEST = 380_000  # bytes as it is kept: an item of DynamoDB has room for 400 KB
 SEEN = "configuration"  # which model.yaml was decided about last
 MOST_TOLD = 20  # problems: an event has room for 256 KB, and a wide schema may be wrong in every column
 
@@ -83,6 +84,13 @@ def _read(body: bytes, model: str, world: World) -> ModelConfig:
             [f"not UTF-8 text: byte {error.start} cannot be read; save the file as UTF-8"]
         ) from error
     config = read_config(text, model=model)
+    size = len(config.model_dump_json(by_alias=True).encode())
+    if size > LARGEST:
+        told = (
+            f"with its defaults it has {size:,} bytes, more than the {LARGEST:,} that can be kept: "
+            "declare fewer columns and values, or none: without `schema` it is inferred from the first drop"
+        )
+        raise ConfigError([told])
     try:
         world.names.check(model)
     except (NameTooLong, ReservedName) as error:
