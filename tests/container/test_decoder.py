@@ -18,7 +18,7 @@ from perennial_container.serving.columns import read_column
 from perennial_container.serving.decoder import CHUNK, FEW, Decoder
 from perennial_container.serving.features import json_reader, text_reader
 from perennial_container.serving.media import ContentType
-from perennial_container.serving.numbers import NotPlain
+from perennial_container.serving.numbers import PIECE, NotPlain
 
 CSV = ContentType("csv")
 MIXED = [
@@ -287,6 +287,39 @@ def test_lines_that_are_lists_only_together(lines):
     decoder, kind = Decoder(NUMBERS), ContentType("jsonlines")
     body = "\n".join([*lines, *["[1,2]"] * 1000]).encode()
     assert outcome(decoder, body, kind) == outcome(decoder, body, kind, thorough=True)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        b"[3,4]",
+        b"[3,4]\n\n",
+        b"\n[3,4]",
+        b"[null,4]",
+        b"[3,4],[5,6]",
+        b"3,4]",
+        b"[3,\n4]",
+        b"[3,x]",
+        b"[3]",
+        b"{}",
+    ],
+)
+def test_lines_that_are_read_some_at_a_time(end):
+    """JSON Lines beyond what is read in one go are read, or refused at their line, as they are the thorough way."""
+    decoder, kind = Decoder(NUMBERS), ContentType("jsonlines")
+    body = b"[1,2]\r\n" * (PIECE // 3) + end
+    assert outcome(decoder, body, kind) == outcome(decoder, body, kind, thorough=True)
+
+
+def test_lines_take_little_memory():
+    """JSON Lines are never there as one document: reading them takes hardly more than what they become."""
+    body, decoder = b"[1,2]\n" * 400_000, Decoder(NUMBERS)
+    decoder.decode(body[: 6 * PIECE], ContentType("jsonlines"))
+    tracemalloc.start()
+    matrix = decoder.decode(body, ContentType("jsonlines"))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2 * matrix.nbytes + 16 * PIECE
 
 
 def as_npy(values: np.ndarray) -> bytes:

@@ -198,9 +198,10 @@ class Decoder:
         """Rows that are lists of plain numbers, or few rows of anything that fits."""
         try:
             if self._numeric and len(body) > SMALL and not _of_objects(body):
-                read = read_jsonlines_numbers if kind.form == "jsonlines" else read_json_numbers
                 with suppress(NotPlain):
-                    return self._checked(read(body, self._names))
+                    if kind.form == "json":
+                        return self._checked(read_json_numbers(body, self._names))
+                    return self._every(read_jsonlines_numbers(body, self._names))
             rows = self._listed(body, kind)
             if rows is None:
                 return None
@@ -262,6 +263,15 @@ class Decoder:
             return matrix
         whole = values[:, self._whole]
         return matrix if (whole == np.rint(whole)).all() else None
+
+    def _every(self, tables: Iterator[npt.NDArray[np.float64]]) -> Matrix | None:
+        parts: list[Matrix] = []
+        for table in tables:
+            part = self._checked(table)
+            if part is None:
+                return None
+            parts.append(part)
+        return _joined(parts)
 
     def _filled(self, values: list[list[float]]) -> Matrix | None:
         if not values:

@@ -84,16 +84,17 @@ def read_json_numbers(body: Body, names: Sequence[str]) -> Doubles:
     return emptied(_instances(body.replace(b"null", EMPTY), names), body.count(b"null"))
 
 
-def read_jsonlines_numbers(body: Body, names: Sequence[str]) -> Doubles:
-    """The same of lists of numbers, one a line. Raises NotPlain."""
-    lines = (body.replace(b"\r\n", b"\n") if b"\r" in body else body).strip(b"\n")
-    rows = lines.count(b"\n") + 1
-    if not lines.startswith(b"[") or lines.count(b"\n[") != rows - 1:
-        raise NotPlain
-    cells = read_json_numbers(b"[%b]" % bytes(lines.replace(b"\n", b",")), names)
-    if len(cells) != rows:
-        raise NotPlain
-    return cells
+def read_jsonlines_numbers(body: Body, names: Sequence[str]) -> Iterator[Doubles]:
+    """The same of lists of numbers, one a line, some lines at a time. Raises NotPlain."""
+    for piece in pieces(body):
+        lines = (piece.replace(b"\r\n", b"\n") if b"\r" in piece else piece).strip(b"\n")
+        rows = lines.count(b"\n") + 1
+        if not lines.startswith(b"[") or lines.count(b"\n[") != rows - 1:
+            raise NotPlain
+        cells = read_json_numbers(b"[%b]" % bytes(lines.replace(b"\n", b",")), names)
+        if len(cells) != rows:
+            raise NotPlain
+        yield cells
 
 
 def _instances(body: Body, names: Sequence[str]) -> Doubles:
