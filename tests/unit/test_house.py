@@ -174,6 +174,18 @@ def test_the_runtime_is_one_fact():
     assert template()["Parameters"]["Architecture"]["Default"] in makefile
 
 
+def test_a_layer_is_built_for_the_processor_of_its_functions():
+    """SAM keeps built layers by their build architecture: without it, another `Architecture` gets the former one's wheels."""
+    layers = [
+        each for each in template()["Resources"].values() if each["Type"] == "AWS::Serverless::LayerVersion"
+    ]
+    assert layers
+    for layer in layers:
+        assert layer["Metadata"]["BuildArchitecture"] == "<Architecture>"
+        assert layer["Properties"]["CompatibleArchitectures"] == ["<Architecture>"]
+        assert layer["Properties"]["CompatibleRuntimes"] == ["<Runtime>"]
+
+
 def test_parameters_and_outputs_are_documented():
     """Every parameter and output stands in the documents."""
     documents = "\n".join(
