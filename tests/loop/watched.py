@@ -1,7 +1,6 @@
 """A model in service with captured traffic: hours that have passed, their labels, and the analysis of their windows."""
 
 import json
-import random
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -189,9 +188,3 @@ class Inbox:
         request = urllib.request.Request(self.stack.endpoint_url + path, data=data, method=method)
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.loads(answer.read() or b"{}")
-
-
-def shuffled(rows: Sequence[Row], seed: int) -> list[Row]:
-    mixed = list(rows)
-    random.Random(seed).shuffle(mixed)
-    return mixed
