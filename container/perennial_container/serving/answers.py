@@ -13,7 +13,7 @@ from perennial_container.predictor import Doubles, Predictions
 from perennial_container.serving.media import Form
 from perennial_container.serving.wishes import Parts
 
-CHUNK = 16_384  # rows
+CHUNK = 1024  # rows
 LEFT = {"labels": ("predicted_label",), "probabilities": ("score", "probabilities")}
 
 
@@ -34,14 +34,15 @@ class AnswerWriter:
         if rows <= CHUNK:
             return self._write(predictions, form, parts)
         # Some at a time: an object of Python for each cell of a large answer takes several times its bytes.
+        begin, end = (b'{"predictions":[', b"]}") if form == "json" else (b"", b"")
         written = [
             self._write(predictions.part(start, start + CHUNK), form, parts)
+            .removeprefix(begin)
+            .removesuffix(end)
             for start in range(0, rows, CHUNK)
         ]
-        if form != "json":
-            return b"".join(written)
-        begin, end = b'{"predictions":[', b"]}"
-        return begin + b",".join(each[len(begin) : -len(end)] for each in written) + end
+        written[0], written[-1] = begin + written[0], written[-1] + end
+        return (b"," if form == "json" else b"").join(written)
 
     def _write(self, predictions: Predictions, form: Form, parts: Parts) -> bytes:
         if form == "csv":
