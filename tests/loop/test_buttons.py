@@ -233,7 +233,7 @@ def test_the_command_orders(stack: Stack, model: Model) -> None:
     assert (unmuted.returncode, unmuted.stdout.partition(":")[0]) == (0, "unmuted"), unmuted
     refused = perennial(stack, "mute", "nobody")
     assert refused.returncode == 1
-    assert "there is no model nobody (HTTP 404)" in refused.stderr
+    assert "there is no model nobody; see `perennial models` (HTTP 404)" in refused.stderr
 
 
 def test_a_fire_drill_arrives(stack: Stack, model: Model) -> None:
