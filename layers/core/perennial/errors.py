@@ -3,6 +3,7 @@
     PerennialError
     ├── ConfigError       model.yaml cannot be used; every problem names its line, key and remedy
     ├── NotAvailable      the account does not have what was asked for, such as a service closed to new customers
+    ├── QuotaReached      a quota of the account does not allow what SageMaker was asked for
     ├── NameTooLong       a model's name does not fit SageMaker's 63 characters behind this stack's prefix
     ├── ReservedName      a model's name is one that we give to something else
     ├── EndpointRefused   a model answered a request with an error, or not in time
@@ -80,6 +81,14 @@ class RequestRefused(PerennialError):
 
 class NotAvailable(PerennialError):
     """The account does not have what was asked for."""
+
+
+class QuotaReached(PerennialError):
+    """A quota of the account, which AWS's words name, does not allow what SageMaker was asked for: a person has to act."""
+
+    def __init__(self, wanted: str, words: str) -> None:
+        super().__init__(f"SageMaker refused {wanted}: {words}")
+        self.wanted = wanted
 
 
 class TransientError(PerennialError):

@@ -40,6 +40,7 @@ class World:
     kept: Callable[[str], int]
     history: Callable[[str], dict[str, str]]
     settle: Callable[[str, str], None]
+    refuse: Callable[[str], None]  # what a model asks for next passes the account's quotas
 
     def package(self, model: str, token: str, approval: str = "Approved") -> str:
         """Register a version whose artefact exists."""
@@ -69,12 +70,16 @@ def in_memory() -> World:
     def settle(endpoint: str, config_name: str) -> None:
         world.endpoints.become(endpoint, "InService", config_name)
 
+    def refuse(_: str) -> None:
+        world.jobs.quota = world.endpoints.quota = "The account-level service limit is 0 Instances"
+
     return World(
         *(world.bucket, world.catalog, world.state, world.ledger, world.jobs, world.experiments),
         *(world.registry, world.endpoints, world.scaling, world.topic, world.platform),
         kept=lambda model: len([d for d in world.ledger.decisions if d.model == model]),
         history=lambda arn: world.registry.history.get(arn, {}),
         settle=settle,
+        refuse=refuse,
     )
 
 
@@ -110,6 +115,9 @@ def on_twin(twin: Twin) -> World:
 
         eventually(done, 60)
 
+    def refuse(model: str) -> None:
+        twin.admin("POST", "faults", fault="limit", name=f"*{model}*", times=1)
+
     return World(
         S3Bucket(bucket, twin.client("s3")),
         TableCatalog(items),
@@ -125,4 +133,5 @@ def on_twin(twin: Twin) -> World:
         kept,
         history,
         settle,
+        refuse,
     )

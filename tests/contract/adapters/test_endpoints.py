@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 
 import fakes
+import pytest
 from memory_and_twin import NAMES, World
 from running_twin import eventually, unique
 
 from perennial.deployment import EndpointState
 from perennial.endpoint_config import config_request, deployment_config
+from perennial.errors import QuotaReached
 from perennial.scaling import changes, variant, wanted
 from perennial.scaling_bounds import Bounds, Raised
 
@@ -44,6 +46,26 @@ class TestEndpoints:
         assert world.endpoints.update(name, first, deployment) is False
         world.settle(name, second)
         assert world.endpoints.get(name).modified_at.tzinfo is not None
+
+    def test_an_endpoint_beyond_the_quota(self, world: World, model: str) -> None:
+        """It is not changed, and what it serves is served on."""
+        first, second = self.prepared(world, model, 1), self.prepared(world, model, 2)
+        name = NAMES.endpoint(model)
+        world.endpoints.create(name, first, model)
+        world.settle(name, first)
+        world.refuse(model)
+        with pytest.raises(QuotaReached, match=f"refused endpoint {name} with {second}: .*service limit"):
+            world.endpoints.update(name, second, None)
+        found = world.endpoints.get(name)
+        assert (found.status, found.config_name) == ("InService", first)
+
+    def test_a_first_endpoint_beyond_the_quota(self, world: World, model: str) -> None:
+        """None is made."""
+        first, name = self.prepared(world, model, 1), NAMES.endpoint(model)
+        world.refuse(model)
+        with pytest.raises(QuotaReached, match=f"refused endpoint {name} with {first}: .*service limit"):
+            world.endpoints.create(name, first, model)
+        assert world.endpoints.get(name) is None
 
     def test_configs_and_forgetting(self, world: World, model: str) -> None:
         """A model's own configs, oldest known; forgetting takes config and model, and may come twice."""

@@ -1,9 +1,11 @@
 """Training jobs and the model registry do on memory what they do on a twin."""
 
 import fakes
+import pytest
 from memory_and_twin import NAMES, World
 from running_twin import unique
 
+from perennial.errors import QuotaReached
 from perennial.training import Dataset, job_request
 
 
@@ -28,6 +30,13 @@ class TestTrainingJobs:
         assert created is True
         assert self.start(world, model) == (name, False)
         assert [job.name for job in world.jobs.of_model(model)] == [name]
+
+    def test_a_job_beyond_the_quota(self, world: World, model: str) -> None:
+        """AWS's words are kept, with the job that they are about; none was made."""
+        world.refuse(model)
+        with pytest.raises(QuotaReached, match=r"refused training job .*account-level service limit"):
+            self.start(world, model)
+        assert list(world.jobs.of_model(model)) == []
 
     def test_a_job_as_it_is_described(self, world: World, model: str) -> None:
         """A job tells its image, its hyperparameters and its tags; one that is not there is None."""

@@ -11,7 +11,7 @@ from fakes.components import InMemoryComponents
 from fakes.constants import NAMES, NOW
 from perennial.components import combined
 from perennial.deployment import EndpointState
-from perennial.errors import EndpointMissing, EndpointRefused
+from perennial.errors import EndpointMissing, EndpointRefused, QuotaReached
 from perennial.prediction.invocation import Invocation, Reply
 
 
@@ -27,6 +27,7 @@ class InMemoryEndpoints:
     answer: str | EndpointRefused = ""
     invoked: list[tuple[str, str]] = field(default_factory=list)
     asked: dict[str, str] = field(default_factory=dict)  # by endpoint, the config that it is asked to become
+    quota: str = ""  # AWS's words while the account may have no more instances
     components: InMemoryComponents = field(default_factory=InMemoryComponents)
 
     def get(self, name: str) -> EndpointState | None:
@@ -66,6 +67,8 @@ class InMemoryEndpoints:
     def create(self, name: str, config_name: str, model: str) -> bool:
         if name in self.endpoints:
             return False
+        if self.quota:
+            raise QuotaReached(f"endpoint {name} with {config_name}", self.quota)
         self.calls.append(("create", name, config_name))
         self.endpoints[name] = EndpointState(name, "Creating", config_name, modified_at=NOW)
         return True
@@ -76,6 +79,8 @@ class InMemoryEndpoints:
         endpoint = self.endpoints[name]
         if endpoint.status != "InService":
             return self.asked.get(name) == config_name
+        if self.quota:
+            raise QuotaReached(f"endpoint {name} with {config_name}", self.quota)
         self.asked[name] = config_name
         self.calls.append(("update", name, config_name))
         self.deployments.append(deployment)

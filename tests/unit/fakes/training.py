@@ -8,6 +8,7 @@ from typing import Any
 
 from fakes.constants import NAMES, NOW
 from perennial.deployment import PackageVersion
+from perennial.errors import QuotaReached
 from perennial.training import TrainingJob
 
 
@@ -16,6 +17,7 @@ class InMemoryTrainingJobs:
     jobs: dict[str, TrainingJob] = field(default_factory=dict)
     requests: list[Mapping[str, Any]] = field(default_factory=list)
     log: Sequence[str] = ()
+    quota: str = ""  # AWS's words while the account may have no job
 
     def of_model(self, model: str) -> Sequence[TrainingJob]:
         return [
@@ -31,6 +33,8 @@ class InMemoryTrainingJobs:
         name = request["TrainingJobName"]
         if name in self.jobs:
             return False
+        if self.quota:
+            raise QuotaReached(f"training job {name}", self.quota)
         self.requests.append(request)
         self.jobs[name] = TrainingJob(
             name,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 from botocore.exceptions import ClientError
+
+from perennial.errors import QuotaReached
 
 
 @cache
@@ -47,3 +51,14 @@ def code(error: ClientError) -> str:
 
 def message(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", ""))
+
+
+@contextmanager
+def within_quota(wanted: str) -> Iterator[None]:
+    """Around the request for something that is counted. Raises QuotaReached where the account may have no more of it."""
+    try:
+        yield
+    except ClientError as error:
+        if code(error) != "ResourceLimitExceeded":
+            raise
+        raise QuotaReached(wanted, message(error)) from error

@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from perennial.aws.clients import client, code, invoking_client, message
+from perennial.aws.clients import client, code, invoking_client, message, within_quota
 from perennial.aws.components import SageMakerComponents
 from perennial.components import combined
 from perennial.deployment import EndpointState
@@ -98,12 +98,13 @@ class SageMakerEndpoints:
         self._create(self._sagemaker.create_endpoint_config, **request, **role)
 
     def create(self, name: str, config_name: str, model: str) -> bool:
-        return self._create(
-            self._sagemaker.create_endpoint,
-            EndpointName=name,
-            EndpointConfigName=config_name,
-            Tags=[{"Key": "perennial:model", "Value": model}],
-        )
+        with within_quota(f"endpoint {name} with {config_name}"):
+            return self._create(
+                self._sagemaker.create_endpoint,
+                EndpointName=name,
+                EndpointConfigName=config_name,
+                Tags=[{"Key": "perennial:model", "Value": model}],
+            )
 
     def update(
         self, name: str, config_name: str, deployment: Mapping[str, Any] | None, *, keep_counts: bool = True
@@ -112,7 +113,8 @@ class SageMakerEndpoints:
         if deployment:
             request["DeploymentConfig"] = deployment
         try:
-            self._sagemaker.update_endpoint(**request, RetainAllVariantProperties=keep_counts)
+            with within_quota(f"endpoint {name} with {config_name}"):
+                self._sagemaker.update_endpoint(**request, RetainAllVariantProperties=keep_counts)
         except ClientError as error:
             if "in-progress" in message(error):
                 return self._pending(name) == config_name

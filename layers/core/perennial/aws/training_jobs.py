@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from perennial.aws.clients import client, code, message
+from perennial.aws.clients import client, code, message, within_quota
 from perennial.names import Names
 from perennial.training import TrainingJob
 
@@ -66,7 +66,8 @@ class SageMakerTrainingJobs:
 
     def create(self, request: Mapping[str, Any]) -> bool:
         try:
-            self._sagemaker.create_training_job(**request)
+            with within_quota(f"training job {request['TrainingJobName']}"):
+                self._sagemaker.create_training_job(**request)
         except ClientError as error:
             if code(error) == "ResourceInUse":
                 return False

@@ -63,6 +63,11 @@ KINDS: Mapping[str, Kind] = {
         "Training failed", "soon", "Correct the cause and drop the data again, or change model.yaml.",
         "No version was registered; what serves is untouched.", topic="training",
     ),
+    "quota_reached": Kind(
+        "A quota of the account is reached", "soon",
+        "Have it raised in Service Quotas, or choose another instance in models/{model}/model.yaml.",
+        "What serves is untouched. SageMaker is asked again every ten minutes.", topic="quota",
+    ),
     "registration_refused": Kind(
         "Trained model not registered", "soon", "Look at what the training job wrote.",
         "No version was registered; what serves is untouched.", topic="training",

@@ -11,11 +11,13 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import BROKEN, DeploymentPlan, EndpointState, PackageVersion, Rollout
 from perennial.endpoint_config import config_request, deployment_config, keeps_counts, traffic_plan
+from perennial.errors import QuotaReached
 from perennial.ports import World
 from perennial.prediction.invocation import VERSION_VARIABLE
 from perennial.prediction_shift import environment
 from perennial.reactions import component_steps, guards, set_aside, shadow_tests
 from perennial.reactions.owed import BEGUN, WAITS, told, untold_rollout, with_line
+from perennial.reactions.quotas import quota_reached
 from perennial.reactions.retire import unscale
 from perennial.reactions.settle_scaling import remove as remove_scaling
 from perennial.route import Place
@@ -54,9 +56,12 @@ def deploy_model(
         decision = _abandon(known, model, world, because)
     else:
         plan = route.planned(place, known, config, world)
-        if shadowed := shadow_tests.advance(plan, place, known, config, world, because):
-            return shadowed
-        decision = _carry_out(plan, place, known, config, world, because)
+        try:
+            if shadowed := shadow_tests.advance(plan, place, known, config, world, because):
+                return shadowed
+            decision = _carry_out(plan, place, known, config, world, because)
+        except QuotaReached as error:
+            return quota_reached(model, because, error, world)
     world.ledger.record(decision)
     if decision.news and decision.outcome in _LINES:
         told(model, _LINES[decision.outcome], world)
@@ -143,7 +148,11 @@ def _carry_out(
             name, plan.config_name, model
         )
     else:
-        accepted = _update(current, plan.config_name, config, world)
+        try:
+            accepted = _update(current, plan.config_name, config, world)
+        except QuotaReached:
+            _step_back(known, starting, model, world)
+            raise
     if not accepted:
         if known:  # what changes the endpoint from now on is no rollout of ours
             world.state.put_rollout(model, known, expected=starting)
@@ -210,6 +219,14 @@ def _update(endpoint: EndpointState, config_name: str, config: ModelConfig, worl
     if not accepted:
         guards.take_down(config.model, world)
     return accepted
+
+
+def _step_back(known: Rollout | None, starting: Rollout, model: str, world: World) -> None:
+    """The endpoint is not touched: it is scaled and watched as before until SageMaker accepts the update."""
+    guards.take_down(model, world)
+    if known:
+        world.state.put_rollout(model, known, expected=starting)
+    world.hints.send(model, "settle_endpoint", "SageMaker refused an update")
 
 
 def _make_way(endpoint: EndpointState, config: ModelConfig, world: World) -> None:

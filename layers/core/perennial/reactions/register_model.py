@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from perennial import layout
 from perennial.config import ModelConfig
 from perennial.decision import Decision, Severity
-from perennial.errors import Conflict
+from perennial.errors import Conflict, QuotaReached
 from perennial.evaluation import Evaluation
 from perennial.gate import judge
 from perennial.names import TrainingJobName
@@ -18,6 +18,7 @@ from perennial.notifications.text import shorten
 from perennial.ports import World
 from perennial.reactions.datasets import champion_of, pinned
 from perennial.reactions.outputs import read_output
+from perennial.reactions.quotas import quota_reached
 from perennial.reactions.trainings import unmended
 from perennial.registration import package_request
 from perennial.training import IN_FLIGHT, TrainingJob, after_failure, job_request
@@ -41,8 +42,15 @@ def register_model(job_name: str, world: World) -> Decision | None:
         return Decision(
             parsed.model, f"job {job_name} is {job.status}", "nothing", f"known already: {known['outcome']}"
         )
-    # A job stopped at its time limit may still have left a usable model.
-    decision = _register(job, parsed, config, world) if job.artefact else _failed(job, parsed, config, world)
+    try:
+        # A job stopped at its time limit may still have left a usable model.
+        decide = _register if job.artefact else _failed
+        decision = decide(job, parsed, config, world)
+    except (
+        QuotaReached
+    ) as error:  # without a verdict: the sweep sees a job that nobody judged, and tries it again
+        fact = f"training job {job_name} {job.status}"
+        return quota_reached(parsed.model, fact, error, world)
     verdict = {"outcome": decision.outcome, "reason": decision.reason, "told": False}
     try:
         world.state.put(parsed.model, key, verdict, expected=known)

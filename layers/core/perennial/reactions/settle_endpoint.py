@@ -12,10 +12,12 @@ from perennial.config import ModelConfig
 from perennial.decision import Decision
 from perennial.deployment import BROKEN, IN_PROGRESS, EndpointState, Rollout, Settlement, settle
 from perennial.endpoint_config import forgotten
+from perennial.errors import QuotaReached
 from perennial.kinds import kind_of, place_of
 from perennial.losses import Loss, remembered
 from perennial.ports import World
 from perennial.reactions import component_steps, guards, late_rollouts, shadow_tests
+from perennial.reactions.quotas import quota_reached, was_refused
 from perennial.reactions.retire import retire, retire_leftover
 from perennial.reactions.settle_concurrency import settle_concurrency
 from perennial.reactions.settle_scaling import settle_scaling
@@ -42,7 +44,11 @@ def settle_endpoint(model: str, world: World, *, because: str, untold: bool = Fa
     if untold and rollout and rollout.untold:
         return _tell(rollout, guards.watched(rollout, world), model, world, because)
     endpoint = place.at(rollout, world) if rollout else place.present
-    if endpoint and (taken := component_steps.take(endpoint, rollout, config, world, because)):
+    try:
+        taken = component_steps.take(endpoint, rollout, config, world, because) if endpoint else None
+    except QuotaReached as error:
+        return quota_reached(model, because, error, world)
+    if taken:
         world.ledger.record(taken)
         return taken
     begun = component_steps.dated(rollout, model, world) if endpoint and endpoint.host_config else rollout
@@ -77,7 +83,10 @@ def _between_rollouts(
         decision = settle_alarms(config, world, because=because) or decision
     # An approval may have come while the endpoint was busy with no rollout of ours, such as scaling.
     plan = shadow_tests.planned(place, rollout, config, world)
-    if route.abandoned(place, rollout, world) or plan.action in ("create", "update", "delete", "adopt"):
+    asks = plan.action in ("create", "update", "delete", "adopt")
+    if route.abandoned(place, rollout, world) or (
+        asks and not was_refused(config.model, plan.config_name, world)
+    ):
         world.hints.send(config.model, "deploy_model", because)
     elif plan.action == "nothing":
         left = guards.standing(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from perennial import layout
 from perennial.config import ModelConfig
 from perennial.decision import Decision, Severity
-from perennial.errors import Conflict
+from perennial.errors import Conflict, QuotaReached
 from perennial.intake.completeness import Completeness
 from perennial.intake.dataset import dataset_json, manifest_json, refusal, report_json, schema_json
 from perennial.intake.examination import Inspection
@@ -19,6 +19,7 @@ from perennial.ports import World
 from perennial.reactions.datasets import champion_of, decided, pinned, remember
 from perennial.reactions.drops import look_at, undecided_drops
 from perennial.reactions.owed import CLAIM, is_untold, owed, told, untold_start, with_line
+from perennial.reactions.quotas import quota_reached
 from perennial.training import IN_FLIGHT, Champion, Dataset, job_request, plan
 from perennial.words import counted
 
@@ -58,7 +59,10 @@ def start_training(
     if drop and left_out is not None:
         return left_out
     heard = drop is not None and _answered(drop, model, world)
-    decision = _recorded(_train(config, drop, because, world, heard=heard), world)
+    try:
+        decision = _recorded(_train(config, drop, because, world, heard=heard), world)
+    except QuotaReached as error:
+        decision = quota_reached(model, _fact(drop) if drop else because, error, world)
     if decision.outcome == "training_started":
         told(model, CLAIM, world)
     if decision.news:
