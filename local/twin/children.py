@@ -78,7 +78,9 @@ class Children:
         self._tell(f"{pid} gone")
 
     def signal(self, pid: int, number: int) -> None:
-        """Send a signal to a whole group; a group that is gone is no error."""
+        """Send a signal to a whole group; a group that is gone is no error, and its number may be a stranger's by now."""
+        if self._reused(pid):
+            return
         try:
             os.killpg(pid, number)
         except (ProcessLookupError, PermissionError):
@@ -89,12 +91,18 @@ class Children:
         for pid in list(self._groups):
             self.signal(pid, signal.SIGTERM)
         deadline = time.monotonic() + grace
-        while time.monotonic() < deadline and any(_alive(pid) for pid in list(self._groups)):
+        while time.monotonic() < deadline and any(
+            _alive(pid) for pid in list(self._groups) if not self._reused(pid)
+        ):
             time.sleep(0.02)
         for pid in list(self._groups):
             self.signal(pid, signal.SIGKILL)
         os.close(self._pipe)
         self._guard.wait()
+
+    def _reused(self, pid: int) -> bool:
+        """Whether a process runs under that number, and is another than the one that was adopted."""
+        return born(pid) not in ("unknown", self._groups.get(pid))
 
     def _tell(self, line: str) -> None:
         with self._lock:
