@@ -55,8 +55,12 @@ def model(served: Model) -> Iterator[Model]:
     wait_for("the bounds of before", lambda: bounds(served) == (1, 3))
     wait_for("the policy of before", lambda: policies(served) == [f"{served.name}-invocations-per-instance"])
     wait_for("no scheduled action", lambda: actions(served) == [])
-    alarms = served.stack.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{served.name}-step-")
-    assert alarms["MetricAlarms"] == [], "the alarm goes before its policy"
+    wait_for("no alarm of a step", lambda: alarms_of_steps(served) == [])
+
+
+def alarms_of_steps(model: Model) -> list[str]:
+    found = model.stack.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{model.name}-step-")
+    return [alarm["AlarmName"] for alarm in found["MetricAlarms"]]
 
 
 def configure(model: Model, scaling: Any = IDLE, endpoint: Any = SMALL) -> None:

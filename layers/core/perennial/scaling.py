@@ -77,6 +77,11 @@ class Wanted:
     def is_ours(self, name: str) -> bool:
         return name.startswith(self.families)
 
+    def is_triggered(self, action: str) -> bool:
+        """Whether an alarm's action is a policy of ours; its ARN names the resource and the policy."""
+        _, ours, name = action.partition(f":resource/{NAMESPACE}/{self.resource.id}:policyName/")
+        return bool(ours) and self.is_ours(name)
+
 
 @dataclass(frozen=True)
 class Standing:

@@ -59,6 +59,15 @@ def test_a_changed_limit_is_put(alarms: Any, model: str) -> None:
     assert settle(alarms, model, endpoint={"rollback_on": {"error_percent": 5}}) == 0
 
 
+def test_alarms_by_the_beginning_of_their_names(alarms: Any, model: str) -> None:
+    """A model's own, with their definitions, and no other's."""
+    settle(alarms, model)
+    settle(alarms, model + "x")
+    found = alarms.named(f"perennial-{model}-")
+    assert {alarm.name.removeprefix(f"perennial-{model}-") for alarm in found} == names(alarms, model)
+    assert all(alarm.definition["AlarmName"] == alarm.name for alarm in found)
+
+
 def test_what_is_not_wanted_goes(alarms: Any, model: str) -> None:
     """A monitor that is taken out of model.yaml takes its alarms along."""
     settle(alarms, model, monitors=MONITORS)

@@ -25,6 +25,9 @@ class InMemoryAlarms:
     def get(self, names: Sequence[str]) -> Sequence[Alarm]:
         return [self.standing[name] for name in names if name in self.standing]
 
+    def named(self, prefix: str) -> Sequence[Alarm]:
+        return [alarm for name, alarm in self.standing.items() if name.startswith(prefix)]
+
     def put(self, request: Mapping[str, Any]) -> None:
         name = request["AlarmName"]
         known = self.standing.get(name)

@@ -28,7 +28,7 @@ class InMemoryScaling:
     def put_policy(self, resource: Resource, name: str, body: Mapping[str, Any]) -> str:
         known = self._registered(resource)
         registered = self.removed.count(resource)  # a policy that is put anew has another ARN
-        arn = f"arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:{registered}:{resource.id}:policyName/{name}"
+        arn = f"arn:aws:autoscaling:us-east-1:123456789012:scalingPolicy:{registered}:resource/sagemaker/{resource.id}:policyName/{name}"
         self._set(resource, replace(known, policies={**known.policies, name: {**body, "PolicyARN": arn}}))
         return arn
 

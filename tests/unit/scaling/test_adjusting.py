@@ -7,6 +7,7 @@ import pytest
 from fakes import NOW, InMemoryWorld, config
 from rollouts.under_way import ENDPOINT, TARGET, end, settled_in_service
 
+from perennial.errors import Conflict
 from perennial.monitoring.summary import Summary
 from perennial.reactions.adjust_scaling import adjust_scaling, order_scaling, restore_scaling
 from perennial.reactions.deploy_model import deploy_model
@@ -165,6 +166,30 @@ def test_a_step_policy_that_is_gone_takes_its_alarm_along():
     }
     assert f"{STEP}-scaling" not in world.alarms.standing
     assert "TargetTracking-endpoint/x" in world.alarms.standing
+
+
+def test_an_alarm_that_a_slower_handler_puts_by_an_older_configuration():
+    """Its policy is gone by then: it has scaling settled once more, and so has every sweep until the alarm is gone."""
+    world = serving()
+    world.catalog.put(config(scaling={"steps": [CPU]}), NOW)
+    put = world.alarms.put
+
+    def meanwhile(request):
+        world.alarms.put = put
+        world.catalog.put(config(), NOW)
+        settle_endpoint("mortgage", world, because="the newer configuration")
+        world.hints.sent.clear()
+        put(request)
+
+    world.alarms.put = meanwhile
+    with pytest.raises(Conflict):
+        settle_endpoint("mortgage", world, because="the older configuration")
+    assert STEP not in world.scaling.targets[TARGET].policies
+    assert f"{STEP}-scaling" in world.alarms.standing
+    assert ("mortgage", "settle_endpoint", None) in world.hints.sent
+    look(world)
+    assert f"{STEP}-scaling" not in world.alarms.standing
+    assert "settle_endpoint" not in [due.reaction for _, due in sweep(world).due]
 
 
 def test_another_instance_type_in_aws_order():

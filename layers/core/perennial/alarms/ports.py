@@ -15,6 +15,9 @@ class Alarms(Protocol):
     def get(self, names: Sequence[str]) -> Sequence[Alarm]:
         """Those of the names that there are."""
 
+    def named(self, prefix: str) -> Sequence[Alarm]:
+        """Those whose names begin so."""
+
     def put(self, request: Mapping[str, Any]) -> None: ...
     def delete(self, names: Sequence[str], model: str) -> Sequence[str]:
         """Delete those that carry the model's tag, and say which: others are somebody's own."""

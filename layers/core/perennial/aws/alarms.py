@@ -28,6 +28,12 @@ class CloudWatchAlarms:
             found += [_alarm(item) for page in pages for item in page["MetricAlarms"]]
         return found
 
+    def named(self, prefix: str) -> Sequence[Alarm]:
+        pages = self._cloudwatch.get_paginator("describe_alarms").paginate(
+            AlarmNamePrefix=prefix, AlarmTypes=["MetricAlarm"]
+        )
+        return [_alarm(item) for page in pages for item in page["MetricAlarms"]]
+
     def put(self, request: Mapping[str, Any]) -> None:
         self._cloudwatch.put_metric_alarm(**request)
 

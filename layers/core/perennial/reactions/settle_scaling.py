@@ -25,6 +25,10 @@ def settle_scaling(config: ModelConfig, endpoint: str, world: World) -> str | No
     raised, now = Raised.read(document), world.now()
     tell_late(config.model, world)
     done = apply(_wish(config, endpoint, raised, now), config.model, world)
+    if done and world.catalog.get(config.model) != config:
+        world.hints.send(
+            config.model, "settle_endpoint", "its configuration changed while scaling was settled"
+        )
     over = raised.over(now)
     if over:
         world.state.put(config.model, DOCUMENT, raised.standing(now).document(), expected=document)
@@ -41,7 +45,8 @@ def is_due(config: ModelConfig, endpoint: str, world: World) -> str | None:
         return f"nobody was told: {line.reason}"
     wish = _wish(config, endpoint, raised, now)
     standing = world.scaling.standing(wish.resource)
-    if scaling.changes(wish, standing) or _alarms_to_put(wish, _arns(standing), world):
+    alarms = _alarms_to_put(wish, _arns(standing), world) or _left_over(wish, world)
+    if alarms or scaling.changes(wish, standing):
         return "what scales it is not as model.yaml wants it"
     return None
 
@@ -67,11 +72,13 @@ def apply(wish: Wanted, model: str, world: World) -> str | None:
     put = _alarms_to_put(wish, arns, world)
     for request in put:
         world.alarms.put(request)
+    left = _left_over(wish, world)
+    gone = world.alarms.delete(left, model) if left else ()
     for name in todo.no_policies:
-        world.alarms.delete([scaling.alarm_name(name)], model)
         world.scaling.delete_policy(wish.resource, name)
     alarms = f"alarms put: {', '.join(each['AlarmName'] for each in put)}" if put else ""
-    return "; ".join(part for part in (todo.words(), alarms, back) if part) or None
+    no_alarms = f"alarms removed: {', '.join(gone)}" if gone else ""
+    return "; ".join(part for part in (todo.words(), alarms, no_alarms, back) if part) or None
 
 
 def remove(resource: Resource, model: str, world: World) -> None:
@@ -105,3 +112,13 @@ def _alarms_to_put(wish: Wanted, arns: Mapping[str, str], world: World) -> list[
     found = world.alarms.get([request["AlarmName"] for request in requests])
     known: Mapping[str, Any] = {alarm.name: alarm.definition for alarm in found}
     return [each for each in requests if not same(each, known.get(each["AlarmName"], {}))]
+
+
+def _left_over(wish: Wanted, world: World) -> list[str]:
+    """Alarms that trigger policies of ours which are not wanted, or are gone: put by who knew an older configuration."""
+    wanted = {request["AlarmName"] for request in wish.alarms.values()}
+    return [
+        alarm.name
+        for alarm in world.alarms.named(f"{wish.resource.owner}-")
+        if alarm.name not in wanted and any(map(wish.is_triggered, alarm.definition.get("AlarmActions", ())))
+    ]
