@@ -62,6 +62,9 @@ class Load:
     connections: int
 
 
+OVER = 0.3  # seconds: the request that wrk breaks off at its end is over by then, and its body's room free
+
+
 @dataclass(frozen=True)
 class Cost:
     """CPU in microseconds a request, answers a second, latency in milliseconds."""
@@ -87,6 +90,7 @@ class Running:
         script = folder / f"{load.name}.lua"
         script.write_text(SCRIPT.format(kind=load.kind, body=load.body, delay=DELAY if paced else ""))
         self._wrk(script, load, 0.7)
+        time.sleep(OVER)
         before = cpu_seconds(self.process.pid)
         done = self._wrk(script, load, seconds)
         used = cpu_seconds(self.process.pid) - before
